@@ -1,0 +1,75 @@
+"""Init script actions that return 0 only when what they say was seen to happen.
+
+The names below are the library; each is loaded when it is first used, so that
+a wrapper pays for what it does and nothing else.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .actions import force_reload, reload, reopen, restart, start, stop, try_restart
+    from .configtesting import configtest
+    from .errors import InitError
+    from .killing import killproc
+    from .lsb import ExitCode, StatusCode
+    from .oldbin import wait_for_oldbin
+    from .pidof import pidofproc
+    from .procfs import Process
+    from .service import Service
+    from .reporting import status
+    from .survey import master_of
+    from .upgrading import upgrade
+
+_HOME = {
+    "ExitCode": "lsb",
+    "InitError": "errors",
+    "Process": "procfs",
+    "Service": "service",
+    "StatusCode": "lsb",
+    "configtest": "configtesting",
+    "force_reload": "actions",
+    "killproc": "killing",
+    "master_of": "survey",
+    "pidofproc": "pidof",
+    "reload": "actions",
+    "reopen": "actions",
+    "restart": "actions",
+    "start": "actions",
+    "status": "reporting",
+    "stop": "actions",
+    "try_restart": "actions",
+    "upgrade": "upgrading",
+    "wait_for_oldbin": "oldbin",
+}
+
+__all__ = [
+    "ExitCode",
+    "InitError",
+    "Process",
+    "Service",
+    "StatusCode",
+    "configtest",
+    "force_reload",
+    "killproc",
+    "master_of",
+    "pidofproc",
+    "reload",
+    "reopen",
+    "restart",
+    "start",
+    "status",
+    "stop",
+    "try_restart",
+    "upgrade",
+    "wait_for_oldbin",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its module (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

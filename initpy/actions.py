@@ -1,0 +1,188 @@
+"""The actions of an init script, but for ``status`` and ``upgrade`` (LSB 20.2).
+
+Each looks first, carries on from what it finds, and returns only when what it
+says has happened was seen to happen. Each holds the lock while it changes
+anything.
+"""
+
+from __future__ import annotations
+
+from .bringup import bring_up
+from .configtesting import configtest, traceless_configtest
+from .errors import ConfigTestFailed, InitError, Unimplemented
+from .host import HERE, Host
+from .killing import end
+from .lock import ActionLock
+from .procfs import Process
+from .repair import remove_stale, repair_pidfile
+from .schedule import Step
+from .service import Service
+from .survey import running, survey, workers_of
+
+
+def start(service: Service, host: Host = HERE) -> None:
+    """Start the service; return when it serves. Running already is success.
+
+    Raises NotInstalled, ConfigTestFailed, or InitError with whatever was
+    started ended again.
+    """
+    with ActionLock(service, "start", host, within=service.timeout):
+        _start(service, host)
+
+
+def stop(service: Service, host: Host = HERE, *, schedule: tuple[Step, ...] = ()) -> None:
+    """End every process of the service by its stop schedule. Stopped already is success.
+
+    Master and workers, a second master of an unfinished upgrade, orphans: when
+    it returns none is left, and stale pidfiles are removed. Raises
+    NotPermitted, WaitTimeout if one outlives the schedule, and Interrupted.
+    """
+    with ActionLock(service, "stop", host, within=service.timeout, without=True):
+        _stop(service, schedule or service.stop, host, interruptible=True)
+
+
+def force_quit(service: Service, host: Host = HERE) -> None:
+    """Do what ``stop`` does, by the quick schedule: requests are cut."""
+    stop(service, host, schedule=service.force_quit)
+
+
+def restart(service: Service, host: Host = HERE) -> None:
+    """Stop the service and start it; start it if it is stopped.
+
+    Its configuration is tested first, and if that fails it is left alone.
+    """
+    with ActionLock(service, "restart", host, within=service.timeout):
+        _restart(service, host)
+
+
+def try_restart(service: Service, host: Host = HERE) -> None:
+    """Restart the service if it runs; stopped is success, and it stays so."""
+    with ActionLock(service, "try-restart", host, within=service.timeout):
+        if survey(service, host).master is not None:
+            _restart(service, host)
+
+
+def reload(service: Service, host: Host = HERE) -> None:
+    """Have the service read its configuration again; return when that is in effect.
+
+    A new generation of workers serves, and the old one takes no new requests.
+    Raises NotRunning; ConfigTestFailed, and nothing was signalled; Reverted,
+    and the old workers serve as before; InitError.
+    """
+    from .reloading import reload_and_see
+
+    with ActionLock(service, "reload", host, within=service.timeout):
+        seen = running(service, host)
+        if service.reload is None:
+            raise Unimplemented(f"{service.name} cannot reload its configuration")
+        if seen.upgrading:
+            raise InitError(
+                f"an upgrade is unfinished, master {seen.masters[0]} still serves: "
+                "finish it with upgrade, then reload"
+            )
+        try:
+            configtest(service, host)
+        except ConfigTestFailed as exc:
+            raise ConfigTestFailed(
+                f"not reloading due to configuration syntax error: {exc}", exc.output
+            ) from exc
+        repair_pidfile(service, seen, host)
+        reload_and_see(service, seen.masters[-1], host)
+
+
+def force_reload(service: Service, host: Host = HERE) -> None:
+    """Reload the service, or restart it if it cannot reload. Raises NotRunning."""
+    if service.reload is not None:
+        reload(service, host)
+        return
+    with ActionLock(service, "force-reload", host, within=service.timeout):
+        running(service, host)
+        _restart(service, host)
+
+
+def reopen(service: Service, host: Host = HERE) -> None:
+    """Have the service open its logs anew, after they were rotated. Raises NotRunning."""
+    from .reopening import reopen_and_see
+
+    with ActionLock(service, "reopen", host, within=service.timeout):
+        seen = running(service, host)
+        if service.reopen is None:
+            raise Unimplemented(f"{service.name} cannot reopen its logs")
+        reopen_and_see(service, seen.masters, host)
+
+
+def check_configuration(service: Service, host: Host = HERE) -> None:
+    """Test the configuration: the action ``configtest``. Changes nothing, leaves nothing.
+
+    A stopped service is locked meanwhile: its daemon's test writes files that
+    are then removed, and a start must not lose them.
+    """
+    master = survey(service, host).master
+    if master is not None:
+        host.require_permission(master)
+        configtest(service, host)
+        return
+    with ActionLock(service, "configtest", host, within=service.timeout):
+        traceless_configtest(service, host)
+
+
+def _start(service: Service, host: Host) -> None:
+    seen = survey(service, host)
+    if seen.master is not None:
+        repair_pidfile(service, seen, host, needed=False)
+        return
+    if service.test_args is not None:
+        traceless_configtest(service, host)
+    if seen.orphans:
+        pids = ", ".join(map(str, seen.orphans))
+        host.tell(f"ending workers that a dead master has left behind: pids {pids}")
+        _stop(service, service.stop, host)
+    remove_stale(service, host)
+    host.make_directory(service.pidfile.rpartition("/")[0] or "/")
+    bring_up(service, host)
+    host.mark_started(service.subsys)
+
+
+def _restart(service: Service, host: Host) -> None:
+    if service.test_args is not None:
+        if survey(service, host).master is None:
+            traceless_configtest(service, host)
+        else:
+            configtest(service, host)
+    # From here on there is no giving up half way: stopped is not what was asked.
+    _stop(service, service.stop, host)
+    _start(service, host)
+
+
+def _stop(
+    service: Service, schedule: tuple[Step, ...], host: Host, *, interruptible: bool = False
+) -> None:
+    # Again if something is left: a worker may have been started and orphaned
+    # between a look and the KILL of its master.
+    while True:
+        seen = survey(service, host, thorough=True)
+        masters = seen.masters
+        if not masters and not seen.orphans:
+            break
+
+        def workers(masters: tuple[Process, ...] = masters) -> list[Process]:
+            return [worker for master in masters for worker in workers_of(service, master, host)]
+
+        def recipients(
+            step: Step, alive: list[Process], masters: tuple[Process, ...] = masters
+        ) -> list[Process]:
+            # A master tells its workers itself. KILL it cannot pass on.
+            leaders = [process for process in alive if process in masters]
+            orphans = [process for process in alive if process in seen.orphans]
+            return alive if step.sig == "KILL" or not leaders else leaders + orphans
+
+        end(
+            [*masters, *workers(), *seen.orphans],
+            schedule,
+            host,
+            kin=workers,
+            recipients=recipients,
+            what=f"{service.name} processes",
+            interruptible=interruptible,
+        )
+    remove_stale(service, host)

@@ -1,0 +1,101 @@
+"""Start the daemon and see it serve; take everything back if it does not."""
+
+from __future__ import annotations
+
+from .daemonize import background_command
+from .errors import InitError, NotInstalled
+from .host import Host
+from .killing import end
+from .pidfile import read_pidfile
+from .procfs import Process
+from .program import run, spawn
+from .service import Service
+from .serving import SETTLE, may_be_workerless, serving_workers
+from .survey import survey, workers_of
+from .wait import wait_until
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .host import Child
+
+
+def bring_up(service: Service, host: Host) -> Process:
+    """Start a stopped service and return its master, which serves.
+
+    The master is up, its pidfile names it, and a worker takes requests. If
+    that is not seen within the service's timeout, or the daemon ends with an
+    error, whatever was started is ended again and InitError tells why.
+    """
+    argv = service.command(service.start_args)
+    if service.background:
+        if not host.exists(host.realpath(service.daemon)):
+            raise NotInstalled(f"{service.daemon} is not installed")
+        argv = background_command(service.pidfile, argv)
+    workerless = may_be_workerless(service, host)
+    child = spawn(argv, host, nice=service.nice, limits=service.limits)
+    started = host.find(child.pid)
+
+    def up() -> Process | None:
+        code = child.poll()
+        if code:
+            how = f"signal {-code}" if code < 0 else f"code {code}"
+            raise InitError(f"{service.daemon} ended with {how}", child.output())
+        master = survey(service, host).master
+        if master is None:
+            return None
+        if read_pidfile(service.pidfile, host).pid != master.pid:
+            return None
+        return master if workerless or serving_workers(service, master, host) else None
+
+    try:
+        master = wait_until(
+            up,
+            within=service.timeout,
+            host=host,
+            what=lambda: _awaited(service, host),
+            until=started,
+        )
+        _await_ready(service, master, host)
+    except InitError:
+        _take_back(service, child, host)
+        raise
+    finally:
+        child.close()
+    return master
+
+
+def _awaited(service: Service, host: Host) -> str:
+    master = survey(service, host).master
+    if master is None:
+        return f"{service.name} to come up"
+    if read_pidfile(service.pidfile, host).pid != master.pid:
+        return f"master {master} to write {service.pidfile}; does its configuration name it?"
+    return f"the workers of master {master}"
+
+
+def _await_ready(service: Service, master: Process, host: Host) -> None:
+    """Wait until the service's own check succeeds, or, without one, a daemon that
+    tells nothing of itself has lasted a moment. Raises InitError if it ended."""
+    since = host.monotonic()
+
+    def ready() -> bool:
+        if host.find(master.pid) != master:
+            raise InitError(f"{service.daemon} (pid {master}) ended as soon as it was up")
+        if service.ready:
+            return run(service.ready, host, within=service.timeout).code == 0
+        return bool(service.worker_titles) or host.monotonic() - since >= SETTLE
+
+    wait_until(
+        ready,
+        within=service.timeout,
+        host=host,
+        what=f"{' '.join(service.ready) or service.name} to succeed",
+        until=master,
+    )
+
+
+def _take_back(service: Service, child: Child, host: Host) -> None:
+    seen = survey(service, host, thorough=True)
+    workers = [worker for master in seen.masters for worker in workers_of(service, master, host)]
+    child.kill_group()
+    end([*seen.masters, *workers, *seen.orphans], service.force_quit, host)

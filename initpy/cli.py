@@ -1,0 +1,163 @@
+"""The edge of a wrapper: argv in, exit code out. The one place that prints."""
+
+from __future__ import annotations
+
+import sys
+
+from .console import Console, standard_console
+from .errors import InitError, UsageError
+from .host import Host
+from .lsb import ExitCode, StatusCode
+from .service import Service
+from .settings import with_settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Each action: the module and function that do it, and its headline. Modules
+# are imported when they are needed: status must not pay for upgrade.
+ACTIONS = {
+    "start": ("actions", "start", "Starting"),
+    "stop": ("actions", "stop", "Stopping"),
+    "force-quit": ("actions", "force_quit", "Stopping"),
+    "restart": ("actions", "restart", "Restarting"),
+    "try-restart": ("actions", "try_restart", "Restarting"),
+    "condrestart": ("actions", "try_restart", "Restarting"),
+    "reload": ("actions", "reload", "Reloading"),
+    "force-reload": ("actions", "force_reload", "Reloading"),
+    "upgrade": ("upgrading", "upgrade", "Upgrading"),
+    "configtest": ("actions", "check_configuration", "Testing configuration of"),
+    "testconfig": ("actions", "check_configuration", "Testing configuration of"),
+    "reopen": ("actions", "reopen", "Reopening logs of"),
+    "rotate": ("actions", "reopen", "Reopening logs of"),
+    "reopen-logs": ("actions", "reopen", "Reopening logs of"),
+}
+VERBS = (*ACTIONS, "status")
+OPTIONS = "[--quiet] [--json] [--timeout SECONDS]"
+
+
+def usage(program: str) -> str:
+    """Return the usage line of a wrapper.
+
+    systemd's generator, lintian and people read it in the wrapper itself.
+    """
+    return f"Usage: {program} {{{'|'.join(VERBS)}}} {OPTIONS}"
+
+
+class Arguments:
+    """The command line of a wrapper. Raises UsageError."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        """Read ``ACTION [--quiet] [--json] [--timeout SECONDS]``, in any order."""
+        self.action = ""
+        self.quiet = False
+        self.json = False
+        self.timeout: float | None = None
+        words = list(argv)
+        while words:
+            word = words.pop(0)
+            if word == "--quiet":
+                self.quiet = True
+            elif word == "--json":
+                self.json = True
+            elif word == "--timeout" and words:
+                self.timeout = _seconds(words.pop(0))
+            elif word.startswith("--timeout="):
+                self.timeout = _seconds(word.partition("=")[2])
+            elif word.startswith("-"):
+                raise UsageError(f"unknown option, or one without its value: {word}")
+            elif self.action:
+                raise UsageError(f"excess argument: {word}")
+            elif word not in VERBS:
+                raise UsageError(f"unknown action: {word}")
+            else:
+                self.action = word
+        if not self.action:
+            raise UsageError("no action")
+
+
+def _seconds(text: str) -> float:
+    if not text.isascii() or not text.replace(".", "", 1).isdigit():
+        raise UsageError(f"--timeout takes seconds, not {text!r}")
+    return float(text)
+
+
+def main(service: Service, argv: Sequence[str] | None = None, host: Host | None = None) -> int:
+    """Do one action as a wrapper is asked to; return its exit code (LSB 20.2)."""
+    try:
+        arguments = Arguments(sys.argv[1:] if argv is None else argv)
+    except UsageError as exc:
+        console = standard_console(quiet=False)
+        console.complain(f"{service.name}: {exc}")
+        console.complain(usage(f"/etc/init.d/{service.name}"))
+        return exc.exit_code
+    console = standard_console(quiet=arguments.quiet or arguments.json)
+    host = host or Host()
+    host.tell = lambda sentence: console.complain(f"{service.name}: {sentence}")
+    host.progress = console.progress
+    if arguments.action == "status":
+        return _status(service, arguments, console, host)
+    return _act(service, arguments, console, host)
+
+
+def _act(service: Service, arguments: Arguments, console: Console, host: Host) -> int:
+    from importlib import import_module
+
+    module, function, headline = ACTIONS[arguments.action]
+    console.begin(f"{headline} {service.name}: ")
+    code, message = ExitCode.OK, ""
+    host.heed_signals()
+    try:
+        service = _as_set(service, arguments, host)
+        getattr(import_module(f"{__package__}.{module}"), function)(service, host)
+    except InitError as exc:
+        code, message = exc.exit_code, str(exc)
+        if exc.output:
+            console.complain(exc.output)
+    console.end(ok=code == ExitCode.OK)
+    if message:
+        console.complain(f"{service.name}: {message}")
+    host.syslog(service.name, f"{arguments.action}: {message or 'done'} (exit {code})")
+    if arguments.json:
+        _answer_json(
+            console,
+            {"name": service.name, "action": arguments.action, "code": code, "message": message},
+        )
+    if arguments.action == "start" and code in _NO_FAILURES and host.run_by_systemd():
+        return ExitCode.GENERIC
+    return code
+
+
+# systemd's generator writes SuccessExitStatus=5 6 into the units it makes.
+_NO_FAILURES = (ExitCode.NOT_INSTALLED, ExitCode.NOT_CONFIGURED)
+
+
+def _as_set(service: Service, arguments: Arguments, host: Host) -> Service:
+    service = with_settings(service, host)
+    if arguments.timeout is None:
+        return service
+    return service.replace(timeout=arguments.timeout, upgrade_timeout=arguments.timeout)
+
+
+def _status(service: Service, arguments: Arguments, console: Console, host: Host) -> int:
+    from .reporting import status
+
+    try:
+        told = status(_as_set(service, arguments, host), host)
+    except InitError as exc:
+        console.complain(f"{service.name}: {exc}")
+        return StatusCode.UNKNOWN
+    if arguments.json:
+        _answer_json(console, told.as_dict(host))
+    elif not arguments.quiet:
+        console.answer(f"{service.name}: {told.sentence}")
+        for note in told.notes:
+            console.answer(f"{service.name}: {note}")
+    return told.code
+
+
+def _answer_json(console: Console, answer: object) -> None:
+    import json
+
+    console.answer(json.dumps(answer))

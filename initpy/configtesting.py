@@ -1,0 +1,63 @@
+"""The daemon's own test of its configuration, leaving no trace."""
+
+from __future__ import annotations
+
+from .errors import ConfigTestFailed, NotInstalled, Unimplemented, WaitTimeout
+from .host import HERE, Host
+from .program import CannotExecute, Finished, run
+from .service import Service
+
+
+class TestCannotRun(ConfigTestFailed):
+    """The daemon on disk is broken: its test hangs, or cannot even start."""
+
+    __test__ = False  # not for pytest
+
+
+def configtest(service: Service, host: Host = HERE, *, binary: str = "") -> None:
+    """Have the daemon on disk test its configuration.
+
+    binary: test with this one instead.
+
+    Raises ConfigTestFailed with the daemon's own words; NotInstalled;
+    NotPermitted; Unimplemented if the daemon has no such test.
+    """
+    if service.test_args is None:
+        raise Unimplemented(f"{service.name} has no test of its configuration")
+    argv = service.command(service.test_args)
+    if binary:
+        argv[0] = binary
+    try:
+        finished = run(argv, host, within=service.timeout, interruptible=True)
+    except (WaitTimeout, CannotExecute) as exc:
+        raise TestCannotRun(str(exc)) from exc
+    if finished.code:
+        raise ConfigTestFailed(_reason(service, finished), finished.output)
+
+
+def traceless_configtest(service: Service, host: Host) -> None:
+    """Do ``configtest`` for a stopped service, and remove whatever it leaves behind.
+
+    ``nginx -t`` makes an empty pidfile, log files and directories; ``php-fpm
+    -t`` a log file. Only what was not there before, and is empty, is removed.
+    The caller holds the lock.
+    """
+    if not host.is_executable(service.daemon) and not host.exists(host.realpath(service.daemon)):
+        raise NotInstalled(f"{service.daemon} is not installed")
+    try:
+        writes = service.read_config(service, host).writes if service.read_config else ()
+    except (WaitTimeout, CannotExecute) as exc:
+        raise TestCannotRun(str(exc)) from exc
+    missing = [path for path in (service.pidfile, *writes) if not host.exists(path)]
+    try:
+        configtest(service, host)
+    finally:
+        for path in missing:
+            host.remove_if_empty(path)
+
+
+def _reason(service: Service, finished: Finished) -> str:
+    if not finished.output:
+        how = f"signal {-finished.code}" if finished.code < 0 else f"code {finished.code}"
+        return f"{service.daemon} ended with {how} and no word when asked to test its configuration"
+    return f"configuration test of {service.config or service.name} failed"

@@ -1,0 +1,158 @@
+"""What a daemon's configuration says that we need, read without running the daemon.
+
+A daemon's own test writes files (``nginx -t`` makes log files, directories and
+an empty pidfile), so what it would write has to be known before.
+"""
+
+from __future__ import annotations
+
+import os.path
+
+from .host import Host
+from .program import run
+from .record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .service import Service
+
+_MOST = 16 << 20  # bytes of one configuration file
+_DEPTH = 10  # of includes in includes
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Configuration(Record):
+    """The part of a configuration that an init script needs."""
+
+    pidfile: str | None = None
+    logs: tuple[str, ...] = ()
+    directories: tuple[str, ...] = ()  # that the daemon makes when they are missing
+    workerless: bool = False  # it may well run without a worker (pm = ondemand)
+    reload_drain: float = 0.0  # seconds an old worker may go on during a reload
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """Whatever the daemon's test may leave behind."""
+        return (*self.logs, *self.directories, *((self.pidfile,) if self.pidfile else ()))
+
+
+def nginx_configuration(service: Service, host: Host) -> Configuration:
+    """Read nginx's configuration and its compiled-in paths."""
+    compiled = nginx_compiled(service, host)
+    prefix = compiled.get("prefix", service.prefix)
+
+    def absolute(path: str) -> str:
+        return os.path.normpath(os.path.join(prefix, path))
+
+    pidfile = compiled.get("pid-path")
+    logs = [compiled[key] for key in ("http-log-path", "error-log-path") if key in compiled]
+    directories = [path for key, path in compiled.items() if key.endswith("-temp-path")]
+    for name, *args in _nginx_directives(service.config or "", host):
+        if not args:
+            continue
+        if name in ("error_log", "access_log"):
+            logs.append(args[0])
+        elif name == "pid":
+            pidfile = args[0]
+        elif name.endswith(("_temp_path", "_cache_path")):
+            directories.append(args[0])
+    return Configuration(
+        pidfile=absolute(pidfile) if pidfile else None,
+        logs=tuple(absolute(path) for path in logs if _is_log(path)),
+        directories=tuple(map(absolute, directories)),
+    )
+
+
+def _is_log(value: str) -> bool:
+    return value not in ("off", "stderr") and not value.startswith("syslog:") and "$" not in value
+
+
+def nginx_compiled(service: Service, host: Host) -> dict[str, str]:
+    """Return the paths that ``nginx -V`` names, by its configure options: "pid-path"."""
+    import re
+
+    said = run([service.daemon, "-V"], host, within=service.timeout).output
+    return dict(re.findall(r"--([a-z-]+)=([^\s']+)", said))
+
+
+def _nginx_directives(path: str, host: Host, depth: int = 0) -> Iterator[list[str]]:
+    """Yield every directive with its arguments, whatever block it stands in."""
+    import re
+
+    facts = host.examine(host.realpath(path), _MOST)
+    if facts is None or depth > _DEPTH:
+        return
+    words: list[str] = []
+    tokens = r"""\#[^\n]* | "((?:[^"\\]|\\.)*)" | '((?:[^'\\]|\\.)*)' | ([{};]) | ([^\s;{}]+)"""
+    for double, single, sign, bare in re.findall(tokens, facts.text, re.VERBOSE | re.DOTALL):
+        if not sign:
+            words += [word for word in (double, single, bare) if word]
+            continue
+        if len(words) > 1 and words[0] == "include":
+            pattern = os.path.join(os.path.dirname(path), words[1])
+            for included in host.glob(pattern):
+                yield from _nginx_directives(included, host, depth + 1)
+        elif words:
+            yield words
+        words = []
+
+
+def fpm_configuration(service: Service, host: Host) -> Configuration:
+    """Read php-fpm's configuration."""
+    pidfile, logs, drain, modes = None, ["log/php-fpm.log"], 0.0, {}
+    section, prefix = "global", service.prefix
+    for section, key, value in _fpm_lines(service.config or "", host):
+        if key == "prefix":
+            prefix = value
+        elif key == "pid":
+            pidfile = _absolute("/var", value)
+        elif key == "error_log":
+            logs[0] = value
+        elif key in ("slowlog", "access.log"):
+            logs.append(_absolute(prefix, value.replace("$pool", section)))
+        elif key == "process_control_timeout":
+            drain = _fpm_seconds(value)
+        elif key == "pm":
+            modes[section] = value
+    logs[0] = _absolute("/var", logs[0])
+    return Configuration(
+        pidfile=pidfile,
+        logs=tuple(path for path in logs if path not in ("/var/syslog", "/proc/self/fd/2")),
+        workerless=bool(modes) and set(modes.values()) == {"ondemand"},
+        reload_drain=drain,
+    )
+
+
+def _absolute(prefix: str, path: str) -> str:
+    return os.path.normpath(os.path.join(prefix, path))
+
+
+def _fpm_seconds(value: str) -> float:
+    number = value.rstrip("smhd")
+    unit = value[len(number) :] or "s"
+    return float(number) * _UNITS.get(unit, 1) if number.isdigit() else 0.0
+
+
+def _fpm_lines(
+    path: str, host: Host, section: str = "global", depth: int = 0
+) -> Iterator[tuple[str, str, str]]:
+    """Yield section, key and value of every line, includes followed."""
+    facts = host.examine(host.realpath(path), _MOST)
+    if facts is None or depth > _DEPTH:
+        return
+    for raw in facts.text.splitlines():
+        line = raw.strip()
+        if line.startswith("[") and line.endswith("]"):
+            section = line[1:-1].strip()
+            continue
+        key, equals, value = line.partition("=")
+        if not equals or line.startswith((";", "#")):
+            continue
+        key, value = key.strip(), value.partition(";")[0].strip().strip("\"'")
+        if key == "include":
+            for included in host.glob(_absolute(os.path.dirname(path), value)):
+                yield from _fpm_lines(included, host, section, depth + 1)
+        else:
+            yield section, key, value

@@ -1,0 +1,94 @@
+"""What a person sees: ``Reloading nginx:   [  OK  ]``, and progress meanwhile.
+
+Nothing here may fail: a closed terminal must not stop an upgrade half way.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
+COLUMN = 60  # where Red Hat's functions put the verdict
+GREEN, RED, PLAIN = "\033[1;32m", "\033[1;31m", "\033[0m"
+
+
+class Console:
+    """Two streams, either of which may be closed or broken.
+
+    On a terminal the headline is written at once, progress after it in the
+    same line, and the verdict over that. Elsewhere every line is whole:
+    progress after 1, 2, 4, 8... seconds, and one line at the end.
+    """
+
+    def __init__(
+        self,
+        out: TextIO | None,
+        err: TextIO | None,
+        *,
+        quiet: bool = False,
+    ) -> None:
+        """Write answers to *out* and complaints to *err*."""
+        self._out = out
+        self._err = err
+        self._quiet = quiet
+        self._terminal = not quiet and _is_terminal(out)
+        self._headline = ""
+        self._reported = 0
+
+    def begin(self, headline: str) -> None:
+        """Say what is under way: "Reloading nginx: "."""
+        self._headline = headline
+        if self._terminal:
+            _write(self._out, headline)
+
+    def progress(self, what: str) -> None:
+        """Say what is awaited. Called about once a second."""
+        if self._quiet:
+            return
+        self._reported += 1
+        if self._terminal:
+            _write(self._out, f"\r\033[K{self._headline}{what}")
+        elif self._reported & (self._reported - 1) == 0:
+            _write(self._out, f"{self._headline}{what}\n")
+
+    def end(self, *, ok: bool) -> None:
+        """Say how it ended."""
+        if self._quiet:
+            return
+        word = "  OK  " if ok else "FAILED"
+        colour = GREEN if ok else RED
+        verdict = f"[{colour}{word}{PLAIN}]" if self._terminal else f"[{word}]"
+        overwrite = "\r\033[K" if self._terminal else ""
+        _write(self._out, f"{overwrite}{self._headline:<{COLUMN}}{verdict}\n")
+
+    def answer(self, text: str) -> None:
+        """Write what was asked for."""
+        _write(self._out, text + "\n")
+
+    def complain(self, text: str) -> None:
+        """Write a line to standard error."""
+        _write(self._err, text + "\n")
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except (OSError, ValueError):
+        return False
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    try:
+        if stream is not None:
+            stream.write(text)
+            stream.flush()
+    except (OSError, ValueError):  # closed, full, or its terminal is gone
+        return
+
+
+def standard_console(*, quiet: bool) -> Console:
+    """Return the console of this process. A closed stream is None in ``sys``."""
+    return Console(sys.stdout, sys.stderr, quiet=quiet)

@@ -1,0 +1,26 @@
+"""Why it failed: what the daemon's own log has said since."""
+
+from __future__ import annotations
+
+from .host import Host
+from .procfs import Process
+
+# nginx tries a taken port five times, half a second apart, and then says this.
+GAVE_UP = "still could not bind()"
+
+
+class LogMark:
+    """A place in a master's error log: what comes after it was said since."""
+
+    def __init__(self, master: Process, host: Host) -> None:
+        """Mark the end of the log that *master* writes to, its standard error."""
+        self._path = f"/proc/{master}/fd/2"
+        self._host = host
+        self._offset = host.size(self._path)
+
+    def lines(self, *signs: str) -> list[str]:
+        """Return the lines since the mark that hold one of *signs*."""
+        if self._offset is None:  # a terminal, a pipe, or not ours to read
+            return []
+        text = self._host.read_from(self._path, self._offset)
+        return [line for line in text.splitlines() if any(sign in line for sign in signs)]

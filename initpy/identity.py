@@ -1,0 +1,124 @@
+"""Which process is whose. Proofs by looking at the process itself.
+
+A process is the service's master if it runs the service's daemon, or says so
+in its title; if it names the service's configuration, for another instance of
+the same binary is a stranger; if it is root's or ours; and if it lives in our
+pid namespace, for a host must not see its containers' nginx.
+"""
+
+from __future__ import annotations
+
+import os.path
+
+from .host import Host
+from .procfs import ProcessFacts
+from .service import Service
+
+
+def is_master(service: Service, facts: ProcessFacts, host: Host) -> bool:
+    """Tell whether that process is a master of *service*.
+
+    A worker just forked bears its master's title for some milliseconds; who
+    scans for masters has to rule those out (``survey``).
+    """
+    if facts.nested or facts.uid not in (0, host.geteuid()):
+        return False
+    if service.master_title is None:
+        return _runs(service, facts, host)
+    before, placeholder, after = _template(service.master_title)
+    title = facts.title
+    if not (title.startswith(before) and title.endswith(after)):
+        return False
+    told = title[len(before) : len(title) - len(after)]
+    if placeholder == "config":
+        # Nothing else in the title, so it is the proof for a renamed binary too.
+        return told == service.config
+    return _daemon_in(service, told, facts, host) and _config_in(service, told)
+
+
+def looks_like_master(service: Service, title: str) -> bool:
+    """Tell whether a title is that of a master, of this instance or of another one."""
+    return service.master_title is not None and title.startswith(
+        _template(service.master_title)[0]
+    )
+
+
+def is_worker(service: Service, title: str) -> bool:
+    """Tell whether a title is that of a worker, or of another helper of a master."""
+    return not service.worker_titles or title.startswith(service.worker_titles)
+
+
+def serves(service: Service, title: str) -> bool:
+    """Tell whether a title is that of a worker that takes new requests."""
+    if not service.worker_titles:
+        return True
+    draining = service.draining_title is not None and title.startswith(service.draining_title)
+    return title.startswith(service.worker_titles[0]) and not draining
+
+
+def is_stray(service: Service, facts: ProcessFacts, host: Host) -> bool:
+    """Tell whether that process is a worker of this daemon, of whichever instance."""
+    if facts.nested or not service.worker_titles or not is_worker(service, facts.title):
+        return False
+    return facts.exe is None or _runs(service, facts, host)
+
+
+def argv0_of(service: Service, title: str) -> str:
+    """Return argv[0] as a master's title tells it, or "" if it does not.
+
+    The title is the arguments joined by blanks, so a daemon whose path has
+    blanks is recognised by that path.
+    """
+    before, placeholder, _ = _template(service.master_title or "")
+    if placeholder != "argv" or not title.startswith(before):
+        return ""
+    told = title[len(before) :]
+    if told == service.daemon or told.startswith(service.daemon + " "):
+        return service.daemon
+    return told.split(" ", 1)[0]
+
+
+def _template(title: str) -> tuple[str, str, str]:
+    before, _, rest = title.partition("{")
+    placeholder, _, after = rest.partition("}")
+    return before, placeholder, after
+
+
+def _runs(service: Service, facts: ProcessFacts, host: Host) -> bool:
+    return facts.exe is not None and facts.exe in (
+        service.daemon,
+        host.realpath(service.daemon),
+    )
+
+
+def _daemon_in(service: Service, told: str, facts: ProcessFacts, host: Host) -> bool:
+    # nginx's own "make install" renames the running binary: seen by argv[0].
+    if _runs(service, facts, host) or f"{told} ".startswith(service.daemon + " "):
+        return True
+    argv0 = told.split(" ", 1)[0]
+    # Who may not read exe may not send signals either; it is enough for status.
+    return facts.exe is None and os.path.basename(argv0) == os.path.basename(service.daemon)
+
+
+def _config_in(service: Service, told: str) -> bool:
+    flag = service.config_flag
+    if flag is None or service.config is None:
+        return True
+    for form in (f" {flag} {service.config} ", f" {flag}{service.config} "):
+        if form in f"{told} ":
+            return True
+    words = told.split(" ")
+    if not any(word.startswith(flag) for word in words):
+        return service.config == service.default_config
+    prefix = _after("-p", words) or service.prefix
+    return os.path.normpath(os.path.join(prefix, _after(flag, words))) == service.config
+
+
+def _after(flag: str, words: list[str]) -> str:
+    """Return the value of a flag, which may stick to it."""
+    for index, word in enumerate(words):
+        if word == flag:
+            return words[index + 1] if index + 1 < len(words) else ""
+        if word.startswith(flag):
+            return word[len(flag) :]
+    return ""

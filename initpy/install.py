@@ -1,0 +1,60 @@
+"""Put a wrapper in ``/etc/init.d`` and have the host know of it."""
+
+from __future__ import annotations
+
+import sys
+
+from .errors import InitError
+from .host import Host
+from .program import run
+from .service import Service
+
+DIRECTORY = "/etc/init.d"
+WITHIN = 60.0  # seconds for a program of the host
+
+# Who registers a script, the first that is there; {name} is the script's.
+_REGISTRARS = (
+    ("/usr/sbin/update-rc.d", "{name}", "defaults"),
+    ("/sbin/chkconfig", "--add", "{name}"),
+    ("/sbin/rc-update", "add", "{name}", "default"),
+)
+
+
+def write_wrapper(path: str, text: str, host: Host) -> None:
+    """Write a wrapper, executable. Raises InitError."""
+    host.write(path, text, 0o755)
+
+
+def install(service: Service, text: str, host: Host) -> str:
+    """Write ``/etc/init.d/NAME`` and register it; return a sentence that says how.
+
+    Raises InitError if it cannot be written or registered.
+    """
+    path = f"{DIRECTORY}/{service.name}"
+    write_wrapper(path, text, host)
+    for program, *args in _REGISTRARS:
+        if not host.is_executable(program):
+            continue
+        argv = [program, *(arg.format(name=service.name) for arg in args)]
+        finished = run(argv, host, within=WITHIN)
+        if finished.code:
+            raise InitError(f"{path} is written, but {' '.join(argv)} failed", finished.output)
+        return f"{path} written, registered with {' '.join(argv)}"
+    return f"{path} written; there is no update-rc.d, chkconfig or rc-update to register it with"
+
+
+def trusted_interpreter(host: Host) -> str:
+    """Return the interpreter for a wrapper's first line: the one that runs us.
+
+    What it names is what root will run, at every boot. Raises InitError if
+    somebody other than root can write it, or the library.
+    """
+    interpreter = sys.executable
+    library = __file__
+    for path in (interpreter, host.realpath(interpreter), library):
+        if reason := host.distrust_for_root(path):
+            raise InitError(
+                f"{path} is not fit for a script that root runs: {reason}; "
+                "install initpy for root, as its package or with its pip"
+            )
+    return interpreter

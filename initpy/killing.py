@@ -1,0 +1,103 @@
+"""Signals: who gets one, and what is awaited of it (LSB 20.8)."""
+
+from __future__ import annotations
+
+from .errors import InitError, NotRunning, WaitTimeout
+from .host import HERE, Host
+from .procfs import Process
+from .schedule import Step, parse_schedule, signal_named
+from .wait import wait_until
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from signal import Signals
+
+DEFAULT_SCHEDULE = parse_schedule("TERM/5/KILL/5")
+
+# Asks for something, and kills who does not listen for it: see signal(7).
+_REQUESTS = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM")
+
+
+def killproc(
+    process: Process,
+    sig: Signals | None = None,
+    *,
+    schedule: tuple[Step, ...] = DEFAULT_SCHEDULE,
+    host: Host = HERE,
+) -> None:
+    """Send *sig* to *process*; without one, end it by *schedule* (LSB 20.8).
+
+    Ending a process that is gone already is success. Raises NotRunning if it
+    is gone and there is a signal to deliver; NotPermitted; WaitTimeout if it
+    outlives the schedule; InitError, and nothing is sent, if it would die of
+    a signal that is meant as a request.
+    """
+    if sig is None:
+        end([process], schedule, host)
+        return
+    refuse_deadly(process, sig, host)
+    if not host.kill(process, sig):
+        raise NotRunning(f"process {process} is gone")
+
+
+def refuse_deadly(process: Process, sig: Signals, host: Host) -> None:
+    """Raise InitError if *sig* is a request that *process* would die of.
+
+    Upstream's php-fpm does not catch HUP: its master dies, its workers live
+    on, and nothing serves until somebody has cleaned up by hand.
+    """
+    masks = host.signals(process)
+    if masks is None or sig.name not in _REQUESTS:
+        return
+    if not (masks.caught | masks.ignored) >> (sig - 1) & 1:
+        raise InitError(f"pid {process} does not catch {sig.name} and would die of it: not sent")
+
+
+def end(
+    processes: Iterable[Process],
+    schedule: tuple[Step, ...],
+    host: Host,
+    *,
+    kin: Callable[[], Iterable[Process]] = tuple,
+    recipients: Callable[[Step, list[Process]], list[Process]] = lambda _step, alive: alive,
+    what: str = "",
+    interruptible: bool = False,
+) -> None:
+    """Send each signal of *schedule* in turn until *processes* are gone.
+
+    kin:     looks for more of them: a master may start a worker meanwhile.
+    recipients: of those alive, the ones to send a step's signal to.
+    what:    what they are, for messages.
+
+    Raises NotPermitted, Interrupted, and WaitTimeout of the last step.
+    """
+    family = list(processes)
+
+    def alive() -> list[Process]:
+        family.extend(process for process in kin() if process not in family)
+        return [process for process in family if host.find(process.pid) == process]
+
+    def count() -> str:
+        left = alive()
+        return f"{what or 'process'} {', '.join(map(str, left[:8]))} to end"
+
+    for number, step in enumerate(schedule, 1):
+        left = alive()
+        sig = signal_named(step.sig)
+        for process in recipients(step, left):
+            host.kill(process, sig)
+        try:
+            wait_until(
+                lambda: not alive(),
+                within=step.seconds,
+                host=host,
+                what=count,
+                until=left[0] if left else None,
+                interruptible=interruptible,
+            )
+        except WaitTimeout:
+            if number == len(schedule):
+                raise
+        else:
+            return

@@ -1,0 +1,115 @@
+"""A reload, and seeing that it took effect.
+
+    nginx     HUP; new workers, then the old ones "shutting down" or gone. It
+              says nothing: a configuration that passes its test can still fail
+              (a port that somebody else holds), and then the old workers stay.
+    php-fpm   USR2; the old workers end, it executes itself anew, writes its
+              pidfile again, and starts new workers. In the background its pid
+              changes, in the foreground it does not.
+"""
+
+from __future__ import annotations
+
+from .bringup import bring_up
+from .diagnose import GAVE_UP, LogMark
+from .errors import InitError, Reverted, WaitTimeout
+from .host import Host
+from .killing import killproc
+from .procfs import Process
+from .repair import remove_stale
+from .schedule import signal_named
+from .service import Service
+from .serving import SETTLE, let_go, may_be_workerless, serving_workers
+from .survey import survey
+from .wait import wait_until
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from signal import Signals
+
+# A first [emerg] is no verdict: nginx tries a taken port for 2.5 seconds.
+PATIENCE = 3.0  # seconds
+# A master is gone for a moment while it puts itself in the background.
+ABSENCE = 0.5  # seconds
+
+
+def reload_and_see(service: Service, master: Process, host: Host) -> None:
+    """Send the reload signal to *master*, and return when a new generation serves.
+
+    The caller holds the lock and has tested the configuration. Raises Reverted
+    if the old workers serve as before, InitError if it is worse or unknown.
+    """
+    assert service.reload is not None
+    see = _see_exec if service.reload_execs else _see_generation
+    see(service, master, host, signal_named(service.reload))
+
+
+def _see_generation(service: Service, master: Process, host: Host, sig: Signals) -> None:
+    old = serving_workers(service, master, host)
+    log = LogMark(master, host)
+    killproc(master, sig, host=host)
+    sent = host.monotonic()
+    blamed: list[float] = []
+
+    def renewed() -> bool:
+        if host.find(master.pid) != master:
+            raise InitError(f"master {master} ended in its reload")
+        if not service.worker_titles:
+            # A daemon that tells nothing of itself: it has taken the signal and lasted.
+            return host.monotonic() - sent >= SETTLE
+        new = serving_workers(service, master, host) - old
+        if new and let_go(service, old, host):
+            return True
+        emergencies = log.lines(f" [emerg] {master}#")
+        if emergencies and not blamed:
+            blamed.append(host.monotonic())
+        settled = blamed and host.monotonic() - blamed[0] >= PATIENCE
+        if emergencies and not new and (settled or GAVE_UP in emergencies[-1]):
+            raise Reverted("reload failed, the old workers serve as before", "\n".join(emergencies))
+        return False
+
+    try:
+        wait_until(
+            renewed,
+            within=service.timeout,
+            host=host,
+            what="new workers to serve",
+            interruptible=True,
+        )
+    except WaitTimeout as exc:
+        if serving_workers(service, master, host) - old:
+            raise InitError(f"new workers serve, and old ones too: {exc}") from exc
+        raise Reverted(f"reload failed, the old workers serve as before: {exc}") from exc
+
+
+def _see_exec(service: Service, master: Process, host: Host, sig: Signals) -> None:
+    old = serving_workers(service, master, host)
+    before = host.version(service.pidfile)
+    workerless = may_be_workerless(service, host)
+    drain = service.read_config(service, host).reload_drain if service.read_config else 0.0
+    killproc(master, sig, host=host)
+    absent: list[float] = []
+
+    def renewed() -> bool:
+        seen = survey(service, host)
+        if seen.master is None and host.find(master.pid) != master:
+            absent.append(host.monotonic())
+            return absent[-1] - absent[0] >= ABSENCE
+        absent.clear()
+        if seen.master is None or not let_go(service, old, host):
+            return False
+        if serving_workers(service, seen.master, host) - old:
+            return True
+        return workerless and host.version(service.pidfile) not in (None, before)
+
+    wait_until(
+        renewed,
+        within=service.timeout + drain,
+        host=host,
+        what="new workers to serve",
+        interruptible=True,
+    )
+    if absent:
+        remove_stale(service, host)
+        bring_up(service, host)
+        raise InitError(f"{service.name} died in its reload; it was started again")

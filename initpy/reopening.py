@@ -1,0 +1,48 @@
+"""Logs opened anew, and seeing that it happened."""
+
+from __future__ import annotations
+
+from .host import Host
+from .killing import killproc
+from .procfs import Process
+from .schedule import signal_named
+from .service import Service
+from .survey import workers_of
+from .wait import wait_until
+
+
+def reopen_and_see(service: Service, masters: tuple[Process, ...], host: Host) -> None:
+    """Send the reopen signal to every master; return when no rotated log is held.
+
+    A rotated log is an open file whose path is that of a log in the
+    configuration with something added: ``access.log.1``, ``access.log
+    (deleted)``. Raises WaitTimeout, naming who still writes to one.
+    """
+    assert service.reopen is not None
+    logs = service.read_config(service, host).logs if service.read_config else ()
+    for master in masters:
+        killproc(master, signal_named(service.reopen), host=host)
+
+    def holders() -> list[str]:
+        family = [*masters, *(w for m in masters for w in workers_of(service, m, host))]
+        return [
+            f"pid {process} ({path})"
+            for process in family
+            for path in host.open_files(process)
+            if path not in logs and path.startswith(logs)
+        ]
+
+    def taken() -> bool:
+        for master in masters:
+            masks = host.signals(master)
+            if masks is not None and masks.pending:
+                return False
+        return not holders()
+
+    wait_until(
+        taken,
+        within=service.timeout,
+        host=host,
+        what=lambda: f"rotated logs to be let go by {', '.join(holders()) or 'the master'}",
+        interruptible=True,
+    )

@@ -1,0 +1,46 @@
+"""Pidfiles put right: a lost one written again, a stale one removed."""
+
+from __future__ import annotations
+
+from .errors import InitError, PidfileError
+from .host import Host
+from .pidfile import MISSING, read_pidfile
+from .service import Service
+from .survey import Survey
+
+
+def repair_pidfile(service: Service, seen: Survey, host: Host, *, needed: bool = True) -> None:
+    """Write the pidfile of a running master that has lost it, and say so.
+
+    By rename, as root's and nobody else's. The daemon needs it: nginx abandons
+    an upgrade without one, and php-fpm dies in a reload if it cannot write it.
+    Raises PidfileError if it cannot be done and is *needed*.
+    """
+    if seen.master is None or not seen.lost:
+        return
+    was = seen.pidfile.reason or f"it was {seen.pidfile.verdict}"
+    try:
+        host.write(service.pidfile, f"{seen.master}\n")
+    except InitError as exc:
+        sentence = f"the pidfile is lost and cannot be repaired: {exc}"
+        if needed:
+            raise PidfileError(sentence) from exc
+        host.tell(sentence)
+        return
+    host.tell(f"repaired {service.pidfile} to name the master, pid {seen.master} ({was})")
+
+
+def remove_stale(service: Service, host: Host) -> None:
+    """Remove the pidfiles of a service that is stopped, and Red Hat's lock file.
+
+    What is no regular file is not a pidfile, and stays: that is said.
+    """
+    for path in (service.pidfile, service.oldbin):
+        pidfile = read_pidfile(path, host)
+        if pidfile.verdict == MISSING:
+            continue
+        if pidfile.regular:
+            host.remove(path)
+        else:
+            host.tell(f"{path} is left alone: {pidfile.reason}")
+    host.remove(service.subsys)

@@ -1,0 +1,95 @@
+"""What a daemon is: facts, no behaviour."""
+
+from __future__ import annotations
+
+from .record import Record
+from .schedule import Step, parse_schedule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .configuration import Configuration
+    from .host import Host
+
+# How a binary is replaced while it runs.
+OLDBIN = "oldbin"  # USR2: the daemon renames its pidfile and starts the new one itself
+
+
+class Service(Record):
+    """One daemon on this host.
+
+    Three facts are needed: a name, an absolute path, a pidfile. Signals are
+    named without "SIG"; None means that the daemon cannot do it, which LSB
+    calls 3. Arguments may hold ``{config}`` and ``{pidfile}``.
+    """
+
+    name: str
+    daemon: str  # absolute path
+    pidfile: str  # absolute path
+
+    # Its configuration. The flag, if the daemon has one, is how another
+    # instance of the same binary is told from this one.
+    config: str | None = None  # absolute path
+    config_flag: str | None = None
+    default_config: str | None = None  # what it reads when told of none
+    prefix: str = "/"  # what relative paths in it are relative to
+    read_config: Callable[[Service, Host], Configuration] | None = None
+
+    # Its command lines.
+    start_args: tuple[str, ...] = ()
+    test_args: tuple[str, ...] | None = None
+    options: tuple[str, ...] = ()  # the administrator's; for start and test
+    background: bool = False  # it cannot put itself in the background: we do
+
+    # What its processes call themselves in ps(1), if they do. A master's title
+    # holds {argv}, its own command line, or {config}.
+    master_title: str | None = None
+    worker_titles: tuple[str, ...] = ()  # how they begin; the first serves requests
+    draining_title: str | None = None  # of one that only finishes what it has begun
+
+    # Its signals.
+    stop: tuple[Step, ...] = parse_schedule("TERM/30/KILL/5")
+    force_quit: tuple[Step, ...] = parse_schedule("TERM/5/KILL/5")
+    reload: str | None = None
+    reload_execs: bool = False  # it reloads by executing itself anew, and writes its pidfile again
+    reopen: str | None = None
+    upgrade: str | None = None
+    drain_signal: str = "QUIT"  # ends a master when its requests are answered
+
+    # Seconds of monotonic time.
+    timeout: float = 30.0  # for the lock, and for a new state to be seen
+    upgrade_timeout: float = 30.0  # for a new master
+    drain_timeout: float = 60.0  # for an old master to finish its requests
+    upgrade_check: tuple[str, ...] = ()  # must succeed before the old master is let go
+
+    # How it is started.
+    ready: tuple[str, ...] = ()  # a command that succeeds once it serves
+    nice: int = 0
+    limits: Mapping[str, tuple[int, int]] = {}  # by resource(3py): RLIMIT_NOFILE
+    lockfile: str = ""  # of Red Hat's rc; "" is /var/lock/subsys/NAME
+
+    lsb: Mapping[str, str] = {}  # the INIT INFO block of its wrapper
+
+    def __init__(self, **values: object) -> None:
+        """Check what a wrong declaration gets wrong. Raises ValueError."""
+        super().__init__(**values)
+        for field in ("daemon", "pidfile", "config", "default_config"):
+            path = getattr(self, field)
+            if path is not None and not path.startswith("/"):
+                raise ValueError(f"{self.name}: {field} {path!r} is no absolute path")
+
+    @property
+    def oldbin(self) -> str:
+        """The pidfile of the old master during an upgrade (NGX_OLDPID_EXT)."""
+        return self.pidfile + ".oldbin"
+
+    @property
+    def subsys(self) -> str:
+        """The file by which Red Hat's rc knows that the service was started."""
+        return self.lockfile or f"/var/lock/subsys/{self.name}"
+
+    def command(self, args: tuple[str, ...]) -> list[str]:
+        """Return the command line of the daemon with *args* and the administrator's options."""
+        facts = {"config": self.config, "pidfile": self.pidfile}
+        return [self.daemon, *(arg.format_map(facts) for arg in args), *self.options]

@@ -1,0 +1,36 @@
+"""php-fpm, as Debian packages PHP 8.2. Signals: php-fpm(8)."""
+
+from __future__ import annotations
+
+from ..configuration import fpm_configuration
+from ..schedule import parse_schedule
+from ..service import Service
+
+PHP_FPM = Service(
+    name="php-fpm",
+    daemon="/usr/sbin/php-fpm8.2",
+    pidfile="/run/php/php8.2-fpm.pid",
+    config="/etc/php/8.2/fpm/php-fpm.conf",
+    config_flag="--fpm-config",
+    default_config="/etc/php/8.2/fpm/php-fpm.conf",
+    prefix="/usr",
+    read_config=fpm_configuration,
+    start_args=("--daemonize", "--fpm-config", "{config}", "--pid", "{pidfile}"),
+    test_args=("--test", "--fpm-config", "{config}"),
+    master_title="php-fpm: master process ({config})",
+    worker_titles=("php-fpm: pool ",),
+    stop=parse_schedule("QUIT/30/TERM/5/KILL/5"),
+    reload="USR2",
+    reload_execs=True,
+    reopen="USR1",
+    lsb={
+        "Required-Start": "$local_fs $remote_fs $network",
+        "Required-Stop": "$local_fs $remote_fs $network",
+        "Should-Start": "$syslog $named",
+        "Should-Stop": "$syslog $named",
+        "Default-Start": "2 3 4 5",
+        "Default-Stop": "0 1 6",
+        "Short-Description": "PHP FastCGI process manager",
+        "Description": "Answers FastCGI requests with PHP",
+    },
+)

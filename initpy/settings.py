@@ -1,0 +1,201 @@
+"""The administrator's settings: ``/etc/default/NAME``, then ``/etc/sysconfig/NAME``.
+
+Lines of ``KEY=value`` in shell quoting, read as data and never sourced. The
+keys that the scripts of Debian, Red Hat and nginx.org know keep working.
+"""
+
+from __future__ import annotations
+
+from .errors import SettingsError
+from .host import HERE, Host
+from .record import Record
+from .schedule import parse_schedule
+from .service import Service
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+DIRECTORIES = ("/etc/default", "/etc/sysconfig")
+MOST = 1 << 20  # bytes
+
+# The letters of ulimit(1) that make sense for a daemon.
+_LIMITS = {
+    "c": ("RLIMIT_CORE", 512),
+    "d": ("RLIMIT_DATA", 1024),
+    "f": ("RLIMIT_FSIZE", 512),
+    "l": ("RLIMIT_MEMLOCK", 1024),
+    "n": ("RLIMIT_NOFILE", 1),
+    "s": ("RLIMIT_STACK", 1024),
+    "t": ("RLIMIT_CPU", 1),
+    "u": ("RLIMIT_NPROC", 1),
+    "v": ("RLIMIT_AS", 1024),
+}
+
+
+class Setting(Record):
+    """One assignment, and where it stands."""
+
+    key: str
+    value: str
+    where: str  # file and line
+
+
+def with_settings(service: Service, host: Host = HERE) -> Service:
+    """Return *service* as the administrator has set it.
+
+    Raises SettingsError, naming file and line, for a bad value, and for a file
+    that somebody else could have written.
+    """
+    found: dict[str, Setting] = {}
+    for directory in DIRECTORIES:
+        for setting in _read(f"{directory}/{service.name}", host):
+            found[setting.key] = setting
+    if not found:
+        return service
+    changes: dict[str, Any] = {}
+    for setting in found.values():
+        if setting.key not in _KEYS:
+            continue
+        field, read = _KEYS[setting.key]
+        try:
+            changes[field] = read(setting.value)
+        except ValueError as exc:
+            raise SettingsError(f"{setting.where}: {setting.key}: {exc}") from None
+    changes.update(_deadline(changes))
+    options = changes.get("options", service.options)
+    config, options = _without_config(service, options)
+    if config is not None:
+        changes["config"] = config
+    try:
+        return service.replace(**{**changes, "options": options})
+    except ValueError as exc:
+        raise SettingsError(f"{', '.join(s.where for s in found.values())}: {exc}") from None
+
+
+def _read(path: str, host: Host) -> Iterator[Setting]:
+    facts = host.examine(host.realpath(path), MOST)
+    if facts is None:
+        return
+    if not facts.regular:
+        raise SettingsError(f"{path} is not a regular file")
+    if reason := host.distrust_file(facts) or host.distrust(host.realpath(path)):
+        raise SettingsError(f"{path} is not believed: {reason}")
+    for number, line in enumerate(facts.text.splitlines(), 1):
+        where = f"{path} line {number}"
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        key, equals, raw = text.partition("=")
+        key = key[7:].strip() if key.startswith("export ") else key
+        if not equals or not key.isidentifier() or not key.isascii():
+            host.tell(f"{where} is no assignment, and ignored: {text}")
+            continue
+        yield Setting(key=key, value=_unquote(raw, where), where=where)
+
+
+def _unquote(raw: str, where: str) -> str:
+    if not any(sign in raw for sign in "\"'\\ \t#"):
+        return raw  # spares the import of shlex
+    import shlex
+
+    try:
+        words = shlex.split(raw, comments=True)
+    except ValueError as exc:
+        raise SettingsError(f"{where}: {exc}") from None
+    if len(words) > 1:
+        raise SettingsError(f"{where}: a value with blanks needs quotes: {raw}")
+    return words[0] if words else ""
+
+
+def _words(text: str) -> tuple[str, ...]:
+    import shlex
+
+    return tuple(shlex.split(text))
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError(f"{text!r} is no absolute path")
+    return text
+
+
+def _number(text: str) -> float:
+    if not text.isascii() or not text.replace(".", "", 1).isdigit():
+        raise ValueError(f"{text!r} is no number")
+    return float(text)
+
+
+def _nice(text: str) -> int:
+    if not text.lstrip("+-").isdigit() or not -20 <= int(text) <= 19:
+        raise ValueError(f"{text!r} is no nice level from -20 to 19")
+    return int(text)
+
+
+def _limits(text: str) -> dict[str, tuple[int, int]]:
+    """Read the arguments of ulimit(1): ``-n 4096``, ``-Sn 1024 -c unlimited``."""
+    words = list(_words(text))
+    limits = {}
+    while words:
+        flag = words.pop(0)
+        letter = flag.lstrip("-").strip("SH")
+        if not flag.startswith("-") or letter not in _LIMITS or not words:
+            raise ValueError(f"{text!r} is not what ulimit takes: -n 4096")
+        name, unit = _LIMITS[letter]
+        value = words.pop(0)
+        if value == "unlimited":
+            limits[name] = (-1, -1)
+        elif value.isascii() and value.isdigit():
+            limits[name] = (int(value) * unit, int(value) * unit)
+        else:
+            raise ValueError(f"{value!r} is no limit")
+    return limits
+
+
+def _deadline(changes: dict[str, Any]) -> dict[str, float]:
+    """Turn the loops and pauses of older scripts into the upgrade's deadline.
+
+    Their product is how long those scripts waited: nothing sleeps for it here.
+    """
+    loops = changes.pop("_loops", None)
+    seconds = changes.pop("_seconds", None)
+    micros = changes.pop("_microseconds", None)
+    if loops is None and seconds is None and micros is None:
+        return {}
+    pause = micros / 1e6 if micros is not None else seconds if seconds is not None else 1.0
+    return {"upgrade_timeout": (5.0 if loops is None else loops) * pause}
+
+
+def _without_config(
+    service: Service, options: tuple[str, ...]
+) -> tuple[str | None, tuple[str, ...]]:
+    """Take the configuration out of the daemon's options: it identifies the instance."""
+    config = None
+    rest = []
+    words = list(options)
+    while words:
+        word = words.pop(0)
+        if service.config_flag is not None and word == service.config_flag and words:
+            config = words.pop(0)
+        else:
+            rest.append(word)
+    return config, tuple(rest)
+
+
+_KEYS: dict[str, tuple[str, Callable[[str], object]]] = {
+    "DAEMON_OPTS": ("options", _words),
+    "DAEMON_ARGS": ("options", _words),
+    "STOP_SCHEDULE": ("stop", parse_schedule),
+    "ULIMIT": ("limits", _limits),
+    "NICELEVEL": ("nice", _nice),
+    "NGINX": ("daemon", _path),
+    "CONFFILE": ("config", _path),
+    "PIDFILE": ("pidfile", _path),
+    "LOCKFILE": ("lockfile", _path),
+    "SLEEPSEC": ("_seconds", _number),
+    "SLEEPMSEC": ("_microseconds", _number),  # as usleep(1) took it
+    "UPGRADEWAITLOOPS": ("_loops", _number),
+    "UPGRADE_CHECK": ("upgrade_check", _words),
+    "DRAIN_TIMEOUT": ("drain_timeout", _number),
+}
