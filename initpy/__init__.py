@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from .actions import force_reload, reload, reopen, restart, start, stop, try_restart
     from .configtesting import configtest
     from .errors import InitError
+    from .host import Process
     from .killing import killproc
     from .lsb import ExitCode, StatusCode
     from .oldbin import wait_for_oldbin
     from .pidof import pidofproc
-    from .procfs import Process
-    from .service import Service
     from .reporting import status
+    from .service import Service
     from .survey import master_of
     from .upgrading import upgrade
 
 _HOME = {
     "ExitCode": "lsb",
     "InitError": "errors",
-    "Process": "procfs",
+    "Process": "host",
     "Service": "service",
     "StatusCode": "lsb",
     "configtest": "configtesting",

@@ -10,10 +10,9 @@ from __future__ import annotations
 from .bringup import bring_up
 from .configtesting import configtest, traceless_configtest
 from .errors import ConfigTestFailed, InitError, Unimplemented
-from .host import HERE, Host
+from .host import HERE, Host, Process
 from .killing import end
 from .lock import ActionLock
-from .procfs import Process
 from .repair import remove_stale, repair_pidfile
 from .schedule import Step
 from .service import Service
@@ -74,7 +73,7 @@ def reload(service: Service, host: Host = HERE) -> None:
     with ActionLock(service, "reload", host, within=service.timeout):
         seen = running(service, host)
         if service.reload is None:
-            raise Unimplemented(f"{service.name} cannot reload its configuration")
+            raise Unimplemented("this daemon cannot reload its configuration")
         if seen.upgrading:
             raise InitError(
                 f"an upgrade is unfinished, master {seen.masters[0]} still serves: "
@@ -107,7 +106,7 @@ def reopen(service: Service, host: Host = HERE) -> None:
     with ActionLock(service, "reopen", host, within=service.timeout):
         seen = running(service, host)
         if service.reopen is None:
-            raise Unimplemented(f"{service.name} cannot reopen its logs")
+            raise Unimplemented("this daemon cannot reopen its logs")
         reopen_and_see(service, seen.masters, host)
 
 
@@ -159,30 +158,19 @@ def _stop(
 ) -> None:
     # Again if something is left: a worker may have been started and orphaned
     # between a look and the KILL of its master.
-    while True:
-        seen = survey(service, host, thorough=True)
-        masters = seen.masters
-        if not masters and not seen.orphans:
-            break
+    while (seen := survey(service, host, thorough=True)).family:
 
-        def workers(masters: tuple[Process, ...] = masters) -> list[Process]:
+        def workers(masters: tuple[Process, ...] = seen.masters) -> list[Process]:
             return [worker for master in masters for worker in workers_of(service, master, host)]
 
-        def recipients(
-            step: Step, alive: list[Process], masters: tuple[Process, ...] = masters
-        ) -> list[Process]:
-            # A master tells its workers itself. KILL it cannot pass on.
-            leaders = [process for process in alive if process in masters]
-            orphans = [process for process in alive if process in seen.orphans]
-            return alive if step.sig == "KILL" or not leaders else leaders + orphans
-
-        end(
-            [*masters, *workers(), *seen.orphans],
-            schedule,
-            host,
-            kin=workers,
-            recipients=recipients,
-            what=f"{service.name} processes",
-            interruptible=interruptible,
-        )
+        for processes, kin in (([*seen.masters, *workers()], workers), (seen.orphans, tuple)):
+            end(
+                processes,
+                schedule,
+                host,
+                kin=kin,
+                leaders=seen.masters,
+                what=f"{service.name} processes",
+                interruptible=interruptible,
+            )
     remove_stale(service, host)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from .daemonize import background_command
 from .errors import InitError, NotInstalled
-from .host import Host
+from .host import Host, Process
 from .killing import end
 from .pidfile import read_pidfile
-from .procfs import Process
 from .program import run, spawn
 from .service import Service
 from .serving import SETTLE, may_be_workerless, serving_workers
@@ -74,8 +73,10 @@ def _awaited(service: Service, host: Host) -> str:
 
 
 def _await_ready(service: Service, master: Process, host: Host) -> None:
-    """Wait until the service's own check succeeds, or, without one, a daemon that
-    tells nothing of itself has lasted a moment. Raises InitError if it ended."""
+    """Wait until the service's own check succeeds. Raises InitError if it ended.
+
+    A daemon that tells nothing of itself, and has no check, must last a moment.
+    """
     since = host.monotonic()
 
     def ready() -> bool:

@@ -78,7 +78,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _signal_last(words: list[str]) -> list[str]:
     """Turn the ``-USR2`` that ends a killproc into an option: argparse would split it."""
-    if len(words) > 2 and words[0] == "killproc" and words[-1].startswith("-"):
+    if (
+        words[:1] == ["killproc"]
+        and words[-1].startswith("-")
+        and words[-1] not in ("-h", "--help")
+    ):
         return [*words[:-1], "--signal", words[-1][1:]]
     return words
 
@@ -125,7 +129,7 @@ def _install(parsed: argparse.Namespace, console: Console, host: Host) -> int:
     return ExitCode.OK
 
 
-def _killproc(parsed: argparse.Namespace, console: Console, host: Host) -> int:
+def _killproc(parsed: argparse.Namespace, _console: Console, host: Host) -> int:
     found = pidofproc(parsed.program, parsed.pidfile, host, binary=parsed.binary)
     if parsed.sig is not None:
         if not found.processes:

@@ -23,7 +23,7 @@ def configtest(service: Service, host: Host = HERE, *, binary: str = "") -> None
     NotPermitted; Unimplemented if the daemon has no such test.
     """
     if service.test_args is None:
-        raise Unimplemented(f"{service.name} has no test of its configuration")
+        raise Unimplemented("this daemon has no test of its configuration")
     argv = service.command(service.test_args)
     if binary:
         argv[0] = binary

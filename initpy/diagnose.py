@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .host import Host
-from .procfs import Process
+from .host import Host, Process
 
 # nginx tries a taken port five times, half a second apart, and then says this.
 GAVE_UP = "still could not bind()"

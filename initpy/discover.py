@@ -32,8 +32,8 @@ def discover(service: Service, given: Mapping[str, str], host: Host) -> Service:
         if all(fact in given for fact in ("daemon", "config", "pidfile")):
             return service
         raise NotInstalled(f"{service.daemon} is not installed: it cannot be asked for its paths")
-    service = _nginx(service, given, host) if service.config_flag == "-c" else _fpm(
-        service, given, host
+    service = (
+        _nginx(service, given, host) if service.config_flag == "-c" else _fpm(service, given, host)
     )
     if "pidfile" in given or service.read_config is None:
         return service

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os.path
 
-from .host import Host
-from .procfs import ProcessFacts
+from .host import Host, ProcessFacts
 from .service import Service
 
 
@@ -38,9 +37,7 @@ def is_master(service: Service, facts: ProcessFacts, host: Host) -> bool:
 
 def looks_like_master(service: Service, title: str) -> bool:
     """Tell whether a title is that of a master, of this instance or of another one."""
-    return service.master_title is not None and title.startswith(
-        _template(service.master_title)[0]
-    )
+    return service.master_title is not None and title.startswith(_template(service.master_title)[0])
 
 
 def is_worker(service: Service, title: str) -> bool:

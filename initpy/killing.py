@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from .errors import InitError, NotRunning, WaitTimeout
-from .host import HERE, Host
-from .procfs import Process
+from .host import HERE, Host, Process
 from .schedule import Step, parse_schedule, signal_named
 from .wait import wait_until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from signal import Signals
 
 DEFAULT_SCHEDULE = parse_schedule("TERM/5/KILL/5")
@@ -60,14 +59,15 @@ def end(
     host: Host,
     *,
     kin: Callable[[], Iterable[Process]] = tuple,
-    recipients: Callable[[Step, list[Process]], list[Process]] = lambda _step, alive: alive,
+    leaders: Collection[Process] = (),
     what: str = "",
     interruptible: bool = False,
 ) -> None:
     """Send each signal of *schedule* in turn until *processes* are gone.
 
     kin:     looks for more of them: a master may start a worker meanwhile.
-    recipients: of those alive, the ones to send a step's signal to.
+    leaders: those among them who pass a signal on to the rest. While one lives the
+             rest is sent nothing, but for KILL, which nobody can pass on.
     what:    what they are, for messages.
 
     Raises NotPermitted, Interrupted, and WaitTimeout of the last step.
@@ -85,7 +85,8 @@ def end(
     for number, step in enumerate(schedule, 1):
         left = alive()
         sig = signal_named(step.sig)
-        for process in recipients(step, left):
+        leading = [process for process in left if process in leaders]
+        for process in left if step.sig == "KILL" else leading or left:
             host.kill(process, sig)
         try:
             wait_until(

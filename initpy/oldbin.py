@@ -14,11 +14,10 @@ the new one ends, the old one puts the pidfile back by itself.
 from __future__ import annotations
 
 from .errors import InitError, RollbackFailed, WaitTimeout
-from .host import HERE, Host
+from .host import HERE, Host, Process
 from .identity import is_worker, looks_like_master
 from .killing import end
 from .pidfile import read_pidfile
-from .procfs import Process
 from .schedule import parse_schedule, signal_named
 from .service import Service
 from .serving import serving_workers
@@ -29,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .procfs import ProcessFacts
+    from .host import ProcessFacts
 
 IGNORED = 1.0  # seconds after which a master that sleeps has ignored USR2
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os.path
 
-from .host import HERE, Host
+from .host import HERE, Host, Process, ProcessFacts
 from .lsb import StatusCode
 from .pidfile import MISSING, Pidfile, read_pidfile
-from .procfs import Process, ProcessFacts
 from .record import Record
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import InitError, NotInstalled, NotPermitted, WaitTimeout
+from .errors import InitError, NotInstalled, NotPermitted
 from .host import Host
 from .record import Record
 from .wait import wait_until

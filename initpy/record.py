@@ -4,12 +4,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, ClassVar
 
     from typing_extensions import Self, dataclass_transform
 else:
 
-    def dataclass_transform(**_):
+    def dataclass_transform(**_):  # noqa: ANN003, ANN201, D103 - the type checker sees the other
         return lambda cls: cls
 
 
@@ -17,9 +17,7 @@ else:
 class _RecordType(type):
     """Turn the annotations of a class into its slots."""
 
-    def __new__(
-        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]
-    ) -> _RecordType:
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _RecordType:
         fields = tuple(namespace.get("__annotations__", ()))
         defaults = {field: namespace.pop(field) for field in fields if field in namespace}
         namespace |= {"__slots__": fields, "_defaults": defaults}
@@ -35,6 +33,10 @@ class Record(metaclass=_RecordType):
     >>> Point(x=1).replace(y=2)
     Point(x=1, y=2)
     """
+
+    if TYPE_CHECKING:
+        __slots__: ClassVar[tuple[str, ...]]
+        _defaults: ClassVar[dict[str, Any]]
 
     def __init__(self, **values: Any) -> None:
         """Set every field; TypeError for one that is unknown or missing."""

@@ -1,11 +1,11 @@
 """A reload, and seeing that it took effect.
 
-    nginx     HUP; new workers, then the old ones "shutting down" or gone. It
-              says nothing: a configuration that passes its test can still fail
-              (a port that somebody else holds), and then the old workers stay.
-    php-fpm   USR2; the old workers end, it executes itself anew, writes its
-              pidfile again, and starts new workers. In the background its pid
-              changes, in the foreground it does not.
+nginx     HUP; new workers, then the old ones "shutting down" or gone. It
+          says nothing: a configuration that passes its test can still fail
+          (a port that somebody else holds), and then the old workers stay.
+php-fpm   USR2; the old workers end, it executes itself anew, writes its
+          pidfile again, and starts new workers. In the background its pid
+          changes, in the foreground it does not.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from __future__ import annotations
 from .bringup import bring_up
 from .diagnose import GAVE_UP, LogMark
 from .errors import InitError, Reverted, WaitTimeout
-from .host import Host
+from .host import Host, Process
 from .killing import killproc
-from .procfs import Process
 from .repair import remove_stale
 from .schedule import signal_named
 from .service import Service

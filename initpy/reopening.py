@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from .host import Host
+from .host import Host, Process
 from .killing import killproc
-from .procfs import Process
 from .schedule import signal_named
 from .service import Service
 from .survey import workers_of

@@ -5,11 +5,10 @@ What tells more than a code costs one more look, never a run of the daemon.
 
 from __future__ import annotations
 
-from .host import HERE, Host
+from .host import HERE, Host, Process
 from .identity import serves
 from .lsb import StatusCode
 from .pidfile import EMPTY, MISSING, UNTRUSTED, UNUSABLE
-from .procfs import Process
 from .record import Record
 from .service import Service
 from .survey import Survey, survey, workers_of
@@ -87,7 +86,11 @@ def status(service: Service, host: Host = HERE) -> Status:
         name=service.name,
         code=code,
         sentence=f"running, master {seen.master}, {_workers(len(serving))}, up {_duration(uptime)}",
-        notes=(*_upgrade_notes(service, seen), *_binary_notes(replaced, disk), *_pidfile_notes(seen)),
+        notes=(
+            *_upgrade_notes(service, seen),
+            *_binary_notes(replaced, disk),
+            *_pidfile_notes(seen),
+        ),
         survey=seen,
         workers=tuple(workers),
         uptime=round(uptime, 2),

@@ -46,7 +46,7 @@ def parse_schedule(text: str) -> tuple[Step, ...]:
 
 def _ending_signal(name: str, text: str) -> str:
     short = name.lstrip("-").upper()
-    short = short[3:] if short.startswith("SIG") else short
+    short = short.removeprefix("SIG")
     if short not in _ENDING:
         raise ValueError(f"schedule {text!r}: {name!r} is not one of {' '.join(_ENDING)}")
     return short
@@ -69,6 +69,6 @@ def signal_named(name: str) -> Signals:
         return signal.Signals(int(name))
     short = name.upper()
     try:
-        return signal.Signals["SIG" + (short[3:] if short.startswith("SIG") else short)]
+        return signal.Signals["SIG" + (short.removeprefix("SIG"))]
     except KeyError:
         raise ValueError(f"there is no signal {name!r}") from None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from .host import Host
+from .host import Host, Process
 from .identity import serves
-from .procfs import Process
 from .service import Service
 from .survey import workers_of
 

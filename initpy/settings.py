@@ -128,7 +128,7 @@ def _number(text: str) -> float:
 
 
 def _nice(text: str) -> int:
-    if not text.lstrip("+-").isdigit() or not -20 <= int(text) <= 19:
+    if not text.lstrip("+-").isdigit() or int(text) not in range(-20, 20):
         raise ValueError(f"{text!r} is no nice level from -20 to 19")
     return int(text)
 

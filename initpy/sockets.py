@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .procfs import Process
+    from .host import Process
 
 
 def listening(processes: Iterable[Process], host: Host) -> list[str]:

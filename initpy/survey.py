@@ -9,10 +9,9 @@ host looked at.
 from __future__ import annotations
 
 from .errors import NotRunning
-from .host import HERE, Host
+from .host import HERE, Host, Process, ProcessFacts
 from .identity import is_master, is_stray, is_worker, looks_like_master
 from .pidfile import Pidfile, read_pidfile
-from .procfs import Process, ProcessFacts
 from .record import Record
 from .service import OLDBIN, Service
 
@@ -40,6 +39,11 @@ class Survey(Record):
         return tuple(
             master for master in (*self.others, self.old_master, self.master) if master is not None
         )
+
+    @property
+    def family(self) -> tuple[Process, ...]:
+        """Whatever a stopped service must not have, but for workers of its masters."""
+        return (*self.masters, *self.orphans)
 
     @property
     def upgrading(self) -> bool:
@@ -75,7 +79,7 @@ def master_of(service: Service, host: Host = HERE) -> Process:
     """Return the service's master, proven. Raises NotRunning."""
     master = survey(service, host).master
     if master is None:
-        raise NotRunning(f"{service.name} is not running")
+        raise NotRunning("not running")
     return master
 
 
@@ -86,7 +90,7 @@ def running(service: Service, host: Host) -> Survey:
     """
     seen = survey(service, host)
     if seen.master is None:
-        raise NotRunning(f"{service.name} is not running")
+        raise NotRunning("not running")
     host.require_permission(seen.master)
     return seen
 
@@ -142,9 +146,7 @@ def _scan(service: Service, host: Host, known: Survey, oldbin: Pidfile | None) -
         for facts in strays
         if facts.session in dead and not _has_master(service, facts, host)
     ]
-    return known.replace(
-        master=master, old_master=old, others=tuple(rest), orphans=tuple(orphans)
-    )
+    return known.replace(master=master, old_master=old, others=tuple(rest), orphans=tuple(orphans))
 
 
 def _without_infants(masters: dict[int, ProcessFacts], host: Host) -> list[Process]:

@@ -13,12 +13,11 @@ from .errors import (
     Unimplemented,
     WaitTimeout,
 )
-from .host import HERE, Host
+from .host import HERE, Host, Process
 from .identity import argv0_of
 from .killing import end, killproc
 from .lock import ActionLock
 from .oldbin import rollback, wait_for_oldbin
-from .procfs import Process
 from .program import run
 from .repair import repair_pidfile
 from .schedule import parse_schedule, signal_named
@@ -38,7 +37,7 @@ def upgrade(service: Service, host: Host = HERE) -> None:
     with ActionLock(service, "upgrade", host, within=service.timeout):
         seen = running(service, host)
         if service.upgrade != OLDBIN:
-            raise Unimplemented(f"{service.name} cannot replace its binary while it runs")
+            raise Unimplemented("cannot replace the binary of this daemon while it runs")
         if seen.upgrading:
             new = _carry_on(service, seen, host)
             host.tell(f"finished the upgrade that was under way: master {new} serves")
@@ -69,7 +68,7 @@ def _preflight(service: Service, old: Process, host: Host) -> None:
 
 
 def _blame(service: Service, old: Process, failure: ConfigTestFailed, host: Host) -> None:
-    """Raise the right error for a failed test: is it the configuration, or the new binary?"""
+    """Raise the right error for a failed test: the configuration's fault, or the new binary's."""
     if isinstance(failure, TestCannotRun) or host.exe_file(old) != host.file_id(service.daemon):
         try:
             configtest(service, host, binary=f"/proc/{old}/exe")

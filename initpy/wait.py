@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from .errors import Interrupted, WaitTimeout
-from .host import Host
-from .procfs import Process
+from .host import Host, Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -67,9 +67,7 @@ def render(service: Service, declared: Service, *, interpreter: str) -> str:
         module=f"initpy.services.{constant.lower()}",
         constant=constant,
         name=service.name,
-        facts="\n".join(
-            f"            {field}={quoted(value)}," for field, value in facts.items()
-        ),
+        facts="\n".join(f"            {field}={quoted(value)}," for field, value in facts.items()),
     )
 
 

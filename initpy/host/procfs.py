@@ -5,7 +5,7 @@ See proc(5).
 
 from __future__ import annotations
 
-from .record import Record
+from ..record import Record
 
 
 class Process(Record):
@@ -87,4 +87,5 @@ def without_deleted(exe: str) -> str:
     >>> without_deleted("/usr/sbin/nginx (deleted)")
     '/usr/sbin/nginx'
     """
-    return exe[: -len(" (deleted)")] if exe.endswith(" (deleted)") else exe
+    mark = " (deleted)"
+    return exe.removesuffix(mark)

@@ -1,0 +1,94 @@
+"""The machine. The only package that makes system calls.
+
+Everything above takes a ``Host``, so that a test can hand it another one in
+which time is virtual and every fault can be had on demand.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from .files import FileFacts, Files
+from .processes import Processes
+from .procfs import Process, ProcessFacts, SignalMasks
+from .programs import Child, Programs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["HERE", "Child", "FileFacts", "Host", "Process", "ProcessFacts", "SignalMasks"]
+
+
+class Host(Processes, Files, Programs):
+    """The machine we run on."""
+
+    def __init__(self) -> None:
+        """Start with nobody listening and nothing interrupted."""
+        self.tell: Callable[[str], None] = lambda _sentence: None  # notices, a line each
+        self.progress: Callable[[str], None] = lambda _what: None  # while a wait goes on
+        self.interrupted_by = ""  # name of the signal that told us to end
+
+    def monotonic(self) -> float:
+        """Return seconds of a clock that nobody can set."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float, until: Process | None = None) -> None:
+        """Sleep so long at most, or until that process ends. Only ``wait`` calls this."""
+        if until is None:
+            time.sleep(seconds)
+            return
+        import select
+
+        try:
+            fd = os.pidfd_open(until.pid)
+        except ProcessLookupError:
+            return
+        try:
+            if self.find(until.pid) == until:
+                poll = select.poll()
+                poll.register(fd, select.POLLIN)
+                poll.poll(seconds * 1000)
+        finally:
+            os.close(fd)
+
+    def heed_signals(self) -> None:
+        """Note INT, TERM and HUP from now on instead of dying of them.
+
+        Waits that can be abandoned look at ``interrupted_by``; what cannot be
+        left half done goes on to its end.
+        """
+        import signal
+
+        def note(number: int, _frame: object) -> None:
+            self.interrupted_by = signal.Signals(number).name
+
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(sig) != signal.SIG_IGN:  # nohup(1) stays in force
+                signal.signal(sig, note)
+
+    def getpid(self) -> int:
+        """Return our own number."""
+        return os.getpid()
+
+    def geteuid(self) -> int:
+        """Return whose rights we have."""
+        return os.geteuid()
+
+    def run_by_systemd(self) -> bool:
+        """Tell whether systemd itself, not a person, runs us."""
+        return os.getppid() == 1 and os.path.isdir("/run/systemd/system")
+
+    def syslog(self, ident: str, line: str) -> None:
+        """Send one line to the system log, where there is one."""
+        if not os.path.exists("/dev/log"):
+            return
+        import syslog
+
+        syslog.openlog(ident, syslog.LOG_PID, syslog.LOG_DAEMON)
+        syslog.syslog(syslog.LOG_INFO, line)
+        syslog.closelog()
+
+
+HERE = Host()

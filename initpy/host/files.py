@@ -1,0 +1,264 @@
+"""Files: looking at them without being led astray, writing them whole, locking one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from ..errors import InitError, NotPermitted
+from ..record import Record
+
+_NO_FILE = (FileNotFoundError, NotADirectoryError)
+
+
+class FileFacts(Record):
+    """What one look at a file told."""
+
+    regular: bool
+    uid: int
+    mode: int  # permission bits
+    size: int  # bytes
+    version: tuple[int, int]  # inode and ctime: another pair is another file, or a rename
+    text: str  # the beginning of a regular file
+
+
+class Files:
+    """The files of this machine."""
+
+    def examine(self, path: str, most: int) -> FileFacts | None:
+        """Look at a file and its first *most* bytes. None if there is none.
+
+        Safe on whatever stands there: a FIFO does not block, a symbolic link
+        is not followed. Raises NotPermitted.
+        """
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+        try:
+            fd = os.open(path, flags)
+        except _NO_FILE:
+            return None
+        except PermissionError as exc:
+            raise NotPermitted(f"{path} cannot be read: {exc.strerror}") from exc
+        except OSError as exc:
+            if exc.errno not in (errno.ELOOP, errno.ENXIO):  # a link; a socket
+                raise InitError(f"{path} cannot be read: {exc.strerror}") from exc
+            return _facts(os.lstat(path), "")
+        try:
+            info = os.fstat(fd)
+            regular = stat.S_ISREG(info.st_mode)
+            return _facts(info, os.read(fd, most).decode(errors="replace") if regular else "")
+        finally:
+            os.close(fd)
+
+    def version(self, path: str) -> tuple[int, int] | None:
+        """Return inode and ctime of a file, or None if there is none.
+
+        rename(2) sets the ctime, so a file that went away and came back shows.
+        """
+        try:
+            info = os.lstat(path)
+        except (*_NO_FILE, PermissionError):
+            return None
+        return info.st_ino, info.st_ctime_ns
+
+    def file_id(self, path: str) -> tuple[int, int] | None:
+        """Return device and inode of a file, links followed, or None if there is none."""
+        try:
+            info = os.stat(path)
+        except (*_NO_FILE, PermissionError):
+            return None
+        return info.st_dev, info.st_ino
+
+    def realpath(self, path: str) -> str:
+        """Return *path* with every symbolic link followed."""
+        return os.path.realpath(path)
+
+    def is_executable(self, path: str) -> bool:
+        """Tell whether there is a file that may be executed."""
+        return os.path.isfile(path) and os.access(path, os.X_OK)
+
+    def distrust(self, path: str) -> str:
+        """Return why somebody but root and us could replace *path*, or "".
+
+        Looks at every directory above it, as named and as resolved. A sticky
+        one (/tmp) is good enough for an entry that is ours or root's.
+        """
+        directory = os.path.dirname(path)
+        chains = {*_upwards(directory), *_upwards(os.path.realpath(directory))}
+        for step in sorted(chains):
+            try:
+                info = os.stat(step)
+            except OSError:
+                continue
+            if info.st_uid not in (0, os.geteuid()):
+                return f"{step} belongs to {user_name(info.st_uid)}"
+            if info.st_mode & _others_write(info) and not info.st_mode & stat.S_ISVTX:
+                return f"{step} can be written by others"
+        return ""
+
+    def distrust_for_root(self, path: str) -> str:
+        """Return why somebody but root could choose what stands at *path*, or ""."""
+        try:
+            info = os.stat(path)
+        except OSError as exc:
+            return str(exc.strerror)
+        if info.st_uid != 0:
+            return f"it belongs to {user_name(info.st_uid)}"
+        if info.st_mode & _others_write(info):
+            return "it can be written by others"
+        return self.distrust(path)
+
+    def distrust_file(self, facts: FileFacts) -> str:
+        """Return why somebody but root and us could have written that file, or ""."""
+        if facts.uid not in (0, os.geteuid()):
+            return f"it belongs to {user_name(facts.uid)}"
+        return "it can be written by others" if facts.mode & 0o022 else ""
+
+    def size(self, path: str) -> int | None:
+        """Return the size of a regular file in bytes, or None if it is none."""
+        try:
+            info = os.stat(path)
+        except OSError:
+            return None
+        return info.st_size if stat.S_ISREG(info.st_mode) else None
+
+    def read_from(self, path: str, offset: int, most: int = 65536) -> str:
+        """Return what stands in a file from *offset* on, or "" if it cannot be read."""
+        try:
+            with open(path, "rb") as file:
+                file.seek(offset)
+                return file.read(most).decode(errors="replace")
+        except OSError:
+            return ""
+
+    def glob(self, pattern: str) -> list[str]:
+        """Return the paths that match a shell pattern, sorted."""
+        if not any(sign in pattern for sign in "*?["):
+            return [pattern] if os.path.exists(pattern) else []
+        import glob
+
+        return sorted(glob.glob(pattern))
+
+    def exists(self, path: str) -> bool:
+        """Tell whether anything stands at *path*, a dangling link included."""
+        return os.path.lexists(path)
+
+    def remove(self, path: str) -> None:
+        """Remove a file; none there is well. Raises InitError."""
+        try:
+            os.unlink(path)
+        except _NO_FILE:
+            return
+        except OSError as exc:
+            raise InitError(f"{path} cannot be removed: {exc.strerror}") from exc
+
+    def remove_if_empty(self, path: str) -> None:
+        """Remove an empty file or directory, and leave everything else alone."""
+        try:
+            if os.path.isdir(path):
+                os.rmdir(path)
+            elif os.path.getsize(path) == 0:
+                os.unlink(path)
+        except OSError:
+            return
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Write a file whole, or not at all: into a new one, then rename. Raises InitError."""
+        temporary = f"{path}.{os.getpid()}"
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            fd = os.open(temporary, flags, mode)
+            try:
+                with open(fd, "w") as file:
+                    file.write(text)
+                    os.fchmod(fd, mode)
+                os.rename(temporary, path)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+        except OSError as exc:
+            raise InitError(f"{path} cannot be written: {exc.strerror}") from exc
+
+    def make_directory(self, path: str, mode: int = 0o755) -> None:
+        """Make a directory and those above it; one that is there is well. Raises InitError."""
+        try:
+            os.makedirs(path, mode, exist_ok=True)
+        except OSError as exc:
+            raise InitError(f"{path} cannot be made: {exc.strerror}") from exc
+
+    def mark_started(self, path: str) -> None:
+        """Touch *path* where its directory exists: Red Hat's rc stops what has one."""
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644))
+        except OSError:
+            return
+
+    def lock(self, path: str) -> int | None:
+        """Take the lock file *path* and return its descriptor; None if somebody has it.
+
+        flock(2): the kernel frees it when its holder dies, however it dies.
+        Raises NotPermitted or InitError when there can be no lock.
+        """
+        import fcntl
+
+        directory = os.path.dirname(path)
+        try:
+            os.makedirs(directory, 0o700, exist_ok=True)
+            owner = os.lstat(directory)
+            if not stat.S_ISDIR(owner.st_mode) or owner.st_uid != os.geteuid():
+                raise NotPermitted(f"{directory} is not a directory of ours: no lock there")
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except PermissionError as exc:
+            raise NotPermitted(f"not permitted to lock {path}: only root may do this") from exc
+        except OSError as exc:
+            raise InitError(f"the lock {path} cannot be made: {exc.strerror}") from exc
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        return fd
+
+    def sign_lock(self, fd: int, text: str) -> None:
+        """Write into a lock we hold who we are. A courtesy: a full disk does not matter."""
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, text.encode(), 0)
+        except OSError:
+            return
+
+    def unlock(self, fd: int) -> None:
+        """Let the lock go. The file stays: removing it would let two in at once."""
+        os.close(fd)
+
+
+def user_name(uid: int) -> str:
+    """Return the login name of a user, or the number if it has none."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def _facts(info: os.stat_result, text: str) -> FileFacts:
+    return FileFacts(
+        regular=stat.S_ISREG(info.st_mode),
+        uid=info.st_uid,
+        mode=stat.S_IMODE(info.st_mode),
+        size=info.st_size,
+        version=(info.st_ino, info.st_ctime_ns),
+        text=text,
+    )
+
+
+def _upwards(directory: str) -> list[str]:
+    chain = [directory]
+    while chain[-1] != os.path.dirname(chain[-1]):
+        chain.append(os.path.dirname(chain[-1]))
+    return chain
+
+
+def _others_write(info: os.stat_result) -> int:
+    return stat.S_IWOTH | (stat.S_IWGRP if info.st_gid else 0)  # root's group is root

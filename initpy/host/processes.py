@@ -1,0 +1,190 @@
+"""Processes: looking at them through /proc, and signalling one and no other."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ..errors import InitError, NotPermitted
+from . import procfs
+from .procfs import Process, ProcessFacts, SignalMasks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from signal import Signals
+
+_GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
+
+
+class Processes:
+    """The processes of this machine."""
+
+    def find(self, pid: int) -> Process | None:
+        """Return the live process of that number. A zombie is gone: see proc(5), state Z."""
+        try:
+            state, _, _, started = procfs.parse_stat(_read(f"/proc/{pid}/stat"))
+        except _GONE:
+            return None
+        return None if state in "ZX" else Process(pid=pid, started=started)
+
+    def look(self, pid: int) -> ProcessFacts | None:
+        """Return what can be seen of the live process of that number."""
+        base = f"/proc/{pid}"
+        try:
+            state, ppid, session, started = procfs.parse_stat(_read(base + "/stat"))
+            argv = procfs.parse_cmdline(_read(base + "/cmdline"))
+            status = procfs.parse_status(_read(base + "/status"))
+        except _GONE:
+            return None
+        if state in "ZX":
+            return None
+        return ProcessFacts(
+            process=Process(pid=pid, started=started),
+            ppid=ppid,
+            session=session,
+            state=state,
+            uid=int(status["Uid"].split()[0]),
+            argv=argv,
+            exe=self._exe(pid),
+            # One number for every pid namespace from that of this /proc down.
+            nested=len(status.get("NSpid", "").split()) > 1,
+        )
+
+    def _exe(self, pid: int) -> str | None:
+        try:
+            return procfs.without_deleted(os.readlink(f"/proc/{pid}/exe"))
+        except (*_GONE, PermissionError):
+            return None
+
+    def age(self, process: Process) -> float:
+        """Return how many seconds ago *process* started."""
+        ticks = os.sysconf("SC_CLK_TCK")
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - process.started / ticks
+
+    def title(self, pid: int) -> str:
+        """Return the command line of a process, or "" if there is none."""
+        try:
+            return " ".join(procfs.parse_cmdline(_read(f"/proc/{pid}/cmdline")))
+        except _GONE:
+            return ""
+
+    def pids(self) -> list[int]:
+        """Return the numbers of all processes. The price grows with the host."""
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+    def children(self, process: Process) -> list[int]:
+        """Return the numbers of its children, zombies too.
+
+        Not reliable for one that ends while we look (proc(5)), so the end of a
+        process is to be seen by ``find``, never by its absence here.
+        """
+        pid = process.pid
+        try:
+            return [int(word) for word in _read(f"/proc/{pid}/task/{pid}/children").split()]
+        except _GONE:
+            pass  # gone, or a kernel without CONFIG_PROC_CHILDREN
+        if self.find(pid) != process:
+            return []
+        looks = (self.look(other) for other in self.pids())
+        return [facts.process.pid for facts in looks if facts and facts.ppid == pid]
+
+    def signals(self, process: Process) -> SignalMasks | None:
+        """Return its signal masks, or None if it is gone."""
+        try:
+            return procfs.parse_masks(_read(f"/proc/{process.pid}/status"))
+        except _GONE:
+            return None
+
+    def exe_file(self, process: Process) -> tuple[int, int] | None:
+        """Return device and inode of the binary it runs, or None if we cannot see."""
+        try:
+            info = os.stat(f"/proc/{process.pid}/exe")
+        except (*_GONE, PermissionError):
+            return None
+        return info.st_dev, info.st_ino
+
+    def open_files(self, process: Process) -> list[str]:
+        """Return the present paths of the files it has open; of a deleted one too."""
+        base = f"/proc/{process.pid}/fd"
+        paths = []
+        try:
+            for fd in os.listdir(base):
+                try:
+                    paths.append(os.readlink(f"{base}/{fd}"))
+                except _GONE:
+                    continue
+        except (*_GONE, PermissionError):
+            return []
+        return [path for path in paths if path.startswith("/")]
+
+    def listening(self, process: Process) -> list[str]:
+        """Return the addresses and paths on which it waits for clients, as far as we may see."""
+        import socket
+
+        import psutil
+
+        try:
+            subject = psutil.Process(process.pid)
+            # psutil 6 gave the method another name.
+            look = getattr(subject, "net_connections", None) or subject.connections
+            sockets = look(kind="all")
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return []
+        places: list[str] = []
+        for item in sockets:
+            if item.family == socket.AF_UNIX:
+                places.append(str(item.laddr))
+            elif item.status == psutil.CONN_LISTEN or (
+                item.type == socket.SOCK_DGRAM and not item.raddr
+            ):
+                address, port = item.laddr
+                places.append(f"[{address}]:{port}" if ":" in address else f"{address}:{port}")
+        return [place for place in places if place]
+
+    def kill(self, process: Process, sig: Signals) -> bool:
+        """Send *sig* to this process and no other. False if it is gone.
+
+        kill(2) takes a number, and the number may have been given away since
+        we looked. A pidfd cannot be: so open it first, compare second, and
+        send through it third. See pidfd_open(2). Raises NotPermitted.
+        """
+        import signal
+
+        if os.readlink("/proc/self") != str(os.getpid()):
+            raise InitError("/proc shows another pid namespace than ours: nothing was signalled")
+        try:
+            fd = os.pidfd_open(process.pid)
+        except ProcessLookupError:
+            return False
+        try:
+            if self.find(process.pid) != process:
+                return False
+            signal.pidfd_send_signal(fd, sig)
+        except ProcessLookupError:
+            return False
+        except PermissionError as exc:
+            raise NotPermitted(f"not permitted to send {sig.name} to pid {process}") from exc
+        finally:
+            os.close(fd)
+        return True
+
+    def require_permission(self, process: Process) -> None:
+        """Raise NotPermitted if we may not signal that process. Sends nothing."""
+        try:
+            os.kill(process.pid, 0)
+        except ProcessLookupError:
+            return
+        except PermissionError as exc:
+            raise NotPermitted(f"not permitted to signal pid {process}") from exc
+
+
+def _read(path: str) -> str:
+    # Not open(): its decoding layers cost as much as the whole read.
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        chunks = []
+        while chunk := os.read(fd, 65536):
+            chunks.append(chunk)
+    finally:
+        os.close(fd)
+    return b"".join(chunks).decode(errors="replace")
