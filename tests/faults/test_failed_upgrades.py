@@ -1,0 +1,256 @@
+"""Upgrades of a real nginx that must fail, and harm nobody."""
+
+from __future__ import annotations
+
+import os
+from signal import SIGKILL
+
+import pytest
+from real_daemons import wait_until
+
+from initpy import StatusCode
+from initpy.survey import workers_of
+
+pytestmark = pytest.mark.fault
+
+SHORT = 2.0  # seconds given to a new master that never comes
+
+
+def unharmed(nginx, old, client, workers=None):
+    """Check that the old master serves as if nothing had been."""
+    assert old == nginx.master
+    assert old.pid == nginx.named
+    assert not os.path.exists(nginx.oldbin)
+    if workers is not None:
+        assert workers == nginx.workers
+    assert "one" == nginx.ask()
+    assert {old, *nginx.workers} == set(nginx.place.processes())
+    assert [] == client.bad
+    assert {"one"} == set(client.answered)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("exit 1", id="exits at once"),
+        pytest.param("kill -SEGV $$", id="crashes at once"),
+    ],
+)
+def test_binary_that_ends_at_once(nginx, client, body):
+    """A new binary that ends at once is reported within a second, and the old one serves."""
+    old, workers = nginx.master, nginx.workers
+    nginx.fake_binary(body)
+
+    result = nginx.act("upgrade")
+
+    assert 150 == result.code, result
+    assert "ended before it was up" in result.err.splitlines()[-1]
+    assert "Upgrade failed!" in result.err.splitlines()[-1]
+    assert result.seconds < 1
+    unharmed(nginx, old, client, workers)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("#!/nonexistent\n", id="its interpreter is missing"),
+        pytest.param("neither ELF nor script\n", id="no program at all"),
+        pytest.param("", id="empty"),
+    ],
+)
+def test_binary_that_cannot_be_executed(nginx, client, text):
+    """A new binary that the kernel refuses is reported within a second, nothing signalled."""
+    old, workers = nginx.master, nginx.workers
+    nginx.place.write("sbin/nginx", text, 0o755)
+
+    result = nginx.act("upgrade")
+
+    assert 150 == result.code, result
+    assert nginx.daemon in result.err.splitlines()[-1]
+    assert result.seconds < 1
+    unharmed(nginx, old, client, workers)
+
+
+def test_binary_that_may_not_be_executed(nginx, client):
+    """A new binary without its x bit is reported within a second, nothing signalled."""
+    old, workers = nginx.master, nginx.workers
+    nginx.replace_binary()
+    os.chmod(nginx.daemon, 0o644)
+
+    result = nginx.act("upgrade")
+
+    assert 150 == result.code, result
+    assert nginx.daemon in result.err.splitlines()[-1]
+    assert result.seconds < 1
+    unharmed(nginx, old, client, workers)
+
+
+def test_missing_binary(nginx, client):
+    """A binary that is gone from the disk is 5, and the running one goes on."""
+    old, workers = nginx.master, nginx.workers
+    os.unlink(nginx.daemon)
+
+    result = nginx.act("upgrade")
+
+    assert 5 == result.code, result
+    assert f"{nginx.daemon} is not installed" in result.err
+    assert result.seconds < 1
+    unharmed(nginx, old, client, workers)
+
+
+def test_broken_configuration(nginx, client):
+    """A configuration broken since the start is 6, with nginx's own words, nothing signalled."""
+    old, workers = nginx.master, nginx.workers
+    nginx.replace_binary()
+    nginx.configure(main="frobnicate on;")
+
+    result = nginx.act("upgrade")
+
+    assert 6 == result.code, result
+    assert 'unknown directive "frobnicate"' in result.err
+    assert "configuration syntax error" in result.err.splitlines()[-1]
+    assert result.seconds < 1
+    unharmed(nginx, old, client, workers)
+
+
+@pytest.mark.parametrize("passes_test", [True, False])
+def test_binary_that_exits_late(nginx, client, passes_test):
+    """A new binary that exits after half a second is noticed then, whoever answers its -t."""
+    old, workers = nginx.master, nginx.workers
+    nginx.fake_binary(f"{nginx.place.tool('sleep')} 0.5; exit 1", passes_test=passes_test)
+
+    result = nginx.act("upgrade")
+
+    assert 150 == result.code, result
+    assert "Upgrade failed!" in result.err.splitlines()[-1]
+    assert result.seconds < 3
+    unharmed(nginx, old, client, workers)
+
+
+@pytest.mark.parametrize("passes_test", [True, False])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("exec {sleep} 600", id="hangs"),
+        pytest.param("{sleep} 600; exit 1", id="hangs in a child"),
+        pytest.param("trap '' TERM QUIT INT HUP; {sleep} 600; exit 1", id="deaf"),
+        pytest.param(
+            "trap '' TERM QUIT\n(trap '' TERM QUIT; {sleep} 600) &\nwait", id="deaf in background"
+        ),
+    ],
+)
+def test_binary_that_hangs_before_its_pidfile(nginx, client, body, passes_test):
+    """A new binary that never writes its pidfile is ended at the deadline, with its children."""
+    old, workers = nginx.master, nginx.workers
+    nginx.fake_binary(body.format(sleep=nginx.place.tool("sleep")), passes_test=passes_test)
+
+    result = nginx.act("upgrade", "--timeout", str(SHORT))
+
+    assert 150 == result.code, result
+    assert "Upgrade failed!" in result.err.splitlines()[-1]
+    assert "waited 2 s" in result.err.splitlines()[-1]
+    unharmed(nginx, old, client, workers)
+
+
+def test_new_master_that_gets_no_workers(nginx, client):
+    """A new master whose workers end before they serve is ended at the deadline."""
+    old, workers = nginx.master, nginx.workers
+    nginx.replace_binary()
+    # Passes -t; a worker that cannot go there ends, and is not started again.
+    nginx.configure(main="working_directory /nonexistent;")
+
+    result = nginx.act("upgrade", "--timeout", str(SHORT))
+
+    assert 150 == result.code, result
+    assert "the workers of new master" in result.err.splitlines()[-1]
+    assert 'chdir("/nonexistent") failed' in nginx.logged()
+    unharmed(nginx, old, client, workers)
+
+
+def test_new_master_that_loses_its_workers(nginx, client):
+    """A new master whose workers are up and do not last is not trusted with the requests."""
+    old, workers = nginx.master, nginx.workers
+    nginx.replace_binary()
+
+    def kill_its_workers():
+        new = nginx.named and nginx.host.find(nginx.named)
+        for worker in workers_of(nginx.service, new, nginx.host) if new not in (None, old) else ():
+            nginx.host.kill(worker, SIGKILL)
+        return upgrade.poll() is not None
+
+    with nginx.running_script("upgrade", "--timeout", str(SHORT)) as upgrade:
+        wait_until(kill_its_workers, "the upgrade to end")
+        said = upgrade.stderr.read()
+
+    assert 150 == upgrade.returncode, said
+    assert "workers" in said.splitlines()[-1]
+    # A request that a killed worker had taken is lost; that is not the upgrade's doing.
+    assert old == nginx.master
+    assert workers == nginx.workers
+    assert {old, *workers} == set(nginx.place.processes())
+    assert "one" == nginx.ask()
+
+
+@pytest.mark.parametrize("check", ["false", "sleep 600", "missing"])
+def test_failing_check(nginx, client, check):
+    """An UPGRADE_CHECK that fails, hangs or is missing brings the old one back."""
+    old = nginx.master
+    program, *args = check.split()
+    path = nginx.place.path("missing") if program == "missing" else nginx.place.tool(program)
+    nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{' '.join([path, *args])}'\n")
+    nginx.replace_binary()
+
+    result = nginx.act("upgrade", "--timeout", str(SHORT))
+
+    assert 150 == result.code, result
+    assert path in result.err.splitlines()[-1]
+    unharmed(nginx, old, client)
+    assert 2 == len(nginx.workers)
+
+
+def test_check_sees_only_the_new_master(nginx, client):
+    """While UPGRADE_CHECK runs no worker of the old master takes requests."""
+    seen = nginx.place.path("seen")
+    check = nginx.place.script("check", f"cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' > {seen}")
+    nginx.place.settings(nginx.name, f"UPGRADE_CHECK={check}\n")
+    old = nginx.master
+    nginx.replace_binary()
+
+    result = nginx.act("upgrade")
+
+    assert 0 == result.code, result
+    assert old != nginx.master
+    assert os.path.getsize(seen) > 0
+    assert [] == client.bad
+
+
+def test_new_master_killed_when_both_are_up(nginx, client):
+    """A new master that dies while both are up leaves the old one serving."""
+    old = nginx.master
+    check = nginx.place.script("check", f"kill -9 $(cat {nginx.pidfile}); exit 1")
+    nginx.place.settings(nginx.name, f"UPGRADE_CHECK={check}\n")
+    nginx.replace_binary()
+
+    result = nginx.act("upgrade", "--timeout", str(SHORT))
+
+    assert 150 == result.code, result
+    assert old == nginx.master
+    assert old.pid == nginx.named
+    assert "one" == nginx.ask()
+    assert 2 == len(nginx.workers)
+    assert {old, *nginx.workers} == set(nginx.place.processes())
+
+
+def test_upgrade_works_after_a_failed_one(nginx, client):
+    """A rolled back upgrade is no obstacle to the next one."""
+    old = nginx.master
+    nginx.fake_binary("exit 1")
+    assert 150 == nginx.act("upgrade").code
+    nginx.replace_binary()
+
+    result = nginx.act("upgrade")
+
+    assert 0 == result.code, result
+    assert old != nginx.master
+    assert StatusCode.RUNNING == nginx.act("status").code
+    assert [] == client.bad

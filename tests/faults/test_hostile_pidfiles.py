@@ -1,0 +1,209 @@
+"""Pidfiles that lie, of real daemons that run and that do not."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+
+import pytest
+from real_daemons import NOBODY
+
+pytestmark = pytest.mark.fault
+
+# Each: what stands where the pidfile should, given the pid of a stranger.
+HOSTILE = {
+    "missing": lambda path, stranger: None,
+    "empty": lambda path, stranger: write(path, ""),
+    "garbage": lambda path, stranger: write(path, "\0\xffnginx\n"),
+    "zero": lambda path, stranger: write(path, "0\n"),
+    "init": lambda path, stranger: write(path, "1\n"),
+    "everybody": lambda path, stranger: write(path, "-1\n"),
+    "group": lambda path, stranger: write(path, f"-{stranger}\n"),
+    "two": lambda path, stranger: write(path, f"{stranger} {stranger}\n"),
+    "huge number": lambda path, stranger: write(path, "9" * 30 + "\n"),
+    "huge file": lambda path, stranger: write(path, f"{stranger}\n" * 100_000),
+    "stranger": lambda path, stranger: write(path, f"{stranger}\n"),
+    "ourselves": lambda path, stranger: write(path, f"{os.getpid()}\n"),
+    "world-writable": lambda path, stranger: (
+        write(path, f"{stranger}\n"),
+        os.chmod(path, 0o666),
+    ),
+    "somebody's": lambda path, stranger: (
+        write(path, f"{stranger}\n"),
+        os.chown(path, NOBODY, NOBODY),
+    ),
+    "link": lambda path, stranger: (
+        write(path + ".to", f"{stranger}\n"),
+        os.symlink(path + ".to", path),
+    ),
+    "dangling link": lambda path, stranger: os.symlink("/nonexistent", path),
+    "FIFO": lambda path, stranger: os.mkfifo(path),
+    "directory": lambda path, stranger: os.mkdir(path),
+    "socket": lambda path, stranger: bound(path),
+    "device": lambda path, stranger: os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5)),
+}
+REGULAR = [
+    name
+    for name in HOSTILE
+    if name not in ("missing", "link", "dangling link", "FIFO", "directory", "socket", "device")
+]
+
+
+def write(path, text):
+    with open(path, "w", encoding="latin-1") as file:
+        file.write(text)
+
+
+def bound(path):
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+
+
+@pytest.fixture
+def stranger():
+    """Give a process that must not get any signal."""
+    child = subprocess.Popen(["/bin/sleep", "600"])
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.fixture(params=HOSTILE)
+def hostile(request):
+    """Name what stands where the pidfile should."""
+    return request.param
+
+
+@pytest.mark.parametrize("action", ["status", "stop"])
+def test_of_a_stopped_service(nginx, stranger, hostile, action):
+    """Nothing hangs, nobody is signalled, and nothing is taken for running."""
+    HOSTILE[hostile](nginx.pidfile, stranger.pid)
+
+    result = nginx.act(action)
+
+    if action == "stop":
+        assert 0 == result.code, result
+        assert (hostile in REGULAR or hostile == "missing") == (
+            not os.path.lexists(nginx.pidfile)
+        ), result
+    else:
+        expected = 3 if hostile == "missing" else 1 if hostile in REGULAR else 4
+        assert expected == result.code, result
+    assert result.seconds < 1
+    assert stranger.poll() is None
+    assert {} == nginx.place.processes()
+
+
+@pytest.mark.parametrize("action", ["reload", "upgrade", "reopen", "force-reload"])
+def test_of_a_stopped_service_to_be_signalled(nginx, stranger, hostile, action):
+    """What needs a running service is 7, and nobody is signalled."""
+    HOSTILE[hostile](nginx.pidfile, stranger.pid)
+
+    result = nginx.act(action)
+
+    assert 7 == result.code, result
+    assert result.seconds < 1
+    assert stranger.poll() is None
+
+
+@pytest.mark.parametrize("name", REGULAR)
+def test_start_replaces_a_stale_one(nginx, stranger, name):
+    """Start is not impressed by a stale pidfile, whatever it says."""
+    HOSTILE[name](nginx.pidfile, stranger.pid)
+
+    result = nginx.act("start")
+
+    assert 0 == result.code, result
+    assert nginx.master.pid == nginx.named
+    assert "one" == nginx.ask()
+    assert stranger.poll() is None
+
+
+@pytest.mark.parametrize("name", ["FIFO", "directory", "socket", "device", "dangling link", "link"])
+def test_start_with_what_is_no_file(nginx, stranger, name):
+    """Start either succeeds with a right pidfile or fails with nothing left running."""
+    HOSTILE[name](nginx.pidfile, stranger.pid)
+
+    result = nginx.act("start", "--timeout", "1")
+
+    assert result.code in (0, 1, 6), result
+    assert (result.code == 0) == bool(nginx.place.processes())
+    assert stranger.poll() is None
+
+
+@pytest.mark.parametrize("action", ["status", "reload", "upgrade", "stop", "restart"])
+def test_of_a_running_nginx(nginx, stranger, hostile, action):
+    """The master is found by what it is; what needs a right pidfile repairs it first."""
+    old = nginx.start()
+    os.unlink(nginx.pidfile)
+    HOSTILE[hostile](nginx.pidfile, stranger.pid)
+    if action == "upgrade":
+        nginx.replace_binary()
+
+    result = nginx.act(action)
+
+    assert stranger.poll() is None
+    assert result.seconds < 5
+    if action == "stop":
+        assert 0 == result.code, result
+        assert {} == nginx.place.processes()
+    elif action == "status":
+        assert 0 == result.code, result
+        assert f"master {old}" in result.out
+    elif result.code == 0:
+        assert nginx.master.pid == nginx.named
+        assert (action == "reload") == (old == nginx.master)
+        assert "one" == nginx.ask()
+    else:
+        # What nginx -t cannot open, or rename cannot replace: said, and nothing signalled.
+        assert hostile in ("directory", "socket"), result
+        assert result.code in (1, 6), result
+        assert nginx.pidfile in result.err
+        assert old == nginx.master
+
+
+@pytest.mark.parametrize("action", ["status", "reload", "stop"])
+def test_of_a_running_php_fpm(fpm, stranger, hostile, action):
+    """The same for php-fpm: found, its pidfile repaired before it is needed, stopped."""
+    old = fpm.start()
+    os.unlink(fpm.pidfile)
+    HOSTILE[hostile](fpm.pidfile, stranger.pid)
+
+    result = fpm.act(action)
+
+    assert stranger.poll() is None
+    assert result.seconds < 5
+    if action == "stop":
+        assert 0 == result.code, result
+        assert {} == fpm.place.processes()
+    elif action == "status":
+        assert 0 == result.code, result
+        assert f"master {old}" in result.out
+    elif result.code == 0:
+        assert fpm.master.pid == fpm.named
+        assert fpm.ask().startswith("14 ")
+    else:
+        assert ("directory", 1) == (hostile, result.code), result
+        assert old == fpm.master
+
+
+def test_untrusted_directory(nginx, stranger):
+    """A pidfile in a directory that somebody else can write is not believed, and that is said."""
+    old = nginx.start()
+    folder = os.path.dirname(nginx.pidfile)
+    os.chown(folder, NOBODY, NOBODY)
+    write(nginx.pidfile, f"{stranger.pid}\n")
+
+    told = nginx.act("status")
+    result = nginx.act("stop")
+
+    assert (0, 0) == (told.code, result.code)
+    assert f"master {old}" in told.out
+    assert "not believed" in told.out
+    assert "belongs to nobody" in told.out
+    assert stranger.poll() is None
+    assert {} == nginx.place.processes()

@@ -1,0 +1,188 @@
+"""Upgrades of a real nginx that are interrupted: they end forward or back, never between."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from subprocess import TimeoutExpired
+
+import pytest
+from real_daemons import Client, wait_until
+
+from initpy.survey import workers_of
+
+pytestmark = pytest.mark.fault
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+def back(nginx, old):
+    """Check that the old master serves alone."""
+    assert old == nginx.master
+    settled(nginx)
+
+
+def settled(nginx):
+    """Check that one master serves, whichever it is, and its pidfile names it."""
+    assert nginx.master.pid == nginx.named
+    assert not os.path.exists(nginx.oldbin)
+    assert 2 == len(nginx.workers)
+    assert {nginx.master, *nginx.workers} == set(nginx.place.processes())
+    assert "one" == nginx.ask()
+
+
+def handed_over(nginx):
+    wait_until(lambda: os.path.exists(nginx.oldbin), "the old pidfile")
+
+
+@pytest.mark.parametrize("sig", SIGNALS)
+def test_while_the_new_binary_is_slow(nginx, client, sig):
+    """A signal while the new master is awaited ends the wait, and the old one is back."""
+    old = nginx.master
+    nginx.fake_binary(f"exec {nginx.place.tool('sleep')} 600")
+
+    with nginx.running_script("upgrade") as upgrade:
+        handed_over(nginx)
+        upgrade.send_signal(sig)
+        said = upgrade.communicate(timeout=10)
+
+    assert 150 == upgrade.returncode, said
+    assert sig.name in said[1].splitlines()[-1]
+    back(nginx, old)
+    assert [] == client.bad
+
+
+@pytest.mark.parametrize("sig", SIGNALS)
+def test_while_the_check_runs(nginx, client, sig):
+    """A signal during UPGRADE_CHECK ends the check, and the old one takes requests again."""
+    old = nginx.master
+    sleep = nginx.place.tool("sleep")
+    nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{sleep} 600'\n")
+    nginx.replace_binary()
+
+    with nginx.running_script("upgrade") as upgrade:
+        checks = lambda: [t for t in nginx.place.processes().values() if t.startswith(sleep)]  # noqa: E731
+        wait_until(checks, "the check to run")
+        upgrade.send_signal(sig)
+        said = upgrade.communicate(timeout=10)
+
+    assert 150 == upgrade.returncode, said
+    back(nginx, old)
+    assert [] == client.bad
+
+
+@pytest.mark.parametrize("sig", SIGNALS)
+def test_while_the_old_master_drains(nginx, client, sig):
+    """A signal while the old master finishes its requests does not stop the upgrade: forward."""
+    nginx.place.settings(nginx.name, "DRAIN_TIMEOUT=1.5\n")
+    old = nginx.master
+    nginx.replace_binary()
+
+    with nginx.download(), nginx.running_script("upgrade") as upgrade:
+        drains = lambda: any(  # noqa: E731
+            "is shutting down" in title
+            for title in workers_of(nginx.service, old, nginx.host).values()
+        )
+        wait_until(drains, "the old master to drain")
+        upgrade.send_signal(sig)
+        said = upgrade.communicate(timeout=10)
+
+    assert 0 == upgrade.returncode, said
+    assert old != nginx.master
+    settled(nginx)
+    assert [] == client.bad
+
+
+@pytest.mark.parametrize("sig", SIGNALS)
+def test_while_the_configuration_is_tested(nginx, client, sig):
+    """A signal during the configuration test ends it, and nothing was signalled."""
+    old, workers = nginx.master, nginx.workers
+    sleep = nginx.place.tool("sleep")
+    nginx.fake_binary(f"{sleep} 600", passes_test=False)
+
+    with nginx.running_script("upgrade") as upgrade:
+        tests = lambda: [t for t in nginx.place.processes().values() if t.startswith(sleep)]  # noqa: E731
+        wait_until(tests, "the configuration test to run")
+        upgrade.send_signal(sig)
+        said = upgrade.communicate(timeout=10)
+
+    assert 1 == upgrade.returncode, said
+    assert sig.name in said[1].splitlines()[-1]
+    assert workers == nginx.workers
+    back(nginx, old)
+    assert [] == client.bad
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_at_any_moment(nginx, client, moment):
+    """A signal at any moment of a good upgrade ends it forward or back."""
+    old = nginx.master
+    nginx.replace_binary()
+
+    with nginx.running_script("upgrade") as upgrade:
+        # Not a wait for anything: moments spread over what an upgrade takes, 0.3 s.
+        wait_until(lambda: ready(upgrade), "the script to heed signals")
+        with suppress(TimeoutExpired):
+            upgrade.wait(moment * 0.02)
+        upgrade.send_signal(SIGNALS[moment % 3])
+        said = upgrade.communicate(timeout=10)
+
+    assert upgrade.returncode in (0, 1, 150), said
+    assert (0 == upgrade.returncode) == (old != nginx.master), said
+    settled(nginx)
+    assert [] == client.bad
+
+
+def ready(script):
+    """Tell whether a wrapper has come so far that it notes signals instead of dying of them."""
+    if script.poll() is not None:
+        return True
+    with open(f"/proc/{script.pid}/status") as file:
+        caught = next(line.split()[1] for line in file if line.startswith("SigCgt"))
+    return int(caught, 16) >> (signal.SIGTERM - 1) & 1
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_killed_at_any_moment_and_run_again(nginx, client, moment):
+    """A script killed with KILL leaves what the next upgrade finishes."""
+    old = nginx.master
+    nginx.replace_binary()
+    with nginx.running_script("upgrade") as upgrade:
+        wait_until(lambda: ready(upgrade), "the script to heed signals")
+        try:
+            upgrade.wait(moment * 0.02)
+        except TimeoutExpired:
+            upgrade.kill()
+
+    result = nginx.act("upgrade")
+
+    assert 0 == result.code, result
+    assert old != nginx.master
+    assert nginx.host.file_id(nginx.daemon) == nginx.host.exe_file(nginx.master)
+    settled(nginx)
+    assert [] == client.bad
+
+
+def test_killed_during_the_check(nginx):
+    """A script killed when the old master has let its workers go: upgrade finishes its work."""
+    sleep = nginx.place.tool("sleep")
+    nginx.start()
+    client = Client(nginx)
+    try:
+        nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{sleep} 600'\n")
+        nginx.replace_binary()
+        with nginx.running_script("upgrade") as upgrade:
+            checks = lambda: [p for p, t in nginx.place.processes().items() if t.startswith(sleep)]  # noqa: E731
+            (check,) = wait_until(checks, "the check to run")
+            upgrade.kill()
+        nginx.kill(check)
+        nginx.place.settings(nginx.name, "")
+
+        result = nginx.act("upgrade")
+
+        assert 0 == result.code, result
+        settled(nginx)
+        assert [] == client.bad
+    finally:
+        client.close()

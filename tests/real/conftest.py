@@ -1,0 +1,9 @@
+"""The fixtures of this folder."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite("real_daemons", "real_fixtures")
+
+from real_fixtures import client, fpm, nginx, place, site  # noqa: E402, F401
