@@ -1,0 +1,493 @@
+"""A machine in memory: files, processes and a clock that only ``sleep`` moves.
+
+``test_host_contract`` holds it to the promises of the real one.
+"""
+
+# ruff: noqa: D102 - what is overridden is documented in the real host
+
+from __future__ import annotations
+
+import fnmatch
+import os.path
+import signal
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+from initpy.errors import InitError, NotPermitted
+from initpy.host import FileFacts, Host, Process, ProcessFacts, SignalMasks
+
+TICKS = 100  # of the clock in which processes are dated, per second
+BOOTED = 100000.0  # seconds before the test began
+
+ALL_SIGNALS = (1 << 64) - 1
+HARMLESS = ("SIGCONT", "SIGWINCH", "SIGCHLD")  # by default: signal(7)
+
+
+@dataclass(eq=False)
+class FakeProcess:
+    """A process, and whatever may be seen of it."""
+
+    pid: int
+    started: int
+    ppid: int = 1
+    session: int = 0
+    state: str = "S"
+    uid: int = 0
+    argv: tuple[str, ...] = ()
+    exe: str | None = None
+    exe_id: tuple[int, int] | None = None
+    nested: bool = False
+    caught: int = ALL_SIGNALS
+    ignored: int = 0
+    blocked: int = 0
+    pending: int = 0
+    open_files: list[str] = field(default_factory=list)
+    listening: list[str] = field(default_factory=list)
+    on: dict = field(default_factory=dict)  # what it does on a signal, by "SIGTERM"
+    at_end: list = field(default_factory=list)  # what happens when it ends
+
+    @property
+    def id(self):
+        """The process as the library knows it."""
+        return Process(pid=self.pid, started=self.started)
+
+    @property
+    def title(self):
+        """Its command line; set to what the program writes over it."""
+        return " ".join(self.argv)
+
+    @title.setter
+    def title(self, text):
+        self.argv = (text,)
+
+
+@dataclass
+class FakeFile:
+    """A file; *kind* is file, dir, fifo or link (and then *text* is where to)."""
+
+    text: str = ""
+    uid: int = 0
+    mode: int = 0o644
+    kind: str = "file"
+    inode: int = 0
+    ctime: int = 0
+
+
+class Run(SimpleNamespace):
+    """How a program runs: code, output, seconds, and *then*, what its end brings about."""
+
+    code, output, seconds, then = 0, "", 0.0, None
+
+
+class FakeChild:
+    """A program that was started."""
+
+    def __init__(self, host, process, run):
+        self._host, self._process, self._run = host, process, run
+        self._code = None
+        self.pid = process.pid
+        self.closed = False
+        process.at_end.append(lambda: self._ended(-9))
+        host.at(run.seconds, self._finish)
+
+    def _finish(self):
+        if self._code is None:
+            self._ended(self._run.code)
+            self._host.end(self._process)
+            if self._run.then:
+                self._run.then()
+
+    def _ended(self, code):
+        self._code = code if self._code is None else self._code
+
+    def poll(self):
+        """Return its exit code once it has ended."""
+        self._host.happen()
+        return self._code
+
+    def output(self):
+        """Return what it said."""
+        return self._run.output
+
+    def kill_group(self):
+        """End it and its session, if it still runs."""
+        if self._code is None:
+            session = self._process.session
+            for process in [p for p in self._host.processes.values() if p.session == session]:
+                self._host.end(process)
+
+    def close(self):
+        """Forget it."""
+        self.closed = True
+
+
+class FakeHost(Host):
+    """A machine on which everything is as the test says, and time is virtual.
+
+    at:          something happens so many seconds from now.
+    before_look: something happens between the n-th look from now and the next.
+    on:          what processes do on a signal.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.now = 0.0
+        self.looks = 0
+        self.sent = []  # (time, pid, "SIGTERM")
+        self.told = []
+        self.logged = []  # of syslog
+        self.tell = self.told.append
+        self.files = {"/": FakeFile(kind="dir", mode=0o755)}
+        self.processes = {}
+        self.programs = {}  # path: function of argv that returns a Run, or raises
+        self.spawned = []
+        self.children_started = []
+        self.distrusted = {}  # path: why
+        self.unwritable = {}  # path: the error that writing or removing it raises
+        self.locks = {}  # path: who holds it
+        self.euid, self.by_systemd, self.heeding = 0, False, False
+        self._events, self._before, self._count = [], [], 0
+
+    # Time and what happens in it.
+
+    def monotonic(self):
+        return 5000.0 + self.now
+
+    def at(self, seconds, event):
+        """Let *event* happen so many seconds from now, while somebody sleeps."""
+        self._count += 1
+        self._events.append((self.now + seconds, self._count, event))
+
+    def sleep(self, seconds, until=None):
+        end = self.now + seconds
+        while until is None or self._alive(until):
+            due = min((e for e in self._events if e[0] <= end), default=None)
+            if due is None:
+                self.now = end
+                return
+            self._events.remove(due)
+            self.now = max(self.now, due[0])
+            due[2]()
+
+    def before_look(self, number, event):
+        """Let *event* happen after *number* more looks, before the next one."""
+        self._before.append((self.looks + number, event))
+
+    def happen(self):
+        """Count a look, and let happen what was to come before it."""
+        due = [entry for entry in self._before if entry[0] <= self.looks]
+        self._before = [entry for entry in self._before if entry not in due]
+        self.looks += 1
+        for _, event in due:
+            event()
+
+    # Processes.
+
+    def add(self, pid=None, **facts):
+        """Start a process out of nothing; return it."""
+        pid = pid or max(self.processes, default=99) + 1
+        started = int((BOOTED + self.now) * TICKS) - facts.pop("age", 0) * TICKS
+        facts.setdefault("session", pid)
+        if "title" in facts:
+            facts["argv"] = (facts.pop("title"),)
+        exe = facts.get("exe")
+        if exe in self.files:
+            facts.setdefault("exe_id", (1, self.files[exe].inode))
+        self.processes[pid] = FakeProcess(pid=pid, started=started, **facts)
+        return self.processes[pid]
+
+    def end(self, process):
+        """End a process; its children are adopted by init."""
+        if self.processes.get(process.pid) is not process:
+            return
+        del self.processes[process.pid]
+        for other in self.processes.values():
+            if other.ppid == process.pid:
+                other.ppid = 1
+        for event in process.at_end:
+            event()
+
+    def on(self, sig, behaviour, process=None):
+        """Have every process, or one, do ``behaviour(process)`` on that signal."""
+        name = sig if isinstance(sig, str) else sig.name
+        for one in [process] if process else self.processes.values():
+            one.on[name] = behaviour
+
+    def _alive(self, process):
+        found = self.processes.get(process.pid)
+        return found is not None and found.state not in "ZX" and found.id == process
+
+    def find(self, pid):
+        self.happen()
+        found = self.processes.get(pid)
+        return found.id if found and self._alive(found.id) else None
+
+    def look(self, pid):
+        self.happen()
+        found = self.processes.get(pid)
+        if found is None or not self._alive(found.id):
+            return None
+        return ProcessFacts(
+            process=found.id,
+            ppid=found.ppid,
+            session=found.session,
+            state=found.state,
+            uid=found.uid,
+            argv=found.argv,
+            exe=found.exe,
+            nested=found.nested,
+        )
+
+    def age(self, process):
+        return BOOTED + self.now - process.started / TICKS
+
+    def title(self, pid):
+        self.happen()
+        found = self.processes.get(pid)
+        return found.title if found and found.state != "Z" else ""
+
+    def pids(self):
+        self.happen()
+        return list(self.processes)
+
+    def children(self, process):
+        self.happen()
+        return [p.pid for p in self.processes.values() if p.ppid == process.pid]
+
+    def signals(self, process):
+        self.happen()
+        found = self.processes.get(process.pid)
+        if found is None:
+            return None
+        return SignalMasks(
+            caught=found.caught,
+            ignored=found.ignored,
+            blocked=found.blocked,
+            pending=found.pending,
+        )
+
+    def exe_file(self, process):
+        self.happen()
+        found = self.processes.get(process.pid)
+        return found and found.exe_id
+
+    def open_files(self, process):
+        self.happen()
+        found = self.processes.get(process.pid)
+        return list(found.open_files) if found else []
+
+    def listening(self, process):
+        found = self.processes.get(process.pid)
+        return list(found.listening) if found else []
+
+    def kill(self, process, sig):
+        if not self._alive(process):
+            return False
+        target = self.processes[process.pid]
+        if self.euid not in (0, target.uid):
+            raise NotPermitted(f"not permitted to send {sig.name} to pid {process}")
+        self.sent.append((round(self.now, 2), process.pid, sig.name))
+        bit = 1 << (sig - 1)
+        if sig == signal.SIGKILL:
+            self.end(target)
+        elif target.blocked & bit:
+            target.pending |= bit
+        elif sig.name in target.on:
+            target.on[sig.name](target)
+        elif not (target.caught | target.ignored) & bit and sig.name not in HARMLESS:
+            self.end(target)
+        return True
+
+    def require_permission(self, process):
+        if self._alive(process) and self.euid not in (0, self.processes[process.pid].uid):
+            raise NotPermitted(f"not permitted to signal pid {process}")
+
+    # Files.
+
+    def put(self, path, text="", **facts):
+        """Have a file stand at *path*, with the directories above it; return it."""
+        self._count += 1
+        directory = os.path.dirname(path)
+        if directory not in self.files:
+            self.put(directory, kind="dir", mode=0o755)
+        if facts.get("kind") == "dir":
+            facts.setdefault("mode", 0o755)
+        self.files[path] = FakeFile(text, inode=self._count, ctime=self._count, **facts)
+        return self.files[path]
+
+    def rename(self, old, new):
+        """Rename a file: that sets its ctime."""
+        self._count += 1
+        self.files[new] = self.files.pop(old)
+        self.files[new].ctime = self._count
+
+    def _followed(self, path):
+        return self.files.get(self._resolved(path))
+
+    def _running(self, path):
+        """Return the process whose /proc/PID/exe *path* is."""
+        parts = path.split("/")
+        is_exe = parts[1:2] == ["proc"] and parts[3:] == ["exe"]
+        return self.processes.get(int(parts[2])) if is_exe else None
+
+    def _resolved(self, path):
+        if running := self._running(path):
+            there = self.files.get(running.exe)
+            same = there is not None and running.exe_id == (1, there.inode)
+            return running.exe if same else f"{running.exe} (deleted)"
+        seen = set()
+        while path in self.files and self.files[path].kind == "link" and path not in seen:
+            seen.add(path)
+            path = os.path.join(os.path.dirname(path), self.files[path].text)
+        return path
+
+    def examine(self, path, most):
+        self.happen()
+        file = self.files.get(path)
+        if file is None:
+            return None
+        if not file.mode & 0o444 and self.euid != 0:
+            raise NotPermitted(f"{path} cannot be read: Permission denied")
+        regular = file.kind == "file"
+        return FileFacts(
+            regular=regular,
+            uid=file.uid,
+            mode=file.mode,
+            size=len(file.text),
+            version=(file.inode, file.ctime),
+            text=file.text[:most] if regular else "",
+        )
+
+    def version(self, path):
+        self.happen()
+        file = self.files.get(path)
+        return file and (file.inode, file.ctime)
+
+    def file_id(self, path):
+        self.happen()
+        if running := self._running(path):
+            return running.exe_id
+        file = self._followed(path)
+        return file and (1, file.inode)
+
+    def realpath(self, path):
+        return self._resolved(path)
+
+    def is_executable(self, path):
+        file = self._followed(path)
+        return file is not None and file.kind == "file" and bool(file.mode & 0o111)
+
+    def distrust(self, path):
+        above = [path]
+        while above[-1] != "/":
+            above.append(os.path.dirname(above[-1]))
+        return next((self.distrusted[step] for step in above[1:] if step in self.distrusted), "")
+
+    def distrust_for_root(self, path):
+        return self.distrusted.get(path) or self.distrust(path)
+
+    def distrust_file(self, facts):
+        if facts.uid not in (0, self.euid):
+            return f"it belongs to uid {facts.uid}"
+        return "it can be written by others" if facts.mode & 0o022 else ""
+
+    def size(self, path):
+        file = self._followed(path)
+        return len(file.text) if file and file.kind == "file" else None
+
+    def read_from(self, path, offset, most=65536):
+        file = self._followed(path)
+        return file.text[offset : offset + most] if file else ""
+
+    def glob(self, pattern):
+        if not any(sign in pattern for sign in "*?["):
+            return [pattern] if pattern in self.files else []
+        return sorted(
+            path
+            for path in self.files
+            if fnmatch.fnmatchcase(path, pattern) and path.count("/") == pattern.count("/")
+        )
+
+    def exists(self, path):
+        self.happen()
+        return path in self.files or self._running(path) is not None
+
+    def _may_write(self, path):
+        if path in self.unwritable:
+            raise self.unwritable[path]
+
+    def remove(self, path):
+        self._may_write(path)
+        if path in self.files and self.files[path].kind == "dir":
+            raise InitError(f"{path} cannot be removed: Is a directory")
+        self.files.pop(path, None)
+
+    def remove_if_empty(self, path):
+        inside = any(os.path.dirname(other) == path for other in self.files)
+        if path in self.files and not self.files[path].text and not inside:
+            del self.files[path]
+
+    def write(self, path, text, mode=0o644):
+        self._may_write(path)
+        if os.path.dirname(path) not in self.files:
+            raise InitError(f"{path} cannot be written: No such file or directory")
+        self.put(path, text, mode=mode, uid=self.euid)
+
+    def make_directory(self, path, mode=0o755):
+        self._may_write(path)
+        if path not in self.files:
+            self.put(path, kind="dir", mode=mode)
+
+    def mark_started(self, path):
+        if os.path.dirname(path) in self.files and path not in self.files:
+            self.put(path)
+
+    def lock(self, path):
+        self.happen()
+        self._may_write(path)
+        if self.euid != 0:
+            raise NotPermitted(f"not permitted to lock {path}: only root may do this")
+        if path in self.locks:
+            return None
+        if path not in self.files:
+            self.put(path, mode=0o600)
+        self._count += 1
+        self.locks[path] = self._count
+        return self._count
+
+    def sign_lock(self, fd, text):
+        (path,) = (path for path, holder in self.locks.items() if holder == fd)
+        self.files[path].text = text
+
+    def unlock(self, fd):
+        self.locks = {path: holder for path, holder in self.locks.items() if holder != fd}
+
+    # Programs, and ourselves.
+
+    def spawn(self, argv, *, nice=0, limits=None):
+        path = argv[0]
+        if not self._followed(path) and not self._running(path) and path not in self.programs:
+            raise FileNotFoundError(2, "No such file or directory", path)
+        if path not in self.programs and not self.is_executable(path):
+            raise PermissionError(13, "Permission denied", path)
+        run = self.programs.get(path, lambda _argv: Run())(list(argv))
+        self.spawned.append((list(argv), nice, dict(limits or {})))
+        process = self.add(argv=tuple(argv), exe=self._resolved(path), ppid=self.getpid())
+        child = FakeChild(self, process, run)
+        self.children_started.append(child)
+        return child
+
+    def heed_signals(self):
+        self.heeding = True
+
+    def getpid(self):
+        return 4242
+
+    def geteuid(self):
+        return self.euid
+
+    def run_by_systemd(self):
+        return self.by_systemd
+
+    def syslog(self, ident, line):
+        self.logged.append(f"{ident}: {line}")
