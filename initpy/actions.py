@@ -11,6 +11,7 @@ from .bringup import bring_up
 from .configtesting import configtest, traceless_configtest
 from .errors import ConfigTestFailed, InitError, Unimplemented
 from .host import HERE, Host, Process
+from .intruders import end_intruders
 from .killing import end
 from .lock import ActionLock
 from .repair import remove_stale, repair_pidfile
@@ -79,13 +80,13 @@ def reload(service: Service, host: Host = HERE) -> None:
                 f"an upgrade is unfinished, master {seen.masters[0]} still serves: "
                 "finish it with upgrade, then reload"
             )
+        repair_pidfile(service, seen, host)
         try:
             configtest(service, host)
         except ConfigTestFailed as exc:
             raise ConfigTestFailed(
                 f"not reloading due to configuration syntax error: {exc}", exc.output
             ) from exc
-        repair_pidfile(service, seen, host)
         reload_and_see(service, seen.masters[-1], host)
 
 
@@ -125,12 +126,12 @@ def check_configuration(service: Service, host: Host = HERE) -> None:
         traceless_configtest(service, host)
 
 
-def _start(service: Service, host: Host) -> None:
+def _start(service: Service, host: Host, *, tested: bool = False) -> None:
     seen = survey(service, host)
     if seen.master is not None:
         repair_pidfile(service, seen, host, needed=False)
         return
-    if service.test_args is not None:
+    if service.test_args is not None and not tested:
         traceless_configtest(service, host)
     if seen.orphans:
         pids = ", ".join(map(str, seen.orphans))
@@ -150,7 +151,7 @@ def _restart(service: Service, host: Host) -> None:
             configtest(service, host)
     # From here on there is no giving up half way: stopped is not what was asked.
     _stop(service, service.stop, host)
-    _start(service, host)
+    _start(service, host, tested=True)
 
 
 def _stop(
@@ -159,6 +160,8 @@ def _stop(
     # Again if something is left: a worker may have been started and orphaned
     # between a look and the KILL of its master.
     while (seen := survey(service, host, thorough=True)).family:
+        for master in seen.masters:
+            end_intruders(service, master, host, spare=seen.masters)
 
         def workers(masters: tuple[Process, ...] = seen.masters) -> list[Process]:
             return [worker for master in masters for worker in workers_of(service, master, host)]

@@ -27,7 +27,7 @@ def bring_up(service: Service, host: Host) -> Process:
     """
     argv = service.command(service.start_args)
     if service.background:
-        if not host.exists(host.realpath(service.daemon)):
+        if host.file_id(service.daemon) is None:
             raise NotInstalled(f"{service.daemon} is not installed")
         argv = background_command(service.pidfile, argv)
     workerless = may_be_workerless(service, host)

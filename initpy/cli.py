@@ -98,7 +98,13 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
     host.progress = console.progress
     if arguments.action == "status":
         return _status(service, arguments, console, host)
-    return _act(service, arguments, console, host)
+    if argv is not None:  # a program of the caller's, and so are its signals
+        return _act(service, arguments, console, host)
+    host.heed_signals()
+    try:
+        return _act(service, arguments, console, host)
+    finally:
+        host.ignore_signals()
 
 
 def _act(service: Service, arguments: Arguments, console: Console, host: Host) -> int:
@@ -107,7 +113,6 @@ def _act(service: Service, arguments: Arguments, console: Console, host: Host) -
     module, function, headline = ACTIONS[arguments.action]
     console.begin(f"{headline} {service.name}: ")
     code, message = ExitCode.OK, ""
-    host.heed_signals()
     try:
         service = _as_set(service, arguments, host)
         getattr(import_module(f"{__package__}.{module}"), function)(service, host)

@@ -42,7 +42,7 @@ def traceless_configtest(service: Service, host: Host) -> None:
     -t`` a log file. Only what was not there before, and is empty, is removed.
     The caller holds the lock.
     """
-    if not host.is_executable(service.daemon) and not host.exists(host.realpath(service.daemon)):
+    if host.file_id(service.daemon) is None:
         raise NotInstalled(f"{service.daemon} is not installed")
     try:
         writes = service.read_config(service, host).writes if service.read_config else ()

@@ -49,7 +49,8 @@ def nginx_configuration(service: Service, host: Host) -> Configuration:
     pidfile = compiled.get("pid-path")
     logs = [compiled[key] for key in ("http-log-path", "error-log-path") if key in compiled]
     directories = [path for key, path in compiled.items() if key.endswith("-temp-path")]
-    for name, *args in _nginx_directives(service.config or "", host):
+    config = service.config or compiled.get("conf-path", "")
+    for name, *args in _nginx_directives(config, os.path.dirname(config), host):
         if not args:
             continue
         if name in ("error_log", "access_log"):
@@ -77,8 +78,11 @@ def nginx_compiled(service: Service, host: Host) -> dict[str, str]:
     return dict(re.findall(r"--([a-z-]+)=([^\s']+)", said))
 
 
-def _nginx_directives(path: str, host: Host, depth: int = 0) -> Iterator[list[str]]:
-    """Yield every directive with its arguments, whatever block it stands in."""
+def _nginx_directives(path: str, directory: str, host: Host, depth: int = 0) -> Iterator[list[str]]:
+    """Yield every directive with its arguments, whatever block it stands in.
+
+    directory: that of the main file, to which every include is relative.
+    """
     import re
 
     facts = host.examine(host.realpath(path), _MOST)
@@ -91,9 +95,8 @@ def _nginx_directives(path: str, host: Host, depth: int = 0) -> Iterator[list[st
             words += [word for word in (double, single, bare) if word]
             continue
         if len(words) > 1 and words[0] == "include":
-            pattern = os.path.join(os.path.dirname(path), words[1])
-            for included in host.glob(pattern):
-                yield from _nginx_directives(included, host, depth + 1)
+            for included in host.glob(os.path.join(directory, words[1])):
+                yield from _nginx_directives(included, directory, host, depth + 1)
         elif words:
             yield words
         words = []
@@ -102,15 +105,16 @@ def _nginx_directives(path: str, host: Host, depth: int = 0) -> Iterator[list[st
 def fpm_configuration(service: Service, host: Host) -> Configuration:
     """Read php-fpm's configuration."""
     pidfile, logs, drain, modes = None, ["log/php-fpm.log"], 0.0, {}
-    section, prefix = "global", service.prefix
-    for section, key, value in _fpm_lines(service.config or "", host):
+    prefixes: dict[str, str] = {}
+    for section, key, value in _fpm_lines(service.config or "", service.prefix, host):
         if key == "prefix":
-            prefix = value
+            prefixes[section] = value
         elif key == "pid":
             pidfile = _absolute("/var", value)
         elif key == "error_log":
             logs[0] = value
         elif key in ("slowlog", "access.log"):
+            prefix = prefixes.get(section, service.prefix)
             logs.append(_absolute(prefix, value.replace("$pool", section)))
         elif key == "process_control_timeout":
             drain = _fpm_seconds(value)
@@ -136,9 +140,9 @@ def _fpm_seconds(value: str) -> float:
 
 
 def _fpm_lines(
-    path: str, host: Host, section: str = "global", depth: int = 0
+    path: str, prefix: str, host: Host, section: str = "global", depth: int = 0
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield section, key and value of every line, includes followed."""
+    """Yield section, key and value of every line, includes followed from *prefix* on."""
     facts = host.examine(host.realpath(path), _MOST)
     if facts is None or depth > _DEPTH:
         return
@@ -152,7 +156,7 @@ def _fpm_lines(
             continue
         key, value = key.strip(), value.partition(";")[0].strip().strip("\"'")
         if key == "include":
-            for included in host.glob(_absolute(os.path.dirname(path), value)):
-                yield from _fpm_lines(included, host, section, depth + 1)
+            for included in host.glob(_absolute(prefix, value)):
+                yield from _fpm_lines(included, prefix, host, section, depth + 1)
         else:
             yield section, key, value

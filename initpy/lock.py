@@ -7,7 +7,7 @@ removing it would let two in at once.
 
 from __future__ import annotations
 
-from .errors import Busy, InitError, NotPermitted, WaitTimeout
+from .errors import Busy, InitError, Interrupted, NotPermitted, WaitTimeout
 from .host import Host
 from .service import Service
 from .wait import wait_until
@@ -53,9 +53,8 @@ class ActionLock:
     def __enter__(self) -> None:
         """Take the lock."""
         try:
-            # One more than the descriptor, which may be 0 if our stdin is closed.
             self._fd = self._attempt()
-        except NotPermitted:
+        except (Busy, Interrupted, NotPermitted):
             raise
         except InitError as exc:
             if not self._without:
@@ -65,6 +64,7 @@ class ActionLock:
         self._host.sign_lock(self._fd, f"{self._action} (pid {self._host.getpid()})")
 
     def _attempt(self) -> int:
+        # A tuple, since the descriptor may be 0 if our stdin is closed.
         def attempt() -> tuple[int] | None:
             fd = self._host.lock(self._path)
             return None if fd is None else (fd,)

@@ -15,21 +15,18 @@ from __future__ import annotations
 
 from .errors import InitError, RollbackFailed, WaitTimeout
 from .host import HERE, Host, Process
-from .identity import is_worker, looks_like_master
+from .intruders import end_intruders
 from .killing import end
 from .pidfile import read_pidfile
 from .schedule import parse_schedule, signal_named
 from .service import Service
 from .serving import serving_workers
-from .survey import INFANCY, proven
+from .survey import proven, survey
 from .wait import wait_until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from .host import ProcessFacts
-
 IGNORED = 1.0  # seconds after which a master that sleeps has ignored USR2
 
 
@@ -129,40 +126,14 @@ def rollback(service: Service, old: Process, host: Host) -> None:
             # workers again without reading its configuration (ngx_master_process_cycle).
             host.kill(old, signal_named("HUP"))
             _see(lambda: bool(serving_workers(service, old, host)), service, host, "its workers")
-        _end_intruders(service, old, host)
+        end_intruders(service, old, host)
+        # A new master that was killed has left its workers behind, and they accept.
+        orphans = survey(service, host, thorough=True).orphans
+        drain = parse_schedule(f"QUIT/{service.drain_timeout:g}/TERM/5/KILL/5")
+        end(orphans, drain, host, what="workers of the dead new master")
         _see(lambda: _alone(service, old, host), service, host, f"{service.pidfile} to name it")
     except WaitTimeout as exc:
         raise RollbackFailed(f"the old master {old} is not back either: {exc}") from exc
-
-
-def _end_intruders(service: Service, old: Process, host: Host) -> None:
-    """End every child of *old* that is not its worker, with all that they have started."""
-
-    def children() -> list[ProcessFacts]:
-        looks = (host.look(pid) for pid in host.children(old))
-        return [facts for facts in looks if facts and not is_worker(service, facts.title)]
-
-    def infants() -> list[ProcessFacts]:
-        # A worker bears its master's title for its first 1 to 4 ms.
-        return [
-            facts
-            for facts in children()
-            if looks_like_master(service, facts.title) and host.age(facts.process) < INFANCY
-        ]
-
-    _see(lambda: not infants(), service, host, f"the children of {old}")
-    intruders = [facts.process for facts in children()]
-    serving = [process for process in intruders if serving_workers(service, process, host)]
-    drain = parse_schedule(f"QUIT/{service.drain_timeout:g}/TERM/5/KILL/5")
-    end(serving, drain, host, what="new master")
-    # The rest is hung, and was born with nginx's own signals blocked: only KILL is heard.
-    families = [process for intruder in intruders for process in _family(intruder, host)]
-    end(families, parse_schedule("KILL/5"), host, what="new master")
-
-
-def _family(process: Process, host: Host) -> list[Process]:
-    children = [host.find(pid) for pid in host.children(process)]
-    return [process, *(kin for child in children if child for kin in _family(child, host))]
 
 
 def _alone(service: Service, old: Process, host: Host) -> bool:

@@ -7,7 +7,7 @@ one, under the lock, and say so.
 
 from __future__ import annotations
 
-from .errors import NotPermitted
+from .errors import InitError
 from .host import Host
 from .record import Record
 
@@ -47,7 +47,7 @@ def read_pidfile(path: str, host: Host) -> Pidfile:
     """
     try:
         facts = host.examine(path, MOST + 1)
-    except NotPermitted as exc:
+    except InitError as exc:
         return Pidfile(path=path, verdict=UNUSABLE, reason=str(exc))
     if facts is None:
         return Pidfile(path=path, verdict=MISSING)

@@ -47,9 +47,10 @@ def pidofproc(
 
 
 def _matches(facts: ProcessFacts, program: str, host: Host) -> bool:
-    if facts.nested or facts.uid not in (0, host.geteuid()):
+    if not facts.argv or facts.nested or facts.uid not in (0, host.geteuid()):
         return False
-    # A script's binary is its interpreter; the script is its first argument.
+    # A kernel thread has no arguments. The binary of a script is its interpreter;
+    # the script is its first argument.
     script = facts.argv[1] if len(facts.argv) > 1 and facts.argv[1].startswith("/") else ""
     if "/" in program:
         return host.realpath(program) in (facts.exe, script and host.realpath(script))

@@ -37,7 +37,7 @@ def spawn(
     Raises NotInstalled, NotPermitted or CannotExecute.
     """
     program = argv[0]
-    if not host.exists(host.realpath(program)):
+    if host.file_id(program) is None:
         raise NotInstalled(f"{program} is not installed")
     try:
         return host.spawn(argv, nice=nice, limits=limits)

@@ -20,6 +20,8 @@ def repair_pidfile(service: Service, seen: Survey, host: Host, *, needed: bool =
         return
     was = seen.pidfile.reason or f"it was {seen.pidfile.verdict}"
     try:
+        if seen.old_master is not None:
+            host.write(service.oldbin, f"{seen.old_master}\n")
         host.write(service.pidfile, f"{seen.master}\n")
     except InitError as exc:
         sentence = f"the pidfile is lost and cannot be repaired: {exc}"

@@ -118,6 +118,7 @@ def proven(service: Service, pidfile: Pidfile, host: Host) -> Process | None:
 
 def _scan(service: Service, host: Host, known: Survey, oldbin: Pidfile | None) -> Survey:
     masters: dict[int, ProcessFacts] = {}
+    foreign: set[int] = set()  # sessions of other instances of the same daemon
     strays: list[ProcessFacts] = []
     if service.master_title is not None:
         for pid in host.pids():
@@ -129,6 +130,8 @@ def _scan(service: Service, host: Host, known: Survey, oldbin: Pidfile | None) -
                 continue
             if is_master(service, facts, host):
                 masters[pid] = facts
+            elif looks_like_master(service, title):
+                foreign.add(facts.session)
             elif is_stray(service, facts, host):
                 strays.append(facts)
     found = _without_infants(masters, host)
@@ -140,11 +143,14 @@ def _scan(service: Service, host: Host, known: Survey, oldbin: Pidfile | None) -
         if parent in masters:  # both pidfiles lost in the middle of an upgrade
             old = masters[parent].process
             rest.remove(old)
-    dead = {known.pidfile.pid, oldbin.pid if oldbin else 0} - {0}
+    # Daemons of one family share a session: that of their first master.
+    sessions = {known.pidfile.pid, oldbin.pid if oldbin else 0}
+    sessions |= {facts.session for facts in masters.values()}
+    sessions -= {0, *foreign}
     orphans = [
         facts.process
         for facts in strays
-        if facts.session in dead and not _has_master(service, facts, host)
+        if facts.session in sessions and not _has_master(service, facts, host)
     ]
     return known.replace(master=master, old_master=old, others=tuple(rest), orphans=tuple(orphans))
 

@@ -45,14 +45,14 @@ def upgrade(service: Service, host: Host = HERE) -> None:
                 return
             seen = running(service, host)
         assert seen.master is not None
-        _preflight(service, seen.master, host)
         repair_pidfile(service, seen, host)
+        _preflight(service, seen.master, host)
         _replace(service, seen.master, host)
 
 
 def _preflight(service: Service, old: Process, host: Host) -> None:
     """Raise for what would make the upgrade fail, before anything is signalled."""
-    if not host.exists(host.realpath(service.daemon)):
+    if host.file_id(service.daemon) is None:
         raise NotInstalled(f"{service.daemon} is not installed: nothing to upgrade to")
     argv0 = argv0_of(service, host.title(old.pid))
     # nginx executes argv[0] as it stands, without looking along PATH (ngx_exec_new_binary).
@@ -96,6 +96,7 @@ def _replace(service: Service, old: Process, host: Host) -> None:
 
 def _carry_on(service: Service, seen: Survey, host: Host) -> Process:
     """Finish what somebody else has begun, from wherever it is. Return the new master."""
+    repair_pidfile(service, seen, host)
     old = seen.masters[0]
     before = (0, 0) if seen.handover else None  # whatever it is next, it was renamed
     return _forward(service, old, before, LogMark(old, host), host)

@@ -68,6 +68,13 @@ class Host(Processes, Files, Programs):
             if signal.getsignal(sig) != signal.SIG_IGN:  # nohup(1) stays in force
                 signal.signal(sig, note)
 
+    def ignore_signals(self) -> None:
+        """Ignore INT, TERM and HUP: all is done but to exit with the right code."""
+        import signal
+
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(sig, signal.SIG_IGN)
+
     def getpid(self) -> int:
         """Return our own number."""
         return os.getpid()

@@ -42,7 +42,10 @@ class Files:
         except OSError as exc:
             if exc.errno not in (errno.ELOOP, errno.ENXIO):  # a link; a socket
                 raise InitError(f"{path} cannot be read: {exc.strerror}") from exc
-            return _facts(os.lstat(path), "")
+            try:
+                return _facts(os.lstat(path), "")
+            except OSError:  # a loop of links above it
+                raise InitError(f"{path} cannot be read: {exc.strerror}") from exc
         try:
             info = os.fstat(fd)
             regular = stat.S_ISREG(info.st_mode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 TYPE_CHECKING = False
@@ -65,6 +66,9 @@ class Programs:
                 start_new_session=True,
                 preexec_fn=prepare,  # noqa: PLW1509 - there are no threads
             )
+        except subprocess.SubprocessError as exc:  # prepare() failed in the child
+            os.close(output)
+            raise OSError(errno.EPERM, "its limits or nice level cannot be set") from exc
         except BaseException:
             os.close(output)
             raise
