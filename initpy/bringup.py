@@ -10,7 +10,7 @@ from .pidfile import read_pidfile
 from .program import run, spawn
 from .service import Service
 from .serving import SETTLE, may_be_workerless, serving_workers
-from .survey import survey, workers_of
+from .survey import proven, survey, workers_of
 from .wait import wait_until
 
 TYPE_CHECKING = False
@@ -39,10 +39,9 @@ def bring_up(service: Service, host: Host) -> Process:
         if code:
             how = f"signal {-code}" if code < 0 else f"code {code}"
             raise InitError(f"{service.daemon} ended with {how}", child.output())
-        master = survey(service, host).master
+        # Not survey(): without a pidfile that looks at every process, at every poll.
+        master = proven(service, read_pidfile(service.pidfile, host), host)
         if master is None:
-            return None
-        if read_pidfile(service.pidfile, host).pid != master.pid:
             return None
         return master if workerless or serving_workers(service, master, host) else None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os.path
+
 from .errors import ConfigTestFailed, NotInstalled, Unimplemented, WaitTimeout
 from .host import HERE, Host
 from .program import CannotExecute, Finished, run
@@ -48,11 +50,14 @@ def traceless_configtest(service: Service, host: Host) -> None:
         writes = service.read_config(service, host).writes if service.read_config else ()
     except (WaitTimeout, CannotExecute) as exc:
         raise TestCannotRun(str(exc)) from exc
-    missing = [path for path in (service.pidfile, *writes) if not host.exists(path)]
+    runtime = os.path.dirname(service.pidfile)  # gone after a boot, where /run is a tmpfs
+    wanted = (runtime, service.pidfile, *writes)
+    missing = [path for path in wanted if not host.exists(path)]
+    host.make_directory(runtime)
     try:
         configtest(service, host)
     finally:
-        for path in missing:
+        for path in reversed(missing):
             host.remove_if_empty(path)
 
 

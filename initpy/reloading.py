@@ -15,11 +15,12 @@ from .diagnose import GAVE_UP, LogMark
 from .errors import InitError, Reverted, WaitTimeout
 from .host import Host, Process
 from .killing import killproc
-from .repair import remove_stale
+from .pidfile import read_pidfile
+from .repair import remove_stale, repair_pidfile
 from .schedule import signal_named
 from .service import Service
 from .serving import SETTLE, let_go, may_be_workerless, serving_workers
-from .survey import survey
+from .survey import proven, survey
 from .wait import wait_until
 
 TYPE_CHECKING = False
@@ -90,14 +91,14 @@ def _see_exec(service: Service, master: Process, host: Host, sig: Signals) -> No
     absent: list[float] = []
 
     def renewed() -> bool:
-        seen = survey(service, host)
-        if seen.master is None and host.find(master.pid) != master:
+        named = proven(service, read_pidfile(service.pidfile, host), host)
+        if named is None and host.find(master.pid) != master:
             absent.append(host.monotonic())
             return absent[-1] - absent[0] >= ABSENCE
         absent.clear()
-        if seen.master is None or not let_go(service, old, host):
+        if named is None or not let_go(service, old, host):
             return False
-        if serving_workers(service, seen.master, host) - old:
+        if serving_workers(service, named, host) - old:
             return True
         return workerless and host.version(service.pidfile) not in (None, before)
 
@@ -109,6 +110,10 @@ def _see_exec(service: Service, master: Process, host: Host, sig: Signals) -> No
         interruptible=True,
     )
     if absent:
+        seen = survey(service, host)
+        if seen.master is not None:  # its configuration names another pidfile
+            repair_pidfile(service, seen, host)
+            return
         remove_stale(service, host)
         bring_up(service, host)
         raise InitError(f"{service.name} died in its reload; it was started again")
