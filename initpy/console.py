@@ -86,7 +86,12 @@ def _write(stream: TextIO | None, text: str) -> None:
             stream.write(text)
             stream.flush()
     except (OSError, ValueError):  # closed, full, or its terminal is gone
-        return
+        # What is left in its buffer would fail again when the interpreter ends,
+        # and make the exit code 120.
+        if stream is sys.stdout:
+            sys.stdout = None  # as if it had been closed at the start
+        if stream is sys.stderr:
+            sys.stderr = None
 
 
 def standard_console(*, quiet: bool) -> Console:

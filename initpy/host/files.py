@@ -207,9 +207,9 @@ class Files:
         directory = os.path.dirname(path)
         try:
             os.makedirs(directory, 0o700, exist_ok=True)
-            owner = os.lstat(directory)
-            if not stat.S_ISDIR(owner.st_mode) or owner.st_uid != os.geteuid():
-                raise NotPermitted(f"{directory} is not a directory of ours: no lock there")
+            info = os.lstat(directory)
+            if os.geteuid() == 0 and (not stat.S_ISDIR(info.st_mode) or info.st_uid != 0):
+                raise InitError(f"{directory} is not a directory of root's: no lock there")
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except PermissionError as exc:
             raise NotPermitted(f"not permitted to lock {path}: only root may do this") from exc

@@ -202,6 +202,7 @@ class Site:
     kind = ""
     declared = None
     binary = ""
+    crew = 2  # workers that its configuration asks for
 
     def __init__(self, place, name=""):
         self.place = place
@@ -319,6 +320,8 @@ class Site:
         """Start it, and return its master."""
         result = self.act("start", **changes)
         assert 0 == result.code, result
+        # One worker that serves is enough for start; for comparisons we want all.
+        wait_until(lambda: len(self.workers) == self.crew, f"{self.crew} workers")
         return self.master
 
     # What can be seen of it.
@@ -376,6 +379,7 @@ class Nginx(Site):
         self, answer="one", *, listens=(), main="", http="", server="", workers=2, user="root"
     ):
         """Write its configuration; every worker answers *answer*."""
+        self.crew = workers
         scratch = self.path("tmp")
         os.makedirs(scratch, exist_ok=True)
         paths = "".join(
@@ -467,8 +471,8 @@ class Fpm(Site):
 
     def configure(self, *, pool="", children=2, pm="static", daemonize="yes", settings=""):
         """Write its configuration, with one pool of *children* workers."""
-        with_ini = self.path("php.ini")
-        if not os.path.exists(with_ini):
+        self.crew = 0 if pm == "ondemand" else children
+        if not os.path.exists(self.path("php.ini")):
             self.place.write(f"{self.folder}/php.ini", "precision = 14\n")
         self.place.write(
             f"{self.folder}/index.php",
