@@ -1,0 +1,353 @@
+"""Reload, reopen and configtest of a real nginx."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import ExitStack
+
+import pytest
+from real_daemons import ROUNDS, Client, Nginx, listener, wait_until
+
+pytestmark = pytest.mark.real
+
+
+def test_next_request_has_the_new_configuration(nginx):
+    """After reload the very next request is answered by the new configuration, every time."""
+    master = nginx.start()
+    for number in range(ROUNDS):
+        nginx.configure(answer=f"answer {number}")
+
+        result = nginx.act("reload")
+        answer = nginx.ask()
+
+        assert 0 == result.code, result
+        assert f"answer {number}" == answer
+        assert master == nginx.master
+
+
+def test_no_request_is_lost(nginx, client):
+    """A client that never pauses sees nothing of a reload but the new answer."""
+    nginx.configure(answer="two")
+
+    result = nginx.act("reload")
+
+    assert 0 == result.code, result
+    assert "two" == nginx.ask()
+    assert [] == client.bad
+    assert {"one", "two"} >= set(client.answered)
+
+
+def test_bad_syntax(nginx, client):
+    """Bad syntax is 6, in the seed's words and nginx's own; master and workers are the same."""
+    master, workers = nginx.master, nginx.workers
+    nginx.configure(main="frobnicate on;")
+
+    result = nginx.act("reload")
+
+    assert 6 == result.code, result
+    assert "not reloading due to configuration syntax error" in result.err.splitlines()[-1]
+    assert 'unknown directive "frobnicate"' in result.err
+    assert (master, workers) == (nginx.master, nginx.workers)
+    assert [] == client.bad
+
+
+@pytest.mark.parametrize("action", ["restart", "try-restart", "force-reload"])
+def test_bad_syntax_and_restart(nginx, action):
+    """A restart with bad syntax is 6, and the service is left alone."""
+    master = nginx.start()
+    workers = nginx.workers
+    nginx.configure(main="frobnicate on;")
+
+    result = nginx.act(action)
+
+    assert 6 == result.code, result
+    assert (master, workers) == (nginx.master, nginx.workers)
+    assert "one" == nginx.ask()
+
+
+def test_bad_syntax_and_start(nginx):
+    """A start with bad syntax is 6, nginx's own words shown, and nothing is started or left."""
+    nginx.configure(main="frobnicate on;")
+    before = nginx.place.tree()
+
+    result = nginx.act("start")
+
+    assert 6 == result.code, result
+    assert 'unknown directive "frobnicate"' in result.err
+    assert {} == nginx.place.processes()
+    assert before == nginx.place.tree()
+
+
+def test_listen_that_somebody_holds(nginx, client):
+    """A listen that somebody else holds is 150 within 6 s, [emerg] shown, old workers serving."""
+    master, workers = nginx.master, nginx.workers
+
+    with listener() as taken:
+        nginx.configure(answer="two", listens=[taken])
+        result = nginx.act("reload")
+
+    assert 150 == result.code, result
+    assert result.seconds < 6
+    assert f"[emerg] {master}#" in result.err
+    assert f"bind() to 127.0.0.1:{taken} failed" in result.err
+    assert (master, workers) == (nginx.master, nginx.workers)
+    assert "one" == nginx.ask()
+    assert [] == client.bad
+
+
+def test_listen_that_becomes_free(nginx):
+    """A listen that its holder lets go in time is no failure: nginx tries for 2.5 s."""
+    nginx.start()
+    with ExitStack() as stack:
+        holding = stack.enter_context(ExitStack())
+        nginx.configure(answer="two", listens=[holding.enter_context(listener())])
+        reload = stack.enter_context(nginx.running_script("reload"))
+        wait_until(lambda: "bind() to" in nginx.logged(), "[emerg]")
+        holding.close()
+        said = reload.communicate(timeout=10)
+
+    assert 0 == reload.returncode, said
+    assert "two" == nginx.ask()
+
+
+def test_reload_with_a_held_download(nginx):
+    """A slow download keeps an old worker: reload is done when new workers serve."""
+    nginx.start()
+    with nginx.download() as download:
+        old = nginx.workers
+        nginx.configure(answer="two")
+
+        result = nginx.act("reload")
+
+        assert 0 == result.code, result
+        assert result.seconds < 2
+        assert "two" == nginx.ask()
+        kept = [worker for worker in old if nginx.alive(worker)]
+        assert 1 == len(kept)
+        assert "nginx: worker process is shutting down" == nginx.host.title(kept[0].pid)
+        assert download.recv(1024)
+
+
+def test_reload_while_an_older_generation_drains(nginx):
+    """A second reload works while the first one's old worker still finishes a download."""
+    nginx.start()
+    with nginx.download():
+        for answer in ("two", "three"):
+            nginx.configure(answer=answer)
+
+            result = nginx.act("reload")
+
+            assert 0 == result.code, result
+            assert answer == nginx.ask()
+
+
+def test_other_number_of_workers(nginx):
+    """Fewer and more workers than before are seen, too."""
+    nginx.start()
+    for workers in (1, 4, 2):
+        nginx.configure(workers=workers)
+
+        result = nginx.act("reload")
+
+        assert 0 == result.code, result
+        wait_until(lambda: len(nginx.workers) == nginx.crew, "the workers")
+
+
+def test_unprivileged_workers(nginx):
+    """With workers of another user every action works as well."""
+    nginx.configure(user="www-data")
+    nginx.start()
+    nginx.configure(user="www-data", answer="two")
+    nginx.replace_binary()
+
+    results = [nginx.act(action) for action in ("reload", "upgrade", "reload", "restart")]
+
+    assert [0] * 4 == [result.code for result in results], results
+    assert "two" == nginx.ask()
+
+
+def test_workers_with_a_cache(nginx):
+    """A cache manager and a loader are helpers, no workers that serve."""
+    cache = f"  proxy_cache_path {nginx.path('cache')} keys_zone=test:1m;"
+    nginx.configure(http=cache)
+    nginx.act("start")
+    nginx.configure(http=cache, answer="two")
+    nginx.replace_binary()
+
+    results = [nginx.act(action) for action in ("reload", "upgrade", "stop")]
+
+    assert [0] * 3 == [result.code for result in results], results
+    assert {} == nginx.place.processes()
+
+
+def test_reload_with_a_lost_pidfile(nginx):
+    """A pidfile that was removed is repaired by reload, which says so."""
+    master = nginx.start()
+    os.unlink(nginx.pidfile)
+    nginx.configure(answer="two")
+
+    told = nginx.act("status")
+    result = nginx.act("reload")
+
+    assert (0, 0) == (told.code, result.code), result
+    assert "is lost" in told.out
+    assert f"running, master {master}" in told.out
+    assert f"repaired {nginx.pidfile}" in result.err
+    assert master.pid == nginx.named
+    assert "two" == nginx.ask()
+
+
+@pytest.mark.parametrize("action", ["reopen", "rotate", "reopen-logs"])
+def test_reopen(nginx, action):
+    """After reopen no process holds a rotated log, and the new one is written."""
+    nginx.start()
+    nginx.ask()
+    log = nginx.path("access.log")
+    os.rename(log, log + ".1")
+
+    result = nginx.act(action)
+    nginx.ask()
+
+    assert 0 == result.code, result
+    wait_until(lambda: os.path.getsize(log), "a line in the new log")
+    held = [p for process in [nginx.master, *nginx.workers] for p in nginx.host.open_files(process)]
+    assert log + ".1" not in held
+
+
+@pytest.mark.parametrize("action", ["configtest", "testconfig"])
+def test_configtest_leaves_nothing(nginx, action):
+    """A configtest of a stopped nginx leaves nothing that was not there, nor changes anything."""
+    before = nginx.place.tree()
+
+    result = nginx.act(action)
+
+    assert 0 == result.code, result
+    assert before == nginx.place.tree()
+
+
+def test_configtest_of_a_bad_one_leaves_nothing(nginx):
+    """Nor does one that fails."""
+    nginx.configure(server="frobnicate on;")
+    before = nginx.place.tree()
+
+    result = nginx.act("configtest")
+
+    assert 6 == result.code, result
+    assert 'unknown directive "frobnicate"' in result.err
+    assert before == nginx.place.tree()
+
+
+def test_configtest_of_a_running_one(nginx):
+    """A configtest of a running nginx is 6 or 0, and the service is untouched."""
+    master = nginx.start()
+    workers = nginx.workers
+    good = nginx.act("configtest")
+    nginx.configure(main="frobnicate on;")
+
+    bad = nginx.act("configtest")
+
+    assert (0, 6) == (good.code, bad.code)
+    assert (master, workers) == (nginx.master, nginx.workers)
+    assert master.pid == nginx.named
+
+
+def test_stop_with_a_held_download(nginx):
+    """Stop obeys its schedule: QUIT, a second later TERM, and it is gone."""
+    nginx.start()
+    nginx.place.settings(nginx.name, "STOP_SCHEDULE=QUIT/1/TERM/1/KILL/1\n")
+    with nginx.download():
+        result = nginx.act("stop")
+
+    assert 0 == result.code, result
+    assert 1 <= result.seconds < 2.5
+    assert {} == nginx.place.processes()
+
+
+def test_stop_of_the_deaf(nginx):
+    """Stop comes to KILL when its time has come: stopped processes hear nothing else."""
+    nginx.start()
+    nginx.place.settings(nginx.name, "STOP_SCHEDULE=QUIT/1/TERM/1/KILL/1\n")
+    for process in [nginx.master, *nginx.workers]:
+        nginx.kill(process, signal.SIGSTOP)
+
+    result = nginx.act("stop")
+
+    assert 0 == result.code, result
+    assert 2 <= result.seconds < 3.5
+    assert {} == nginx.place.processes()
+    assert not os.path.exists(nginx.pidfile)
+
+
+def test_stop_after_the_master_was_killed(nginx):
+    """Stop ends the workers that a killed master has left behind."""
+    master = nginx.start()
+    nginx.kill(master)
+    nginx.see_gone(master)
+
+    result = nginx.act("stop")
+
+    assert 0 == result.code, result
+    assert {} == nginx.place.processes()
+    assert not os.path.exists(nginx.pidfile)
+
+
+def test_two_instances_and_a_stranger(place):
+    """No action on one instance touches another one, or a third nginx that is nobody's."""
+    ours, other = Nginx(place), Nginx(place, "nginx-rtmp")
+    stranger = Nginx(place, "stranger")
+    for site in (ours, other, stranger):
+        site.start()
+    os.unlink(stranger.pidfile)
+    untouched = {site: (site.master, site.workers) for site in (other, stranger)}
+    client = Client(other)
+    try:
+        ours.replace_binary()
+        actions = [
+            "status",
+            "reload",
+            "upgrade",
+            "reopen",
+            "restart",
+            "stop",
+            "start",
+            "force-quit",
+        ]
+        for action in actions:
+            result = ours.act(action)
+
+            assert 0 == result.code, result
+            assert untouched == {site: (site.master, site.workers) for site in untouched}
+        assert [] == client.bad
+    finally:
+        client.close()
+
+
+def test_two_instances_without_pidfiles(place):
+    """Each finds its own master when all pidfiles are lost."""
+    sites = [Nginx(place), Nginx(place, "nginx-rtmp")]
+    masters = [site.start() for site in sites]
+    for site in sites:
+        os.unlink(site.pidfile)
+
+    results = [site.act("reload") for site in sites]
+
+    assert [0, 0] == [result.code for result in results], results
+    assert masters == [site.master for site in sites]
+    assert [master.pid for master in masters] == [site.named for site in sites]
+
+
+def test_pidfiles_exchanged(place):
+    """Nor does it help to give each the other's pidfile."""
+    one, two = Nginx(place), Nginx(place, "nginx-rtmp")
+    masters = one.start(), two.start()
+    os.rename(one.pidfile, one.pidfile + ".x")
+    os.rename(two.pidfile, one.pidfile)
+    os.rename(one.pidfile + ".x", two.pidfile)
+
+    result = one.act("stop")
+
+    assert 0 == result.code, result
+    assert not one.alive(masters[0])
+    assert two.alive(masters[1])
+    assert masters[1] == two.master
