@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .daemonize import background_command
+from .diagnose import gist
 from .errors import InitError, NotInstalled
 from .host import Host, Process
 from .killing import end
@@ -38,7 +39,8 @@ def bring_up(service: Service, host: Host) -> Process:
         code = child.poll()
         if code:
             how = f"signal {-code}" if code < 0 else f"code {code}"
-            raise InitError(f"{service.daemon} ended with {how}", child.output())
+            said = child.output()
+            raise InitError(f"{service.daemon} ended with {how}: {gist(said)}", said)
         # Not survey(): without a pidfile that looks at every process, at every poll.
         master = proven(service, read_pidfile(service.pidfile, host), host)
         if master is None:

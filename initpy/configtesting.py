@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 
+from .diagnose import gist
 from .errors import ConfigTestFailed, NotInstalled, Unimplemented, WaitTimeout
 from .host import HERE, Host
 from .program import CannotExecute, Finished, run
@@ -65,4 +66,4 @@ def _reason(service: Service, finished: Finished) -> str:
     if not finished.output:
         how = f"signal {-finished.code}" if finished.code < 0 else f"code {finished.code}"
         return f"{service.daemon} ended with {how} and no word when asked to test its configuration"
-    return f"configuration test of {service.config or service.name} failed"
+    return gist(finished.output)

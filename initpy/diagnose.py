@@ -8,6 +8,23 @@ from .host import Host, Process
 GAVE_UP = "still could not bind()"
 
 
+def gist(said: str) -> str:
+    r"""Return the one line that matters of what a daemon said, without its time stamp.
+
+    >>> gist("2026/11/23 19:19:50 [emerg] 42#42: unknown directive\nnginx: test failed")
+    'unknown directive'
+    """
+    lines = said.splitlines()
+    # nginx: "TIME [emerg] PID#TID: ...", before its log is open "nginx: [emerg] ...".
+    for sign in ("[emerg] ", "[alert] ", "ERROR: "):
+        for line in lines:
+            if sign in line:
+                words = line.partition(sign)[2]
+                number, _, rest = words.partition(": ")
+                return rest if "#" in number and number.replace("#", "").isdigit() else words
+    return lines[-1] if lines else ""
+
+
 class LogMark:
     """A place in a master's error log: what comes after it was said since."""
 

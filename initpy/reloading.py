@@ -11,7 +11,7 @@ php-fpm   USR2; the old workers end, it executes itself anew, writes its
 from __future__ import annotations
 
 from .bringup import bring_up
-from .diagnose import GAVE_UP, LogMark
+from .diagnose import GAVE_UP, LogMark, gist
 from .errors import InitError, Reverted, WaitTimeout
 from .host import Host, Process
 from .killing import killproc
@@ -65,7 +65,8 @@ def _see_generation(service: Service, master: Process, host: Host, sig: Signals)
             blamed.append(host.monotonic())
         settled = blamed and host.monotonic() - blamed[0] >= PATIENCE
         if emergencies and not new and (settled or GAVE_UP in emergencies[-1]):
-            raise Reverted("reload failed, the old workers serve as before", "\n".join(emergencies))
+            reason = f"reload failed, the old workers serve as before: {gist(emergencies[0])}"
+            raise Reverted(reason, "\n".join(emergencies))
         return False
 
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .configtesting import TestCannotRun, configtest
-from .diagnose import LogMark
+from .diagnose import LogMark, gist
 from .errors import (
     ConfigTestFailed,
     InitError,
@@ -115,12 +115,13 @@ def _forward(
         _check(service, old, host)
     except InitError as exc:
         said = "\n".join(log.lines("[emerg]", "[alert]"))
+        why = f"{exc}: {gist(said)}" if said else str(exc)
         try:
             rollback(service, old, host)
         except RollbackFailed as worse:
-            raise RollbackFailed(f"Upgrade failed! {exc}; and {worse}", said) from exc
+            raise RollbackFailed(f"Upgrade failed! {why}; and {worse}", said) from exc
         raise Reverted(
-            f"Upgrade failed! {exc}; old master {old} serves as before", exc.output or said
+            f"Upgrade failed! {why}; old master {old} serves as before", exc.output or said
         ) from exc
     _let_go(service, old, new, host)
     return new
