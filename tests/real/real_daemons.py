@@ -204,7 +204,7 @@ class Site:
     binary = ""
     crew = 2  # workers that its configuration asks for
 
-    def __init__(self, place, name=""):
+    def __init__(self, place, name="", *, wrapped=True):
         self.place = place
         self.host = place.host
         self.name = f"{place.name}-{name or self.kind}"
@@ -220,7 +220,12 @@ class Site:
         self.config = self.path("daemon.conf")
         os.mkdir(place.path(self.folder))
         self.configure()
-        self.wrapper = place.path(f"{self.folder}.init")
+        if wrapped:
+            self.generate()
+
+    def generate(self):
+        """Make its wrapper, and the service that the wrapper declares."""
+        self.wrapper = self.place.path(f"{self.folder}.init")
         given = {
             "name": self.name,
             "daemon": self.daemon,

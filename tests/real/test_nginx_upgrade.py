@@ -76,7 +76,7 @@ def test_a_new_configuration_is_taken(nginx):
 
 @pytest.mark.parametrize("how", ["deleted", "renamed"])
 def test_running_one_was_moved_away(nginx, client, how):
-    """make install's nginx.old, and a package's deleted binary, are upgraded."""
+    """Make install's nginx.old, and a package's deleted binary, are upgraded."""
     old = nginx.master
     if how == "renamed":
         os.rename(nginx.daemon, nginx.daemon + ".old")
@@ -230,7 +230,7 @@ def refused(nginx, master, workers, result):
 
 
 def test_started_by_a_relative_path(nginx):
-    """nginx executes its argv[0] as it stands: a relative one cannot be upgraded, and why."""
+    """Nginx executes its argv[0] as it stands: a relative one cannot be upgraded, and why."""
     argv = ["./sbin/nginx", "-c", nginx.config]
     with started_by_hand(nginx, argv, gone=True, cwd=nginx.place.root) as master:
         workers = nginx.workers

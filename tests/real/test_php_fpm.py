@@ -1,0 +1,326 @@
+"""Actions on a real php-fpm, in the background and in the foreground."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+from real_daemons import ROUNDS, Fpm, wait_until
+
+pytestmark = pytest.mark.real
+
+EXTENSION = "/usr/lib/php/20220829/sockets.so"
+
+
+@contextmanager
+def in_the_foreground(fpm):
+    """Run php-fpm as a supervisor would, and yield its master."""
+    argv = [fpm.daemon, "--nodaemonize", "--fpm-config", fpm.config, "--pid", fpm.pidfile]
+    child = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        up = lambda: fpm.master if fpm.named and len(fpm.workers) == fpm.crew else None  # noqa: E731
+        yield wait_until(up, "php-fpm to come up")
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.wait()
+
+
+@pytest.fixture(params=["background", "foreground"])
+def running(request, fpm):
+    """Give a php-fpm that runs in the background, and one in the foreground."""
+    if request.param == "background":
+        fpm.start()
+        yield fpm
+    else:
+        with in_the_foreground(fpm):
+            yield fpm
+
+
+def test_reload_with_other_children(running):
+    """After reload a changed pm.max_children is in effect at the next request, every time."""
+    for number in range(ROUNDS):
+        children = 1 + number % 3
+        running.configure(children=children)
+
+        result = running.act("reload")
+        running.ask()
+
+        assert 0 == result.code, result
+        wait_until(lambda: running.in_the_pool == children, f"{children} children")  # noqa: B023
+        assert running.master.pid == running.named
+
+
+def test_reload_with_another_value(running):
+    """After reload a changed ini value is in effect at the very next request, every time."""
+    for number in range(ROUNDS):
+        running.configure(pool=f"php_admin_value[precision] = {number}")
+
+        result = running.act("reload")
+        answer = running.ask()
+
+        assert 0 == result.code, result
+        assert str(number) == answer.split()[0]
+
+
+def test_reload_with_a_new_extension(fpm):
+    """After reload a new extension is there at the next request."""
+    bare = {"options": ("-n", "-c", fpm.path("php.ini"))}
+    bare["options"] = ("-n",)
+    assert os.path.exists(EXTENSION), "php8.2-common is not installed: this test needs it"
+    fpm.start(**bare)
+    before = fpm.ask()
+    fpm.configure(pool=f"php_admin_value[extension] = {EXTENSION}")
+
+    result = fpm.act("reload", **bare)
+
+    assert 0 == result.code, result
+    assert ("14 -", "14 sockets") == (before, fpm.ask())
+
+
+def test_reload_with_a_changed_php_ini(fpm):
+    """After reload another php.ini is in effect at the next request."""
+    private = {"options": ("-c", fpm.path("php.ini"))}
+    fpm.start(**private)
+    before = fpm.ask().split()[0]
+    fpm.place.write(f"{fpm.folder}/php.ini", "precision = 7\n")
+
+    result = fpm.act("reload", **private)
+
+    assert 0 == result.code, result
+    assert ("14", "7") == (before, fpm.ask().split()[0])
+
+
+@pytest.mark.parametrize("action", ["reload", "restart", "force-reload", "try-restart"])
+def test_broken_pool_file(running, action):
+    """A broken pool file is 6, php-fpm's own words shown, and the service untouched."""
+    master, workers = running.master, running.workers
+    running.configure(pool="frobnicate = on")
+
+    result = running.act(action)
+
+    assert 6 == result.code, result
+    assert "frobnicate" in result.err
+    assert (master, workers) == (running.master, running.workers)
+    assert master.pid == running.named
+    assert running.ask()
+
+
+def test_the_sentence_of_the_seed(fpm):
+    """A refused reload says so as the seed does."""
+    fpm.start()
+    fpm.configure(pool="frobnicate = on")
+
+    result = fpm.act("reload")
+
+    assert "not reloading due to configuration syntax error" in result.err.splitlines()[-1]
+
+
+def test_reload_on_demand(fpm):
+    """With pm = ondemand there may be no worker: reload is seen all the same, every time."""
+    fpm.configure(pm="ondemand")
+    fpm.start()
+    for number in range(ROUNDS):
+        if number % 2:
+            fpm.ask()
+        fpm.configure(pm="ondemand", pool=f"php_admin_value[precision] = {number}")
+
+        result = fpm.act("reload")
+        answer = fpm.ask()
+
+        assert 0 == result.code, result
+        assert str(number) == answer.split()[0]
+
+
+@pytest.mark.parametrize("action", ["stop", "restart", "status"])
+def test_on_demand(fpm, action):
+    """With pm = ondemand every other action works, too."""
+    fpm.configure(pm="ondemand")
+    fpm.start()
+    fpm.ask()
+
+    result = fpm.act(action)
+
+    assert 0 == result.code, result
+    assert (action == "stop") == (fpm.place.processes() == {})
+
+
+def test_reload_with_a_request_in_flight(fpm):
+    """With process_control_timeout a request in flight is answered, and then all is new."""
+    fpm.configure(settings="process_control_timeout = 10s")
+    fpm.place.write(
+        f"{fpm.folder}/slow.php",
+        f"<?php touch('{fpm.path('www')}/begun'); usleep(500000); echo 'slow and complete';",
+    )
+    os.mkdir(fpm.path("www"))
+    os.chmod(fpm.path("www"), 0o777)
+    fpm.start()
+    with asking(fpm, fpm.path("slow.php")) as answer:
+        wait_until(lambda: os.path.exists(fpm.path("www", "begun")), "the request to be taken")
+        fpm.configure(
+            settings="process_control_timeout = 10s", pool="php_admin_value[precision] = 5"
+        )
+
+        result = fpm.act("reload")
+
+        assert 0 == result.code, result
+        assert "5" == fpm.ask().split()[0]
+        assert "slow and complete" == answer()
+
+
+@contextmanager
+def asking(fpm, script):
+    """Send a request whose answer is read later."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(fpm.ask, script, within=30)
+        yield lambda: future.result(30)
+
+
+def test_reload_with_a_lost_pidfile(fpm):
+    """A pidfile that was removed is repaired by reload; php-fpm goes on."""
+    fpm.start()
+    os.unlink(fpm.pidfile)
+
+    told = fpm.act("status")
+    result = fpm.act("reload")
+
+    assert (0, 0) == (told.code, result.code), result
+    assert "is lost" in told.out
+    assert f"repaired {fpm.pidfile}" in result.err
+    assert fpm.master.pid == fpm.named
+    assert fpm.ask()
+
+
+def test_upgrade_is_not_there_yet_or_works(fpm):
+    """Upgrade of php-fpm says that it cannot, and touches nothing, unless it can."""
+    old, workers = fpm.start(), fpm.workers
+
+    result = fpm.act("upgrade")
+
+    assert result.code in (0, 3), result
+    assert (3 == result.code) == ((old, workers) == (fpm.master, fpm.workers))
+    assert fpm.ask()
+
+
+def test_reopen(running):
+    """After reopen no process holds a rotated log."""
+    os.rename(running.log, running.log + ".1")
+
+    result = running.act("reopen")
+
+    assert 0 == result.code, result
+    family = [running.master, *running.workers]
+    held = [path for process in family for path in running.host.open_files(process)]
+    assert running.log + ".1" not in held
+    assert os.path.exists(running.log)
+
+
+@pytest.mark.parametrize("action", ["stop", "force-quit"])
+def test_stop(running, action):
+    """When stop returns nothing is left, in the background and in the foreground."""
+    result = running.act(action)
+
+    assert 0 == result.code, result
+    assert {} == running.place.processes()
+    assert not os.path.exists(running.pidfile)
+
+
+def test_status(running):
+    """Status and its JSON know master and workers."""
+    told = running.act("status", "--json")
+
+    assert 0 == told.code, told
+    assert running.master.pid == json.loads(told.out)["master"]
+    assert 2 == len(json.loads(told.out)["workers"])
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_configtest_leaves_nothing(fpm, broken):
+    """A configtest of a stopped php-fpm leaves none of the logs that its pools name."""
+    logs = "access.log = {0}/access.log\nslowlog = {0}/$pool.slow\nrequest_slowlog_timeout = 5s\n"
+    pool = logs.format(fpm.path()) + ("frobnicate = on\n" if broken else "")
+    fpm.configure(pool=pool)
+    before = fpm.place.tree()
+
+    result = fpm.act("configtest")
+
+    assert (6 if broken else 0) == result.code, result
+    assert before == fpm.place.tree()
+
+
+def test_start_makes_its_runtime_directory(fpm):
+    """A directory of the pidfile that is gone, as /run/php after a boot, is made by start."""
+    fpm.pidfile = fpm.path("run", "php", "fpm.pid")
+    fpm.configure()
+    fpm.service = fpm.service.replace(pidfile=fpm.pidfile)
+
+    result = fpm.act("start")
+
+    assert 0 == result.code, result
+    assert fpm.master.pid == fpm.named
+
+
+def test_reload_that_kills_it(fpm):
+    """A php-fpm that dies in its reload is started again, and the action is 1 all the same."""
+    fpm.start()
+    # Passes the test, and cannot be executed when php-fpm executes itself anew.
+    good = fpm.place.path("sbin", "good")
+    os.rename(fpm.daemon, good)
+    fpm.place.script(
+        "sbin/php-fpm",
+        f'case "$1" in -t|--test) exec {good} "$@";; esac\n'
+        f'test -e {fpm.path("once")} && exec {good} "$@"\ntouch {fpm.path("once")}; exit 1',
+    )
+
+    result = fpm.act("reload")
+
+    assert 1 == result.code, result
+    assert "died in its reload; it was started again" in result.err
+    assert fpm.master.pid == fpm.named
+    assert fpm.ask()
+
+
+def test_two_instances(place):
+    """No action on one php-fpm touches another one of the same binary."""
+    ours, other = Fpm(place), Fpm(place, "other")
+    for site in (ours, other):
+        site.start()
+    untouched = other.master, other.workers
+    for action in ("status", "reload", "restart", "stop", "start", "force-quit"):
+        result = ours.act(action)
+
+        assert 0 == result.code, result
+        assert untouched == (other.master, other.workers)
+
+
+def test_stop_after_the_master_was_killed(fpm):
+    """Stop ends the workers that a killed master has left behind."""
+    master = fpm.start()
+    fpm.kill(master)
+    fpm.see_gone(master)
+
+    result = fpm.act("stop")
+
+    assert 0 == result.code, result
+    assert {} == fpm.place.processes()
+
+
+def test_generate_asks_the_daemon(tmp_path):
+    """Generate without options names the paths that the installed php-fpm tells of itself."""
+    wrapper = tmp_path / "W"
+
+    from initpy.command import main
+
+    assert 0 == main(["generate", "php-fpm", "-o", str(wrapper)])
+    text = wrapper.read_text()
+    assert re.search(r'daemon="/usr/sbin/php-fpm8\.\d"', text)
+    assert re.search(r'config="/etc/php/8\.\d/fpm/php-fpm\.conf"', text)
+    assert re.search(r'pidfile="/run/php/php8\.\d-fpm\.pid"', text)

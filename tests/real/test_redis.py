@@ -1,0 +1,177 @@
+"""A third daemon, declared in a few lines and driven by the same actions: redis-server."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from real_daemons import Site, can_bind, wait_until
+
+from initpy import Service
+from initpy.schedule import parse_schedule
+
+pytestmark = pytest.mark.real
+
+SERVER = "/usr/bin/redis-server"
+
+
+class Redis(Site):
+    """A private redis, which does not put itself in the background."""
+
+    kind = "redis"
+    binary = SERVER
+    crew = 0
+
+    def __init__(self, place):
+        super().__init__(place, wrapped=False)
+        self.service = Service(
+            name=self.name,
+            daemon=self.daemon,
+            pidfile=self.pidfile,
+            config=self.config,
+            start_args=("{config}",),
+            background=True,
+            ready=("/usr/bin/redis-cli", "-p", str(self.port), "ping"),
+            stop=parse_schedule("TERM/10/KILL/5"),
+        )
+
+    def configure(self):
+        """Write its configuration: in the foreground, nothing kept."""
+        self.place.write(
+            f"{self.folder}/daemon.conf",
+            f"daemonize no\nbind 127.0.0.1\nport {self.port}\nsave ''\ndir {self.path()}\n"
+            f"logfile {self.log}\n",
+        )
+
+
+@pytest.fixture
+def redis(place):
+    """Give a private redis, stopped."""
+    return Redis(place)
+
+
+def test_a_life(redis):
+    """The same actions exit with the same codes: 0 0 0 0 3 0."""
+    actions = ["start", "status", "start", "stop", "status", "stop"]
+
+    codes = [redis.act(action).code for action in actions]
+
+    assert [0, 0, 0, 0, 3, 0] == codes
+
+
+def test_start(redis):
+    """Start puts it in the background, its pidfile naming it; it answers at once."""
+    result = redis.act("start")
+
+    assert 0 == result.code, result
+    assert redis.master.pid == redis.named
+    assert {redis.master} == set(redis.place.processes())
+    assert not can_bind(redis.port)
+    facts = redis.host.look(redis.named)
+    assert os.getpid() != facts.ppid
+    assert facts.session != os.getsid(0)
+
+
+def test_stop(redis):
+    """Stop ends it, frees its port and removes its pidfile."""
+    redis.start()
+
+    result = redis.act("stop")
+
+    assert 0 == result.code, result
+    assert {} == redis.place.processes()
+    assert can_bind(redis.port)
+    assert not os.path.exists(redis.pidfile)
+
+
+def test_restart(redis):
+    """Restart ends with another process that serves."""
+    old = redis.start()
+
+    result = redis.act("restart")
+
+    assert 0 == result.code, result
+    assert not redis.alive(old)
+    assert redis.master.pid == redis.named
+
+
+def test_status_for_machines(redis):
+    """Status --json tells of it what it tells of nginx."""
+    master = redis.start()
+
+    told = redis.act("status", "--json")
+
+    assert 0 == told.code
+    assert master.pid == told.json["master"]
+    assert [f"127.0.0.1:{redis.port}"] == told.json["listening"]
+
+
+@pytest.mark.parametrize("action", ["reload", "upgrade", "reopen", "configtest"])
+def test_what_it_cannot_do(redis, action):
+    """What was not declared is 3, with a sentence, and redis goes on."""
+    master = redis.start()
+
+    result = redis.act(action)
+
+    assert 3 == result.code, result
+    assert result.err.startswith(f"{redis.name}: ")
+    assert master == redis.master
+
+
+def test_force_reload_restarts(redis):
+    """Force-reload restarts what cannot reload."""
+    old = redis.start()
+
+    result = redis.act("force-reload")
+
+    assert 0 == result.code, result
+    assert redis.master not in (None, old)
+
+
+@pytest.mark.parametrize("action", ["reload", "upgrade", "force-reload"])
+def test_stopped(redis, action):
+    """What needs it running is 7 when it is stopped."""
+    assert 7 == redis.act(action).code
+
+
+def test_crash(redis):
+    """After a crash status is 1, and start works, stale pidfile or not."""
+    master = redis.start()
+    redis.kill(master, signal.SIGKILL)
+    redis.see_gone(master)
+
+    codes = [redis.act(action).code for action in ("status", "start", "status")]
+
+    assert [1, 0, 0] == codes
+    assert redis.master.pid == redis.named
+
+
+def test_bad_configuration(redis):
+    """Without a configuration test a bad one is seen at the start: 1, its words shown."""
+    redis.place.write(f"{redis.folder}/daemon.conf", "frobnicate on\n")
+
+    result = redis.act("start", "--timeout", "5")
+
+    assert 1 == result.code, result
+    assert {} == redis.place.processes()
+    assert not os.path.exists(redis.pidfile) or 1 == redis.act("status").code
+
+
+def test_missing(redis):
+    """A redis that is not installed is 5 to start and 0 to stop."""
+    os.unlink(redis.daemon)
+
+    assert [5, 0, 3] == [redis.act(action).code for action in ("start", "stop", "status")]
+
+
+def test_stop_of_the_deaf(redis):
+    """Stop comes to KILL, by its own schedule."""
+    master = redis.start()
+    redis.kill(master, signal.SIGSTOP)
+    wait_until(lambda: redis.host.look(master.pid).state == "T", "it to stop")
+
+    result = redis.act("stop", stop=parse_schedule("TERM/0.5/KILL/5"))
+
+    assert 0 == result.code, result
+    assert {} == redis.place.processes()
