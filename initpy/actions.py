@@ -131,24 +131,28 @@ def _start(service: Service, host: Host, *, tested: bool = False) -> None:
     if seen.master is not None:
         repair_pidfile(service, seen, host, needed=False)
         return
+    # Before the test, which opens the pidfile too, wherever a link leads.
+    remove_stale(service, host)
     if service.test_args is not None and not tested:
         traceless_configtest(service, host)
     if seen.orphans:
         pids = ", ".join(map(str, seen.orphans))
         host.tell(f"ending workers that a dead master has left behind: pids {pids}")
-        _stop(service, service.stop, host)
-    remove_stale(service, host)
+        end(seen.orphans, service.stop, host, what="orphans")
     host.make_directory(service.pidfile.rpartition("/")[0] or "/")
     bring_up(service, host)
     host.mark_started(service.subsys)
 
 
 def _restart(service: Service, host: Host) -> None:
+    seen = survey(service, host)
+    if seen.master is None:
+        _start(service, host)
+        return
+    # Before the test, which opens the pidfile too, wherever a link leads.
+    repair_pidfile(service, seen, host, needed=False)
     if service.test_args is not None:
-        if survey(service, host).master is None:
-            traceless_configtest(service, host)
-        else:
-            configtest(service, host)
+        configtest(service, host)
     # From here on there is no giving up half way: stopped is not what was asked.
     _stop(service, service.stop, host)
     _start(service, host, tested=True)

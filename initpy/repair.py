@@ -35,14 +35,15 @@ def repair_pidfile(service: Service, seen: Survey, host: Host, *, needed: bool =
 def remove_stale(service: Service, host: Host) -> None:
     """Remove the pidfiles of a service that is stopped, and Red Hat's lock file.
 
-    What is no regular file is not a pidfile, and stays: that is said.
+    A link or a FIFO goes too: the daemon would follow the one, to wherever
+    somebody likes, and hang on the other. A directory stays, which is said.
     """
     for path in (service.pidfile, service.oldbin):
         pidfile = read_pidfile(path, host)
         if pidfile.verdict == MISSING:
             continue
-        if pidfile.regular:
-            host.remove(path)
+        if pidfile.directory:
+            host.tell(f"{path} is a directory, and left alone")
         else:
-            host.tell(f"{path} is left alone: {pidfile.reason}")
+            host.remove(path)
     host.remove(service.subsys)
