@@ -7,7 +7,7 @@ import os.path
 
 from .console import Console, standard_console
 from .discover import FACTS, discover
-from .errors import InitError, NotRunning
+from .errors import InitError, NotRunning, UsageError
 from .host import Host
 from .install import install, trusted_interpreter, write_wrapper
 from .killing import end, killproc
@@ -109,7 +109,7 @@ def _rendered(parsed: argparse.Namespace, host: Host) -> tuple[Service, str]:
             given[fact] = os.path.abspath(given[fact])
     name = given.get("name", declared.name)
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        raise InitError(f"{name!r} is no name for a script: letters, digits, - _ . only")
+        raise UsageError(f"{name!r} is no name for a script: letters, digits, - _ . only")
     service = discover(declared, given, host)
     return service, render(service, declared, interpreter=trusted_interpreter(host))
 

@@ -7,3 +7,6 @@ import pytest
 pytest.register_assert_rewrite("real_daemons", "real_fixtures")
 
 from real_fixtures import client, fpm, nginx, place, site  # noqa: E402, F401
+
+# Not for --doctest-modules: there is one conftest in every folder.
+collect_ignore = ["conftest.py"]
