@@ -49,6 +49,8 @@ REGULAR = [
     for name in HOSTILE
     if name not in ("missing", "link", "dangling link", "FIFO", "directory", "socket", "device")
 ]
+# Nothing that an init script should remove: it may be /dev/null.
+STAYING = ("directory", "device")
 
 
 def write(path, text):
@@ -87,7 +89,7 @@ def test_of_a_stopped_service(nginx, stranger, hostile, action):
 
     if action == "stop":
         assert 0 == result.code, result
-        assert (hostile == "directory") == os.path.lexists(nginx.pidfile), result
+        assert (hostile in STAYING) == os.path.lexists(nginx.pidfile), result
     else:
         expected = 3 if hostile == "missing" else 1 if hostile in REGULAR else 4
         assert expected == result.code, result
@@ -121,19 +123,38 @@ def test_start_replaces_a_stale_one(nginx, stranger, name):
     assert stranger.poll() is None
 
 
-@pytest.mark.parametrize("name", ["FIFO", "directory", "socket", "device", "dangling link", "link"])
+@pytest.mark.parametrize("name", ["FIFO", "socket", "link", "dangling link"])
 def test_start_with_what_is_no_file(nginx, stranger, name):
-    """Start either succeeds with a right pidfile or fails with nothing left running."""
+    """Start puts a pidfile in the place of a link or a FIFO, and writes through neither."""
+    HOSTILE[name](nginx.pidfile, stranger.pid)
+
+    result = nginx.act("start")
+
+    assert 0 == result.code, result
+    assert stat.S_ISREG(os.lstat(nginx.pidfile).st_mode)
+    assert nginx.master.pid == nginx.named
+    assert stranger.poll() is None
+    if name == "link":
+        with open(nginx.pidfile + ".to") as target:
+            assert f"{stranger.pid}\n" == target.read()
+
+
+@pytest.mark.parametrize("name", STAYING)
+def test_start_with_what_must_stay(nginx, stranger, name):
+    """Start removes no directory and no device; it says why it fails, and nothing is left."""
     HOSTILE[name](nginx.pidfile, stranger.pid)
 
     result = nginx.act("start", "--timeout", "1")
 
-    assert result.code in (0, 1, 6), result
-    assert (result.code == 0) == bool(nginx.place.processes())
-    assert stranger.poll() is None
+    assert result.code in (1, 6), result
+    assert nginx.pidfile in result.err
+    assert not stat.S_ISREG(os.lstat(nginx.pidfile).st_mode)
+    assert {} == nginx.place.processes()
 
 
-@pytest.mark.parametrize("action", ["status", "reload", "upgrade", "stop", "restart"])
+@pytest.mark.parametrize(
+    "action", ["status", "start", "reload", "reopen", "upgrade", "stop", "restart"]
+)
 def test_of_a_running_nginx(nginx, stranger, hostile, action):
     """The master is found by what it is; what needs a right pidfile repairs it first."""
     old = nginx.start()
@@ -152,14 +173,18 @@ def test_of_a_running_nginx(nginx, stranger, hostile, action):
     elif action == "status":
         assert 0 == result.code, result
         assert f"master {old}" in result.out
+    elif action in ("start", "reopen"):
+        assert 0 == result.code, result
+        assert old == nginx.master
+        assert "one" == nginx.ask()
     elif result.code == 0:
         assert nginx.master.pid == nginx.named
         assert (action == "reload") == (old == nginx.master)
         assert "one" == nginx.ask()
     else:
-        # What nginx -t cannot open, or rename cannot replace: said, and nothing signalled.
-        assert hostile in ("directory", "socket"), result
-        assert result.code in (1, 6), result
+        # A directory is nothing to rename over: said, and nothing signalled.
+        assert hostile in STAYING, result
+        assert {"reload": 1, "upgrade": 1, "restart": 6}[action] == result.code, result
         assert nginx.pidfile in result.err
         assert old == nginx.master
 
