@@ -45,8 +45,6 @@ class Status(Record):
 
     def as_dict(self, host: Host = HERE) -> dict[str, Any]:
         """Return all of it under stable keys, for machines."""
-        from .sockets import listening
-
         seen = self.survey
         return {
             "name": self.name,
@@ -56,7 +54,7 @@ class Status(Record):
             "workers": [worker.pid for worker in self.workers],
             "orphans": [orphan.pid for orphan in seen.orphans],
             "old_master": seen.old_master and seen.old_master.pid,
-            "listening": listening([*seen.masters, *seen.orphans], host),
+            "listening": sorted({place for one in seen.family for place in host.listening(one)}),
             "pidfile": seen.pidfile.path,
             "pidfile_state": "lost" if seen.lost else seen.pidfile.verdict,
             "binary_replaced": self.binary_replaced,
