@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .daemonize import background_command
-from .diagnose import gist
+from .diagnose import gist, holders
 from .errors import InitError, NotInstalled
 from .host import Host, Process
 from .intruders import family
@@ -71,7 +71,10 @@ def bring_up(
         if code:
             how = f"signal {-code}" if code < 0 else f"code {code}"
             said = child.output()
-            raise InitError(f"{service.daemon} ended with {how}: {gist(said)}", said)
+            reasons = [gist(said), holders(said, host)]
+            raise InitError(
+                f"{service.daemon} ended with {how}: {'; '.join(filter(None, reasons))}", said
+            )
         # Not survey(): without a pidfile that looks at every process, at every poll.
         master = proven(service, read_pidfile(service.pidfile, host), host)
         if master is None or master in beside:

@@ -66,9 +66,7 @@ class Sockets:
         listeners: list[Listener] = []
         try:
             for number, inode in _sockets(process).items():
-                fd = libc.syscall(_PIDFD_GETFD, pidfd, number, 0)
-                if fd < 0:
-                    raise _cannot_copy(process, ctypes.get_errno())
+                fd = _checked(libc.syscall(_PIDFD_GETFD, pidfd, number, 0), process)
                 with socket.socket(fileno=fd) as copy:
                     if _listens(copy) and os.fstat(fd).st_uid in (0, os.geteuid()):
                         place = _place(copy)
@@ -134,8 +132,13 @@ class Sockets:
         return [place for place in places if place]
 
 
-def _cannot_copy(process: Process, number: int) -> CannotCopy:
-    return CannotCopy(f"the sockets of pid {process} cannot be copied: {os.strerror(number)}")
+def _checked(fd: int, process: Process) -> int:
+    import ctypes
+
+    if fd < 0:
+        reason = os.strerror(ctypes.get_errno())
+        raise CannotCopy(f"the sockets of pid {process} cannot be copied: {reason}")
+    return fd
 
 
 def _sockets(process: Process) -> dict[int, int]:
