@@ -7,7 +7,7 @@ anything.
 
 from __future__ import annotations
 
-from .bringup import bring_up
+from .bringup import await_service, bring_up
 from .configtesting import configtest, traceless_configtest
 from .errors import ConfigTestFailed, InitError, Unimplemented
 from .host import HERE, Host, Process
@@ -130,6 +130,7 @@ def _start(service: Service, host: Host, *, tested: bool = False) -> None:
     seen = survey(service, host)
     if seen.master is not None:
         repair_pidfile(service, seen, host, needed=False)
+        await_service(service, seen.master, host)
         return
     if not seen.pidfile.regular:
         # Before the test, which opens the pidfile too, wherever a link leads.

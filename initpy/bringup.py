@@ -71,12 +71,13 @@ def bring_up(
         if code:
             how = f"signal {-code}" if code < 0 else f"code {code}"
             said = child.output()
-            reasons = [gist(said), holders(said, host)]
-            raise InitError(
-                f"{service.daemon} ended with {how}: {'; '.join(filter(None, reasons))}", said
-            )
+            reasons = "; ".join(filter(None, (gist(said), holders(said, host))))
+            raise InitError(f"{service.daemon} ended with {how}: {reasons}", said)
+        hint = read_pidfile(service.pidfile, host)
+        if service.background and code == 0 and hint.pid and host.find(hint.pid) is None:
+            raise InitError(f"{service.daemon} ended as soon as it was started")
         # Not survey(): without a pidfile that looks at every process, at every poll.
-        master = proven(service, read_pidfile(service.pidfile, host), host)
+        master = proven(service, hint, host)
         if master is None or master in beside:
             return None
         return master if workerless or serving_workers(service, master, host) else None
@@ -98,6 +99,19 @@ def bring_up(
     finally:
         child.close()
     return master
+
+
+def await_service(service: Service, master: Process, host: Host) -> None:
+    """Wait until *master*, which somebody else may have just started, serves."""
+    workerless = may_be_workerless(service, host)
+    wait_until(
+        lambda: workerless or bool(serving_workers(service, master, host)),
+        within=service.timeout,
+        host=host,
+        what=f"the workers of master {master}",
+        until=master,
+        interruptible=True,
+    )
 
 
 def _awaited(service: Service, host: Host) -> str:

@@ -42,8 +42,8 @@ def traceless_configtest(service: Service, host: Host) -> None:
     """Do ``configtest`` for a stopped service, and remove whatever it leaves behind.
 
     ``nginx -t`` makes an empty pidfile, log files and directories; ``php-fpm
-    -t`` a log file. Only what was not there before, and is empty, is removed.
-    The caller holds the lock.
+    -t`` a log file with a line in it. Only what was not there before is removed,
+    directories only if they are empty. The caller holds the lock.
     """
     if host.file_id(service.daemon) is None:
         raise NotInstalled(f"{service.daemon} is not installed")
@@ -60,7 +60,7 @@ def traceless_configtest(service: Service, host: Host) -> None:
         configtest(service, host)
     finally:
         for path in reversed(missing):
-            host.remove_if_empty(path)
+            host.remove_trace(path)
 
 
 def _reason(service: Service, finished: Finished) -> str:

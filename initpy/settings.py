@@ -100,12 +100,26 @@ def _unquote(raw: str, where: str) -> str:
         return raw  # spares the import of shlex
     import shlex
 
+    if raw[:1].isspace():  # to the shell an empty value, and something else after it
+        value, rest = "", raw.strip()
+    else:
+        try:
+            value, *words = shlex.split(raw)
+            rest = words[0] if words else ""
+        except ValueError:  # a quote without an end, perhaps in a comment
+            value, rest = _before_comment(raw, where), ""
+    if rest and not rest.startswith("#"):
+        raise SettingsError(f"{where}: a value with blanks needs quotes: {raw}")
+    return value
+
+
+def _before_comment(raw: str, where: str) -> str:
+    import shlex
+
     try:
-        words = shlex.split(raw, comments=True)
+        words = shlex.split(raw.partition(" #")[0])
     except ValueError as exc:
         raise SettingsError(f"{where}: {exc}") from None
-    if len(words) > 1:
-        raise SettingsError(f"{where}: a value with blanks needs quotes: {raw}")
     return words[0] if words else ""
 
 

@@ -38,7 +38,12 @@ class FakeDaemon:
         return Run(**{**vars(run), "then": None if run.code else run.then or self.boot})
 
     def boot(self):
-        """Come up as after a start: master, then pidfile, then workers."""
+        """Come up as after a start: master, then pidfile, then workers.
+
+        The sockets may be held by another: then there is no coming up.
+        """
+        if any(p.exe == self.service.daemon for p in self.host.processes.values()):
+            return
         master = self.new_master()
         if not self.silent:
             self.host.at(self.booting, lambda: self.write_pid(master))
@@ -99,7 +104,7 @@ class FakeDaemon:
 
     def log(self, master, line):
         """Have a master write a line to its error log."""
-        self.host.files[f"/proc/{master.pid}/fd/2"].text += line + "\n"
+        self.host.files[f"/proc/{master.pid}/fd/2"].text += f"2026/11/23 19:19:50 {line}\n"
 
     def term(self, master):
         """End at once, workers first, without leaving a pidfile."""

@@ -145,7 +145,7 @@ class FakeHost(Host):
         self.distrusted = {}  # path: why
         self.unwritable = {}  # path: the error that writing or removing it raises
         self.locks = {}  # path: who holds it
-        self.euid, self.by_systemd, self.heeding = 0, False, False
+        self.euid, self.by_systemd, self.heeding = 0, False, ""
         self._events, self._before, self._count = [], [], 0
 
     # Time and what happens in it.
@@ -356,6 +356,7 @@ class FakeHost(Host):
             size=len(file.text),
             version=(file.inode, file.ctime),
             text=file.text[:most] if regular else "",
+            directory=file.kind == "dir",
         )
 
     def version(self, path):
@@ -478,7 +479,10 @@ class FakeHost(Host):
         return child
 
     def heed_signals(self):
-        self.heeding = True
+        self.heeding = "heeds"
+
+    def ignore_signals(self):
+        self.heeding = "ignores"
 
     def getpid(self):
         return 4242

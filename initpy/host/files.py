@@ -156,12 +156,13 @@ class Files:
         except OSError as exc:
             raise InitError(f"{path} cannot be removed: {exc.strerror}") from exc
 
-    def remove_if_empty(self, path: str) -> None:
-        """Remove an empty file or directory, and leave everything else alone."""
+    def remove_trace(self, path: str) -> None:
+        """Remove a file, or an empty directory; leave everything else alone."""
         try:
-            if os.path.isdir(path):
+            info = os.lstat(path)
+            if stat.S_ISDIR(info.st_mode):
                 os.rmdir(path)
-            elif os.path.getsize(path) == 0:
+            elif stat.S_ISREG(info.st_mode):
                 os.unlink(path)
         except OSError:
             return

@@ -96,8 +96,16 @@ class Child:
         return self._popen.pid
 
     def poll(self) -> int | None:
-        """Return its exit code (negative: the signal it died of), or None while it runs."""
-        return self._popen.poll()
+        """Return its exit code (negative: the signal it died of), or None while it runs.
+
+        It is not reaped yet: so long its number, and that of its group, is its own.
+        """
+        if self._popen.returncode is not None:
+            return self._popen.returncode
+        ended = os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended is None:
+            return None
+        return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
     def output(self) -> str:
         """Return what it has said until now, the last 64 KiB of it."""
@@ -112,10 +120,10 @@ class Child:
             self._popen.wait()
 
     def kill_group(self) -> None:
-        """SIGKILL it and whatever it started in its process group, and reap it."""
+        """SIGKILL it and whatever it has left in its process group, and reap it."""
         import signal
 
-        if self._popen.poll() is None:
+        if self._popen.returncode is None:
             os.killpg(self._popen.pid, signal.SIGKILL)
             self._popen.wait()
 

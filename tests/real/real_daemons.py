@@ -473,10 +473,12 @@ class Fpm(Site):
     kind = "php-fpm"
     declared = PHP_FPM
     binary = FPM_BINARY
+    listen = ""
 
     def configure(self, *, pool="", children=2, pm="static", daemonize="yes", settings=""):
         """Write its configuration, with one pool of *children* workers."""
         self.crew = 0 if pm == "ondemand" else children
+        self.listen = self.listen or f"127.0.0.1:{self.port}"
         if not os.path.exists(self.path("php.ini")):
             self.place.write(f"{self.folder}/php.ini", "precision = 14\n")
         self.place.write(
@@ -490,7 +492,7 @@ class Fpm(Site):
         )
         self.place.write(
             f"{self.folder}/pool.d/www.conf",
-            f"[www]\nuser = www-data\ngroup = www-data\nlisten = 127.0.0.1:{self.port}\n"
+            f"[www]\nuser = www-data\ngroup = www-data\nlisten = {self.listen}\n"
             f"pm = {pm}\npm.max_children = {children}\npm.status_path = /status\n{pool}\n",
         )
 

@@ -1,0 +1,234 @@
+"""Starts and stops of real daemons that go wrong, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import signal
+import subprocess
+
+import pytest
+from real_daemons import can_bind, wait_until
+
+pytestmark = pytest.mark.fault
+
+
+def nothing_left(site):
+    """Check that nothing runs, nothing listens, and no pidfile tells otherwise."""
+    assert {} == site.place.processes()
+    assert can_bind(site.port)
+    assert not os.path.exists(site.pidfile)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("exec {sleep} 600", id="hangs"),
+        pytest.param("trap '' TERM QUIT INT; {sleep} 600; exit 1", id="deaf"),
+        pytest.param("{sleep} 600 & exit 0", id="leaves something and is content"),
+    ],
+)
+def test_daemon_that_hangs(nginx, body):
+    """A daemon that never comes up is ended at the deadline, with all that it has started."""
+    nginx.fake_binary(body.format(sleep=nginx.place.tool("sleep")))
+
+    result = nginx.act("start", "--timeout", "1")
+
+    assert 1 == result.code, result
+    assert result.seconds < 4
+    nothing_left(nginx)
+
+
+def test_daemon_that_ends(nginx):
+    """A daemon that ends at once is reported at once, with its own words."""
+    nginx.fake_binary("echo these are my words; exit 3")
+
+    result = nginx.act("start")
+
+    assert 1 == result.code, result
+    assert "these are my words" in result.err
+    assert result.seconds < 1
+    nothing_left(nginx)
+
+
+def test_pidfile_elsewhere(nginx):
+    """A configuration that names another pidfile is told of, and what was started is ended."""
+    nginx.service = nginx.service.replace(pidfile=nginx.path("other.pid"))
+
+    result = nginx.act("start", "--timeout", "1")
+
+    assert 1 == result.code, result
+    assert "does its configuration name it?" in result.err
+    nothing_left(nginx)
+
+
+def test_workers_that_never_come(nginx):
+    """A master whose workers end before they serve is no success."""
+    nginx.configure(main="working_directory /nonexistent;")
+
+    result = nginx.act("start", "--timeout", "1")
+
+    assert 1 == result.code, result
+    assert "the workers of master" in result.err
+    nothing_left(nginx)
+
+
+def test_restart_with_a_daemon_that_ends(nginx):
+    """A restart that cannot start again says so with 1: there is no way back from a stop."""
+    nginx.start()
+    nginx.fake_binary("exit 1")
+
+    result = nginx.act("restart")
+
+    assert 1 == result.code, result
+    nothing_left(nginx)
+
+
+def test_starts_at_once(site):
+    """Of several starts at once each is 0, and there is one master."""
+    scripts = [
+        subprocess.Popen([site.wrapper, "start"], stdout=subprocess.DEVNULL) for _ in range(4)
+    ]
+    codes = [script.wait(60) for script in scripts]
+
+    assert [0] * 4 == codes
+    wait_until(lambda: len(site.workers) == site.crew, "all workers")
+    assert {site.master, *site.workers} == set(site.place.processes())
+
+
+def test_starts_and_stops_at_once(site):
+    """Starts and stops at once end in one of the two states, and never in between."""
+    scripts = [
+        subprocess.Popen([site.wrapper, action], stdout=subprocess.DEVNULL)
+        for action in ("start", "stop", "restart", "stop", "start", "try-restart")
+    ]
+    codes = [script.wait(60) for script in scripts]
+
+    assert [0] * 6 == codes
+    if site.master is None:
+        nothing_left(site)
+    else:
+        assert site.ask()
+        assert site.master.pid == site.named
+
+
+def test_zombie_master(nginx):
+    """A master whose parent does not wait for it is dead, whatever kill -0 says."""
+    argv = [nginx.daemon, "-g", "daemon off;", "-c", nginx.config]
+    parent = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+    try:
+        master = wait_until(lambda: len(nginx.workers) == 2 and nginx.master, "nginx")
+        for process in (*nginx.workers, master):
+            nginx.kill(process)
+        nginx.see_gone(*nginx.place.processes())
+        os.kill(parent.pid, 0)
+
+        codes = [nginx.act(action).code for action in ("status", "start", "status", "stop")]
+    finally:
+        parent.wait()
+
+    assert [1, 0, 0, 0] == codes
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_stop(nginx, sig):
+    """A signal to a stop that waits for a slow request ends the wait: 1, and the reason."""
+    nginx.start()
+    with nginx.download(), nginx.running_script("stop") as stop:
+        wait_until(
+            lambda: any("shutting down" in title for title in nginx.place.processes().values()),
+            "nginx to drain",
+        )
+        stop.send_signal(sig)
+        said = stop.communicate(timeout=10)
+
+        assert 1 == stop.returncode, said
+        assert sig.name in said[1].splitlines()[-1]
+
+
+def test_runtime_directory_removed(nginx):
+    """With the pidfile's directory gone it is still seen, and stopped."""
+    os.mkdir(nginx.path("run"))
+    nginx.pidfile = nginx.path("run", "nginx.pid")
+    nginx.configure()
+    nginx.service = nginx.service.replace(pidfile=nginx.pidfile)
+    master = nginx.start()
+    shutil.rmtree(nginx.path("run"))
+
+    codes = [nginx.act(action).code for action in ("status", "stop", "start")]
+
+    assert [0, 0, 0] == codes
+    assert not nginx.alive(master)
+    assert nginx.master.pid == nginx.named
+
+
+@pytest.mark.parametrize("action", ["reload", "restart", "force-reload"])
+def test_binary_is_gone(site, action):
+    """What needs the binary is 5 when it is gone, and the service is untouched."""
+    master, workers = site.start(), site.workers
+    os.unlink(site.daemon)
+
+    result = site.act(action)
+
+    assert 5 == result.code, result
+    assert (master, workers) == (site.master, site.workers)
+    assert master.pid == site.named
+    assert site.ask()
+
+
+@pytest.mark.parametrize("action", ["reload", "restart"])
+def test_binary_that_cannot_test(site, action):
+    """A binary that cannot even test is no reason to signal anybody: 6."""
+    master, workers = site.start(), site.workers
+    site.place.write(f"sbin/{site.kind}", "#!/nonexistent\n", 0o755)
+
+    result = site.act(action)
+
+    assert 6 == result.code, result
+    assert (master, workers) == (site.master, site.workers)
+    assert site.ask()
+
+
+def test_terminal_that_goes_away(nginx, client):
+    """An ssh session that breaks in the middle of an upgrade leaves nothing in between."""
+    old = nginx.master
+    sleep = nginx.place.tool("sleep")
+    nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{sleep} 600'\n")
+    nginx.replace_binary()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(nginx.wrapper, [nginx.wrapper, "upgrade"])
+    try:
+        wait_until(
+            lambda: any(title.startswith(sleep) for title in nginx.place.processes().values()),
+            "the check to run",
+        )
+    finally:
+        os.close(terminal)
+        _, status = os.waitpid(pid, 0)
+
+    assert 150 == os.waitstatus_to_exitcode(status)
+    assert old == nginx.master
+    assert old.pid == nginx.named
+    assert not os.path.exists(nginx.oldbin)
+    assert {old, *nginx.workers} == set(nginx.place.processes())
+    assert [] == client.bad
+
+
+def test_nohup(nginx, client):
+    """Under nohup a hangup does not end an upgrade."""
+    old = nginx.master
+    sleep = nginx.place.tool("sleep")
+    nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{sleep} 0.5'\n")
+    nginx.replace_binary()
+    with subprocess.Popen(["/usr/bin/nohup", nginx.wrapper, "upgrade", "--quiet"]) as upgrade:
+        wait_until(
+            lambda: any(title.startswith(sleep) for title in nginx.place.processes().values()),
+            "the check to run",
+        )
+        upgrade.send_signal(signal.SIGHUP)
+
+    assert 0 == upgrade.returncode
+    assert old != nginx.master
+    assert [] == client.bad
