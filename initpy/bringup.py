@@ -66,8 +66,9 @@ def bring_up(
 
     def up() -> Process | None:
         code = child.poll()
-        if foster and started and not any(map(host.find, host.children(started))):
-            code = 1
+        if foster and started:
+            fostered = host.children(started)  # unreaped, so the dead are among them
+            code = 1 if fostered and not any(map(host.find, fostered)) else code
         if code:
             how = f"signal {-code}" if code < 0 else f"code {code}"
             said = child.output()
