@@ -132,14 +132,19 @@ def _start(service: Service, host: Host, *, tested: bool = False) -> None:
         repair_pidfile(service, seen, host, needed=False)
         await_service(service, seen.master, host)
         return
-    # Before the test, which opens the pidfile too, wherever a link leads.
-    remove_stale(service, host)
+    if not seen.pidfile.regular:
+        # Before the test, which opens the pidfile too, wherever a link leads.
+        remove_stale(service, host)
     if service.test_args is not None and not tested:
         traceless_configtest(service, host)
     if seen.orphans:
-        pids = ", ".join(map(str, seen.orphans))
-        host.tell(f"ending workers that a dead master has left behind: pids {pids}")
-        end(seen.orphans, service.stop, host, what="orphans")
+        from .takeover import recover
+
+        if recover(service, seen.orphans, host):
+            host.mark_started(service.subsys)
+            return
+        end(seen.orphans, service.stop, host, what="workers of a dead master")
+    remove_stale(service, host)
     host.make_directory(service.pidfile.rpartition("/")[0] or "/")
     bring_up(service, host)
     host.mark_started(service.subsys)

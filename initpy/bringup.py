@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from .daemonize import background_command
-from .diagnose import gist
+from .diagnose import gist, holders
 from .errors import InitError, NotInstalled
 from .host import Host, Process
+from .intruders import family
 from .killing import end
 from .pidfile import read_pidfile
 from .program import run, spawn
+from .schedule import parse_schedule
 from .service import Service
 from .serving import SETTLE, may_be_workerless, serving_workers
 from .survey import proven, survey, workers_of
@@ -16,11 +18,29 @@ from .wait import wait_until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from .host import Child
+    from .sockets import Inheritance
 
 
-def bring_up(service: Service, host: Host) -> Process:
-    """Start a stopped service and return its master, which serves.
+# A daemon that is told of inherited sockets stays in the foreground, and nginx
+# ignores USR2 while the parent lives that it was started by, or if that was init
+# already: so a parent that lives until we have seen it serve, and then ends.
+FOSTER = ("/bin/sh", "-c", 'setsid "$@" & read _', "sh")
+
+
+def bring_up(
+    service: Service,
+    host: Host,
+    *,
+    inheritance: Inheritance | None = None,
+    beside: Collection[Process] = (),
+) -> Process:
+    """Start the daemon and return its master, which serves.
+
+    inheritance: the sockets it is to listen on, instead of making its own.
+    beside:      masters that are there already, and stay whatever happens.
 
     The master is up, its pidfile names it, and a worker takes requests. If
     that is not seen within the service's timeout, or the daemon ends with an
@@ -32,35 +52,50 @@ def bring_up(service: Service, host: Host) -> Process:
             raise NotInstalled(f"{service.daemon} is not installed")
         argv = background_command(service.pidfile, argv)
     workerless = may_be_workerless(service, host)
-    child = spawn(argv, host, nice=service.nice, limits=service.limits)
+    foster = inheritance is not None and inheritance.foster
+    child = spawn(
+        [*FOSTER, *argv] if foster else argv,
+        host,
+        nice=service.nice,
+        limits=service.limits,
+        environment=inheritance.environment if inheritance else None,
+        descriptors=inheritance.descriptors if inheritance else (),
+        held=foster,
+    )
     started = host.find(child.pid)
 
     def up() -> Process | None:
         code = child.poll()
+        if foster and started:
+            fostered = host.children(started)  # unreaped, so the dead are among them
+            code = 1 if fostered and not any(map(host.find, fostered)) else code
         if code:
             how = f"signal {-code}" if code < 0 else f"code {code}"
             said = child.output()
-            raise InitError(f"{service.daemon} ended with {how}: {gist(said)}", said)
+            reasons = "; ".join(filter(None, (gist(said), holders(said, host))))
+            raise InitError(f"{service.daemon} ended with {how}: {reasons}", said)
         hint = read_pidfile(service.pidfile, host)
         if service.background and code == 0 and hint.pid and host.find(hint.pid) is None:
             raise InitError(f"{service.daemon} ended as soon as it was started")
         # Not survey(): without a pidfile that looks at every process, at every poll.
         master = proven(service, hint, host)
-        if master is None:
+        if master is None or master in beside:
             return None
         return master if workerless or serving_workers(service, master, host) else None
 
     try:
         master = wait_until(
             up,
-            within=service.timeout,
+            within=service.upgrade_timeout if beside else service.timeout,
             host=host,
             what=lambda: _awaited(service, host),
             until=started,
+            interruptible=bool(beside),
         )
+        child.release()
         _await_ready(service, master, host)
     except InitError:
-        _take_back(service, child, host)
+        _take_back(service, child, started, beside, host)
         raise
     finally:
         child.close()
@@ -112,8 +147,24 @@ def _await_ready(service: Service, master: Process, host: Host) -> None:
     )
 
 
-def _take_back(service: Service, child: Child, host: Host) -> None:
-    seen = survey(service, host, thorough=True)
-    workers = [worker for master in seen.masters for worker in workers_of(service, master, host)]
+def _take_back(
+    service: Service,
+    child: Child,
+    started: Process | None,
+    beside: Collection[Process],
+    host: Host,
+) -> None:
+    """End what was started, and nothing that was there before.
+
+    By KILL: on a clean exit php-fpm removes its sockets' paths and its
+    pidfile, and nginx those of unix sockets, and they may be another's.
+    """
+    masters = [
+        master for master in survey(service, host, thorough=True).masters if master not in beside
+    ]
+    workers = [worker for master in masters for worker in workers_of(service, master, host)]
+    brood = family(started, host) if started else []
     child.kill_group()
-    end([*seen.masters, *workers, *seen.orphans], service.force_quit, host)
+    end([*masters, *brood], parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
+    drain = parse_schedule(f"{service.drain_signal}/{service.drain_timeout:g}/TERM/5/KILL/5")
+    end(workers, drain, host, what=f"new {service.name} workers")

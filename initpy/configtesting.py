@@ -48,12 +48,13 @@ def traceless_configtest(service: Service, host: Host) -> None:
     if host.file_id(service.daemon) is None:
         raise NotInstalled(f"{service.daemon} is not installed")
     try:
-        writes = service.read_config(service, host).writes if service.read_config else ()
+        compiled = service.compiled_paths(service, host) if service.compiled_paths else {}
     except (WaitTimeout, CannotExecute) as exc:
         raise TestCannotRun(str(exc)) from exc
+    writes = service.read_config(service, host).writes if service.read_config else ()
     runtime = os.path.dirname(service.pidfile)  # gone after a boot, where /run is a tmpfs
-    wanted = (runtime, service.pidfile, *writes)
-    missing = [path for path in wanted if not host.exists(path)]
+    wanted = (runtime, service.pidfile, *writes, *compiled.values())
+    missing = [path for path in wanted if path.startswith("/") and not host.exists(path)]
     host.make_directory(runtime)
     try:
         configtest(service, host)

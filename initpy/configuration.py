@@ -31,6 +31,7 @@ class Configuration(Record):
     directories: tuple[str, ...] = ()  # that the daemon makes when they are missing
     workerless: bool = False  # it may well run without a worker (pm = ondemand)
     reload_drain: float = 0.0  # seconds an old worker may go on during a reload
+    listens: tuple[str, ...] = ()  # places, as ``Listener`` has them
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -39,17 +40,14 @@ class Configuration(Record):
 
 
 def nginx_configuration(service: Service, host: Host) -> Configuration:
-    """Read nginx's configuration and its compiled-in paths."""
-    compiled = nginx_compiled(service, host)
-    prefix = compiled.get("prefix", service.prefix)
+    """Read nginx's configuration. What is compiled in is not known here."""
 
     def absolute(path: str) -> str:
-        return os.path.normpath(os.path.join(prefix, path))
+        return os.path.normpath(os.path.join(service.prefix, path))
 
-    pidfile = compiled.get("pid-path")
-    logs = [compiled[key] for key in ("http-log-path", "error-log-path") if key in compiled]
-    directories = [path for key, path in compiled.items() if key.endswith("-temp-path")]
-    config = service.config or compiled.get("conf-path", "")
+    pidfile = None
+    logs, directories, listens = [], [], []
+    config = service.config or ""
     for name, *args in _nginx_directives(config, os.path.dirname(config), host):
         if not args:
             continue
@@ -59,11 +57,41 @@ def nginx_configuration(service: Service, host: Host) -> Configuration:
             pidfile = args[0]
         elif name.endswith(("_temp_path", "_cache_path")):
             directories.append(args[0])
+        elif name == "listen":
+            listens += _nginx_places(args[0], host)
     return Configuration(
         pidfile=absolute(pidfile) if pidfile else None,
         logs=tuple(absolute(path) for path in logs if _is_log(path)),
         directories=tuple(map(absolute, directories)),
+        # A server without a listen has this one (ngx_http_core_server).
+        listens=(*listens, "0.0.0.0:80"),
     )
+
+
+def _nginx_places(value: str, host: Host) -> list[str]:
+    """Return where ``listen`` has nginx listen: a port, an address, both, or a path.
+
+    >>> from initpy.host import HERE
+    >>> _nginx_places("8080", HERE), _nginx_places("[::1]:80", HERE)
+    (['0.0.0.0:8080'], ['::1:80'])
+    """
+    if value.startswith("unix:"):
+        return [value[len("unix:") :]]
+    if value.isdigit():
+        return [f"0.0.0.0:{value}"]
+    address, colon, port = value.rpartition(":")
+    if not colon or value.endswith("]"):
+        address, port = value, "80"
+    return _places(address, port, host)
+
+
+def _places(address: str, port: str, host: Host) -> list[str]:
+    if address in ("", "*"):
+        return [f"0.0.0.0:{port}", f":::{port}"]
+    if address.startswith("["):
+        # However it is written, the kernel says it in one way.
+        return [f"{host.resolve(address[1:-1])}:{port}"]
+    return [f"{host.resolve(address)}:{port}"]
 
 
 def _is_log(value: str) -> bool:
@@ -71,7 +99,10 @@ def _is_log(value: str) -> bool:
 
 
 def nginx_compiled(service: Service, host: Host) -> dict[str, str]:
-    """Return the paths that ``nginx -V`` names, by its configure options: "pid-path"."""
+    """Return the paths that ``nginx -V`` names, by its configure options: "pid-path".
+
+    Runs the daemon. Raises what ``run`` raises.
+    """
     import re
 
     said = run([service.daemon, "-V"], host, within=service.timeout).output
@@ -105,6 +136,7 @@ def _nginx_directives(path: str, directory: str, host: Host, depth: int = 0) -> 
 def fpm_configuration(service: Service, host: Host) -> Configuration:
     """Read php-fpm's configuration."""
     pidfile, logs, drain, modes = None, ["log/php-fpm.log"], 0.0, {}
+    listens: list[str] = []
     prefixes: dict[str, str] = {}
     for section, key, value in _fpm_lines(service.config or "", service.prefix, host):
         if key == "prefix":
@@ -118,6 +150,9 @@ def fpm_configuration(service: Service, host: Host) -> Configuration:
             logs.append(_absolute(prefix, value.replace("$pool", section)))
         elif key == "process_control_timeout":
             drain = _fpm_seconds(value)
+        elif key == "listen":
+            prefix = prefixes.get(section, service.prefix)
+            listens += _fpm_places(value.replace("$pool", section), prefix, host)
         elif key == "pm":
             modes[section] = value
     logs[0] = _absolute("/var", logs[0])
@@ -126,7 +161,18 @@ def fpm_configuration(service: Service, host: Host) -> Configuration:
         logs=tuple(path for path in logs if path not in ("/var/syslog", "/proc/self/fd/2")),
         workerless=bool(modes) and set(modes.values()) == {"ondemand"},
         reload_drain=drain,
+        listens=tuple(listens),
     )
+
+
+def _fpm_places(value: str, prefix: str, host: Host) -> list[str]:
+    """Return where ``listen`` has a pool listen: a port, an address with one, or a path."""
+    if value.isdigit():
+        return _places("*", value, host)
+    address, colon, port = value.rpartition(":")
+    if colon and port.isdigit() and not value.startswith("/"):
+        return _places(address, port, host)
+    return [_absolute(prefix, value)]
 
 
 def _absolute(prefix: str, path: str) -> str:

@@ -25,6 +25,23 @@ def gist(said: str) -> str:
     return lines[-1] if lines else ""
 
 
+def holders(said: str, host: Host) -> str:
+    """Return who holds the addresses that a daemon said it could not bind, or "".
+
+    One sentence: "127.0.0.1:9000 is held by pid 4711 (oa, user oa, since ...)".
+    """
+    import re
+
+    # nginx: bind() to [::]:80 failed; php-fpm: for address '...', already listen on PATH
+    pattern = r"(?:bind\(\) to|for address|already listen on) '?(?:unix:)?([^\s',]+)"
+    return "; ".join(
+        f"{place} is held by pid {holder.pid} ({holder.name}, user {holder.user}, "
+        f"since {holder.started})"
+        for place in dict.fromkeys(re.findall(pattern, said))
+        for holder in dict.fromkeys(host.holders(place))
+    )
+
+
 class LogMark:
     """A place in a master's error log: what comes after it was said since."""
 

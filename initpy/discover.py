@@ -38,9 +38,7 @@ def discover(service: Service, given: Mapping[str, str], host: Host) -> Service:
     if "pidfile" in given or service.read_config is None:
         return service
     pidfile = service.read_config(service, host).pidfile
-    if pidfile is None:
-        raise InitError(f"{service.config} names no pidfile: give one with --pidfile")
-    return service.replace(pidfile=pidfile)
+    return service.replace(pidfile=pidfile or service.pidfile)
 
 
 def _nginx(service: Service, given: Mapping[str, str], host: Host) -> Service:
@@ -52,6 +50,7 @@ def _nginx(service: Service, given: Mapping[str, str], host: Host) -> Service:
         default_config=default,
         config=given.get("config", default),
         prefix=compiled.get("prefix", service.prefix),
+        pidfile=given.get("pidfile") or compiled.get("pid-path", service.pidfile),
     )
 
 

@@ -54,10 +54,11 @@ def end_intruders(
     serving = [process for process in found if serving_workers(service, process, host)]
     drain = parse_schedule(f"QUIT/{service.drain_timeout:g}/TERM/5/KILL/5")
     end(serving, drain, host, what="new master")
-    hung = [process for intruder in found for process in _family(intruder, host)]
+    hung = [process for intruder in found for process in family(intruder, host)]
     end(hung, parse_schedule("KILL/5"), host, what="new master")
 
 
-def _family(process: Process, host: Host) -> list[Process]:
+def family(process: Process, host: Host) -> list[Process]:
+    """Return *process* and all its descendants."""
     children = [host.find(pid) for pid in host.children(process)]
-    return [process, *(kin for child in children if child for kin in _family(child, host))]
+    return [process, *(kin for child in children if child for kin in family(child, host))]

@@ -31,6 +31,9 @@ def spawn(
     *,
     nice: int = 0,
     limits: Mapping[str, tuple[int, int]] | None = None,
+    environment: Mapping[str, str] | None = None,
+    descriptors: Sequence[int] = (),
+    held: bool = False,
 ) -> Child:
     """Start a program as a daemon is started (``Host.spawn``).
 
@@ -40,7 +43,14 @@ def spawn(
     if host.file_id(program) is None:
         raise NotInstalled(f"{program} is not installed")
     try:
-        return host.spawn(argv, nice=nice, limits=limits)
+        return host.spawn(
+            argv,
+            nice=nice,
+            limits=limits,
+            environment=environment,
+            descriptors=descriptors,
+            held=held,
+        )
     except PermissionError as exc:
         # execve(2) says the same of a file without x and of a user without the right.
         if host.geteuid() == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .errors import InitError, PidfileError
-from .host import Host
+from .host import Host, Process
 from .pidfile import MISSING, read_pidfile
 from .service import Service
 from .survey import Survey
@@ -30,6 +30,11 @@ def repair_pidfile(service: Service, seen: Survey, host: Host, *, needed: bool =
         host.tell(sentence)
         return
     host.tell(f"repaired {service.pidfile} to name the master, pid {seen.master} ({was})")
+
+
+def name_in_pidfile(service: Service, master: Process, host: Host) -> None:
+    """Have the pidfile name *master*, by rename. Raises InitError."""
+    host.write(service.pidfile, f"{master}\n")
 
 
 def remove_stale(service: Service, host: Host) -> None:

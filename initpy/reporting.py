@@ -45,8 +45,6 @@ class Status(Record):
 
     def as_dict(self, host: Host = HERE) -> dict[str, Any]:
         """Return all of it under stable keys, for machines."""
-        from .sockets import listening
-
         seen = self.survey
         return {
             "name": self.name,
@@ -56,7 +54,7 @@ class Status(Record):
             "workers": [worker.pid for worker in self.workers],
             "orphans": [orphan.pid for orphan in seen.orphans],
             "old_master": seen.old_master and seen.old_master.pid,
-            "listening": listening([*seen.masters, *seen.orphans], host),
+            "listening": _places(seen, host),
             "pidfile": seen.pidfile.path,
             "pidfile_state": "lost" if seen.lost else seen.pidfile.verdict,
             "binary_replaced": self.binary_replaced,
@@ -73,7 +71,7 @@ def status(service: Service, host: Host = HERE) -> Status:
         return Status(
             name=service.name,
             code=code,
-            sentence=_absence(service, code, seen),
+            sentence=_absence(service, code, seen, host),
             notes=_pidfile_notes(seen),
             survey=seen,
         )
@@ -113,10 +111,12 @@ def _code(service: Service, seen: Survey, host: Host) -> int:
     return StatusCode.DEAD_LOCKFILE if host.exists(service.subsys) else StatusCode.STOPPED
 
 
-def _absence(service: Service, code: int, seen: Survey) -> str:
+def _absence(service: Service, code: int, seen: Survey, host: Host) -> str:
     if seen.orphans:
         pids = ", ".join(map(str, seen.orphans))
-        return f"master dead, {_workers(len(seen.orphans))} orphaned (pids {pids}), still serving"
+        places = " ".join(_places(seen, host))
+        workers = _workers(len(seen.orphans))
+        return f"master dead, {workers} orphaned (pids {pids}), still serving {places}".rstrip()
     if code == StatusCode.DEAD_PIDFILE:
         return f"dead, and its pidfile {service.pidfile} is still there"
     if code == StatusCode.DEAD_LOCKFILE:
@@ -132,7 +132,7 @@ def _upgrade_notes(service: Service, seen: Survey) -> tuple[str, ...]:
         notes.append(f"an upgrade is unfinished: no new master has written {service.pidfile} yet")
     if seen.others:
         pids = ", ".join(map(str, seen.others))
-        notes.append(f"further masters of the same configuration: pids {pids}")
+        notes.append(f"an upgrade is unfinished: master {pids} of this configuration serves too")
     return tuple(notes)
 
 
@@ -152,6 +152,10 @@ def _pidfile_notes(seen: Survey) -> tuple[str, ...]:
         what = "names another process" if pidfile.pid else f"is {pidfile.verdict}"
         return (f"pidfile {pidfile.path} is lost, it {what}; the master was found by identity",)
     return ()
+
+
+def _places(seen: Survey, host: Host) -> list[str]:
+    return sorted({place for process in seen.family for place in host.listening(process)})
 
 
 def _workers(count: int) -> str:

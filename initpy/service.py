@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 # How a binary is replaced while it runs.
 OLDBIN = "oldbin"  # USR2: the daemon renames its pidfile and starts the new one itself
+TAKEOVER = "takeover"  # a second master is started on the sockets of the first
+
+# How a daemon is told of sockets that it inherits.
+NGINX_SOCKETS = "nginx"
+FPM_SOCKETS = "fpm"
 
 
 class Service(Record):
@@ -35,6 +40,7 @@ class Service(Record):
     default_config: str | None = None  # what it reads when told of none
     prefix: str = "/"  # what relative paths in it are relative to
     read_config: Callable[[Service, Host], Configuration] | None = None
+    compiled_paths: Callable[[Service, Host], Mapping[str, str]] | None = None  # asks the daemon
 
     # Its command lines.
     start_args: tuple[str, ...] = ()
@@ -55,6 +61,7 @@ class Service(Record):
     reload_execs: bool = False  # it reloads by executing itself anew, and writes its pidfile again
     reopen: str | None = None
     upgrade: str | None = None
+    inherits: str | None = None
     drain_signal: str = "QUIT"  # ends a master when its requests are answered
 
     # Seconds of monotonic time.

@@ -1,19 +1,73 @@
-"""The sockets a service listens on, for those who ask with ``--json``."""
+"""Sockets handed on: the notations in which daemons are told of inherited ones.
+
+php-fpm   FPM_SOCKETS="127.0.0.1:9000=4,/run/x.sock=5"   (fpm_sockets.c)
+nginx     NGINX="4;5;"                                   (ngx_add_inherited_sockets)
+"""
 
 from __future__ import annotations
 
-from .host import Host
+from .host import Host, Listener, Process
+from .service import FPM_SOCKETS, Service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .host import Process
+    from typing_extensions import Self
 
 
-def listening(processes: Iterable[Process], host: Host) -> list[str]:
-    """Return where they listen, sorted: ``127.0.0.1:80``, ``[::]:80``, ``/run/x.sock``.
+class Inheritance:
+    """Listening sockets for a new master. A context manager: the copies are closed at its end."""
 
-    Empty where we may not see: the descriptors of root's processes are for root.
-    """
-    return sorted({place for process in processes for place in host.listening(process)})
+    def __init__(self, service: Service, processes: Iterable[Process], host: Host) -> None:
+        """Copy what *processes* listen on, as far as it fits the configuration.
+
+        php-fpm removes the path of an inherited unix socket that its
+        configuration does not name, and the old pool would be unreachable: so
+        only those it names. Raises CannotCopy.
+        """
+        self._host = host
+        self._fpm = service.inherits == FPM_SOCKETS
+        named = service.read_config(service, host).listens if service.read_config else ()
+        found: dict[int, Listener] = {}
+        self._copies: list[int] = []
+        try:
+            for process in processes:
+                for listener in host.copy_listeners(process):
+                    self._copies.append(listener.fd)
+                    if listener.place in named or not listener.unix:
+                        found.setdefault(listener.inode, listener)
+        except BaseException:
+            self._close()
+            raise
+        self.listeners = tuple(found.values())
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """Those the new master inherits."""
+        return tuple(listener.fd for listener in self.listeners)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The notation of this daemon."""
+        if self._fpm:
+            pairs = [f"{listener.place}={listener.fd}" for listener in self.listeners]
+            return {"FPM_SOCKETS": ",".join(pairs)}
+        return {"NGINX": "".join(f"{fd};" for fd in self.descriptors)}
+
+    @property
+    def foster(self) -> bool:
+        """Whether the daemon, told so, does not put itself in the background."""
+        return not self._fpm
+
+    def __enter__(self) -> Self:
+        """Return it."""
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Close the copies: the new master has its own by now."""
+        self._close()
+
+    def _close(self) -> None:
+        while self._copies:
+            self._host.close(self._copies.pop())

@@ -9,7 +9,7 @@ host looked at.
 from __future__ import annotations
 
 from .errors import NotRunning
-from .host import HERE, Host, Process, ProcessFacts
+from .host import HERE, CannotCopy, Host, Process, ProcessFacts
 from .identity import is_master, is_stray, is_worker, looks_like_master
 from .pidfile import Pidfile, read_pidfile
 from .record import Record
@@ -48,7 +48,7 @@ class Survey(Record):
     @property
     def upgrading(self) -> bool:
         """Whether an upgrade is unfinished."""
-        return self.old_master is not None or self.handover
+        return self.old_master is not None or self.handover or bool(self.others)
 
 
 def survey(service: Service, host: Host, *, thorough: bool = False) -> Survey:
@@ -83,12 +83,12 @@ def master_of(service: Service, host: Host = HERE) -> Process:
     return master
 
 
-def running(service: Service, host: Host) -> Survey:
+def running(service: Service, host: Host, *, thorough: bool = False) -> Survey:
     """Return what is there of a service that runs and that we may signal.
 
     Raises NotRunning or NotPermitted.
     """
-    seen = survey(service, host)
+    seen = survey(service, host, thorough=thorough)
     if seen.master is None:
         raise NotRunning("not running")
     host.require_permission(seen.master)
@@ -132,7 +132,7 @@ def _scan(service: Service, host: Host, known: Survey, oldbin: Pidfile | None) -
                 masters[pid] = facts
             elif looks_like_master(service, title):
                 foreign.add(facts.session)
-            elif is_stray(service, facts, host):
+            elif is_stray(service, facts, host) and not _has_master(service, facts, host):
                 strays.append(facts)
     found = _without_infants(masters, host)
     rest = [process for process in found if process not in (known.master, known.old_master)]
@@ -146,13 +146,44 @@ def _scan(service: Service, host: Host, known: Survey, oldbin: Pidfile | None) -
     # Daemons of one family share a session: that of their first master.
     sessions = {known.pidfile.pid, oldbin.pid if oldbin else 0}
     sessions |= {facts.session for facts in masters.values()}
-    sessions -= {0, *foreign}
-    orphans = [
-        facts.process
-        for facts in strays
-        if facts.session in sessions and not _has_master(service, facts, host)
-    ]
-    return known.replace(master=master, old_master=old, others=tuple(rest), orphans=tuple(orphans))
+    orphans = _orphans(service, strays, sessions - {0, *foreign}, foreign, found, host)
+    return known.replace(master=master, old_master=old, others=tuple(rest), orphans=orphans)
+
+
+def _orphans(
+    service: Service,
+    strays: list[ProcessFacts],
+    sessions: set[int],
+    foreign: set[int],
+    masters: list[Process],
+    host: Host,
+) -> tuple[Process, ...]:
+    """Return those strays that are this service's: one family each, of one session.
+
+    A family is ours by its session, or because one of it holds a socket that
+    is ours: one that our master has too, or one on an address that the
+    configuration names.
+    """
+    suspects = [facts for facts in strays if facts.session not in sessions]
+    if suspects:
+        ours = {inode for master in masters for inode in host.socket_inodes(master)}
+        named = service.read_config(service, host).listens if service.read_config else ()
+        for facts in suspects:
+            process = facts.process
+            shared = bool(ours & host.socket_inodes(process))
+            if shared or (not ours and _listens_on(process, named, host)):
+                sessions.add(facts.session)
+    return tuple(f.process for f in strays if f.session in sessions and f.session not in foreign)
+
+
+def _listens_on(process: Process, named: tuple[str, ...], host: Host) -> bool:
+    try:
+        listeners = host.copy_listeners(process)
+    except CannotCopy:
+        return False
+    for listener in listeners:
+        host.close(listener.fd)
+    return any(listener.place in named for listener in listeners)
 
 
 def _without_infants(masters: dict[int, ProcessFacts], host: Host) -> list[Process]:

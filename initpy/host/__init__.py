@@ -13,15 +13,27 @@ from .files import FileFacts, Files
 from .processes import Processes
 from .procfs import Process, ProcessFacts, SignalMasks
 from .programs import Child, Programs
+from .sockets import CannotCopy, Holder, Listener, Sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["HERE", "Child", "FileFacts", "Host", "Process", "ProcessFacts", "SignalMasks"]
+__all__ = [
+    "HERE",
+    "CannotCopy",
+    "Child",
+    "FileFacts",
+    "Holder",
+    "Host",
+    "Listener",
+    "Process",
+    "ProcessFacts",
+    "SignalMasks",
+]
 
 
-class Host(Processes, Files, Programs):
+class Host(Processes, Files, Programs, Sockets):
     """The machine we run on."""
 
     def __init__(self) -> None:

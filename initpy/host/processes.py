@@ -117,29 +117,17 @@ class Processes:
             return []
         return [path for path in paths if path.startswith("/")]
 
-    def listening(self, process: Process) -> list[str]:
-        """Return the addresses and paths on which it waits for clients, as far as we may see."""
-        import socket
-
-        import psutil
-
+    def systemd_unit(self, process: Process) -> str:
+        """Return the systemd service that a process belongs to, or "". See cgroups(7)."""
         try:
-            subject = psutil.Process(process.pid)
-            # psutil 6 gave the method another name.
-            look = getattr(subject, "net_connections", None) or subject.connections
-            sockets = look(kind="all")
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            return []
-        places: list[str] = []
-        for item in sockets:
-            if item.family == socket.AF_UNIX:
-                places.append(str(item.laddr))
-            elif item.status == psutil.CONN_LISTEN or (
-                item.type == socket.SOCK_DGRAM and not item.raddr
-            ):
-                address, port = item.laddr
-                places.append(f"[{address}]:{port}" if ":" in address else f"{address}:{port}")
-        return [place for place in places if place]
+            groups = _read(f"/proc/{process.pid}/cgroup")
+        except _GONE:
+            return ""
+        for line in groups.splitlines():
+            name = line.rpartition("/")[2]
+            if name.endswith(".service"):
+                return name
+        return ""
 
     def kill(self, process: Process, sig: Signals) -> bool:
         """Send *sig* to this process and no other. False if it is gone.

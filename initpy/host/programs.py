@@ -27,6 +27,9 @@ class Programs:
         *,
         nice: int = 0,
         limits: Mapping[str, tuple[int, int]] | None = None,
+        environment: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
+        held: bool = False,
     ) -> Child:
         """Start a program the way a daemon is to be started, whoever calls us.
 
@@ -34,7 +37,10 @@ class Programs:
         own session (a Ctrl-C at our terminal is not its business), default
         signal dispositions. Its output can be read from what is returned.
 
-        limits: soft and hard values by the name in resource(3py): RLIMIT_NOFILE.
+        limits:      soft and hard values by the name in resource(3py): RLIMIT_NOFILE.
+        environment: beside the clean one: in what it is told of inherited sockets.
+        descriptors: those it inherits, under the same numbers.
+        held:        its standard input is a pipe that ``Child.release`` closes.
 
         Raises FileNotFoundError, PermissionError or OSError as execve(2).
         """
@@ -58,11 +64,12 @@ class Programs:
         try:
             popen = subprocess.Popen(
                 argv,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if held else subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 cwd="/",
-                env=CLEAN_ENVIRONMENT,
+                env={**CLEAN_ENVIRONMENT, **(environment or {})},
+                pass_fds=descriptors,
                 start_new_session=True,
                 preexec_fn=prepare,  # noqa: PLW1509 - there are no threads
             )
@@ -106,6 +113,12 @@ class Child:
         start = max(0, size - 65536)
         return os.pread(self._output, 65536, start).decode(errors="replace").strip()
 
+    def release(self) -> None:
+        """Close its standard input, which it may be waiting for, and wait for its end."""
+        if self._popen.stdin is not None:
+            self._popen.stdin.close()
+            self._popen.wait()
+
     def kill_group(self) -> None:
         """SIGKILL it and whatever it has left in its process group, and reap it."""
         import signal
@@ -117,5 +130,7 @@ class Child:
     def close(self) -> None:
         """Forget it. One that still runs goes on by itself."""
         os.close(self._output)
+        if self._popen.stdin is not None:
+            self._popen.stdin.close()
         # Popen warns of a child that is left running; leaving it is our intention.
         self._popen.returncode = self._popen.poll() or 0

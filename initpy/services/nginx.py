@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..configuration import nginx_configuration
+from ..configuration import nginx_compiled, nginx_configuration
 from ..schedule import parse_schedule
-from ..service import OLDBIN, Service
+from ..service import NGINX_SOCKETS, OLDBIN, Service
 
 NGINX = Service(
     name="nginx",
@@ -15,6 +15,7 @@ NGINX = Service(
     default_config="/etc/nginx/nginx.conf",
     prefix="/usr/share/nginx",
     read_config=nginx_configuration,
+    compiled_paths=nginx_compiled,
     start_args=("-c", "{config}"),
     test_args=("-t", "-q", "-c", "{config}"),
     master_title="nginx: master process {argv}",
@@ -24,6 +25,7 @@ NGINX = Service(
     reload="HUP",
     reopen="USR1",
     upgrade=OLDBIN,
+    inherits=NGINX_SOCKETS,
     lsb={
         "Required-Start": "$local_fs $remote_fs $network $syslog $named",
         "Required-Stop": "$local_fs $remote_fs $network $syslog $named",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..configuration import fpm_configuration
 from ..schedule import parse_schedule
-from ..service import Service
+from ..service import FPM_SOCKETS, TAKEOVER, Service
 
 PHP_FPM = Service(
     name="php-fpm",
@@ -23,6 +23,8 @@ PHP_FPM = Service(
     reload="USR2",
     reload_execs=True,
     reopen="USR1",
+    upgrade=TAKEOVER,
+    inherits=FPM_SOCKETS,
     lsb={
         "Required-Start": "$local_fs $remote_fs $network",
         "Required-Stop": "$local_fs $remote_fs $network",

@@ -1,0 +1,202 @@
+"""Sockets: which ones a process holds, and copies of those it listens on."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import InitError
+from ..record import Record
+from .procfs import Process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
+_PIDFD_GETFD = 438  # the same number on every architecture; Linux 5.6
+
+
+class CannotCopy(InitError):
+    """The kernel, or its rules, let us copy no descriptor of that process."""
+
+
+class Listener(Record):
+    """Our copy of a socket that another process listens on."""
+
+    fd: int
+    inode: int
+    # As getsockname(2) says it, resolved and without brackets: "127.0.0.1:80",
+    # ":::80", "/run/x.sock". Two sockets may have one place (reuseport).
+    place: str
+    unix: bool
+
+
+class Holder(Record):
+    """Who has a port that is wanted."""
+
+    pid: int
+    name: str
+    user: str
+    started: str  # local time
+
+
+class Sockets:
+    """The sockets of this machine's processes."""
+
+    def socket_inodes(self, process: Process) -> set[int]:
+        """Return the inodes of the sockets it has open, as far as we may see."""
+        return set(_sockets(process).values())
+
+    def copy_listeners(self, process: Process) -> list[Listener]:
+        """Copy every socket on which *process* waits for clients. See pidfd_getfd(2).
+
+        A udp listener is a datagram socket that is bound and has no peer. Only
+        sockets that root or we have made: whoever may bind there chose what
+        answers there. The copies are not inherited by what we start, unless
+        asked for. Raises CannotCopy.
+        """
+        import ctypes
+        import socket
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        try:
+            pidfd = os.pidfd_open(process.pid)
+        except ProcessLookupError:
+            return []
+        listeners: list[Listener] = []
+        try:
+            for number, inode in _sockets(process).items():
+                fd = _checked(libc.syscall(_PIDFD_GETFD, pidfd, number, 0), process)
+                with socket.socket(fileno=fd) as copy:
+                    if _listens(copy) and os.fstat(fd).st_uid in (0, os.geteuid()):
+                        place = _place(copy)
+                        copy.detach()
+                        unix = place.startswith("/")
+                        listeners.append(Listener(fd=fd, inode=inode, place=place, unix=unix))
+        except BaseException:
+            for listener in listeners:
+                os.close(listener.fd)
+            raise
+        finally:
+            os.close(pidfd)
+        return listeners
+
+    def close(self, fd: int) -> None:
+        """Close a descriptor of ours."""
+        os.close(fd)
+
+    def resolve(self, name: str) -> str:
+        """Return the address of a host name as getsockname(2) would say it, or ""."""
+        import socket
+
+        try:
+            return str(socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)[0][4][0])
+        except OSError:
+            return ""
+
+    def holders(self, place: str) -> list[Holder]:
+        """Return who listens on an address, ``127.0.0.1:9000``, or a path."""
+        import psutil
+
+        found = []
+        for connection in psutil.net_connections(kind="all"):
+            if connection.pid is not None and _has(connection, place):
+                try:
+                    found.append(_holder(psutil.Process(connection.pid)))
+                except psutil.Error:
+                    continue
+        return found
+
+    def listening(self, process: Process) -> list[str]:
+        """Return the addresses and paths on which it waits for clients, as far as we may see."""
+        import socket
+
+        import psutil
+
+        try:
+            subject = psutil.Process(process.pid)
+            # psutil 6 gave the method another name.
+            look = getattr(subject, "net_connections", None) or subject.connections
+            sockets = look(kind="all")
+        except psutil.Error:
+            return []
+        places: list[str] = []
+        for item in sockets:
+            if item.family == socket.AF_UNIX:
+                places.append(str(item.laddr))
+            elif item.status == psutil.CONN_LISTEN or (
+                item.type == socket.SOCK_DGRAM and not item.raddr
+            ):
+                address, port = item.laddr
+                places.append(f"[{address}]:{port}" if ":" in address else f"{address}:{port}")
+        return [place for place in places if place]
+
+
+def _checked(fd: int, process: Process) -> int:
+    import ctypes
+
+    if fd < 0:
+        reason = os.strerror(ctypes.get_errno())
+        raise CannotCopy(f"the sockets of pid {process} cannot be copied: {reason}")
+    return fd
+
+
+def _sockets(process: Process) -> dict[int, int]:
+    """Return its descriptors that are sockets, with their inodes."""
+    base = f"/proc/{process.pid}/fd"
+    found = {}
+    try:
+        for number in os.listdir(base):
+            try:
+                link = os.readlink(f"{base}/{number}")
+            except _GONE:
+                continue
+            if link.startswith("socket:["):
+                found[int(number)] = int(link[len("socket:[") : -1])
+    except (*_GONE, PermissionError):
+        return {}
+    return found
+
+
+def _listens(copy: Any) -> bool:
+    import socket
+
+    if copy.family not in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
+        return False
+    if copy.type == socket.SOCK_STREAM:
+        return bool(copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    if copy.type != socket.SOCK_DGRAM or copy.family == socket.AF_UNIX:
+        return False
+    try:
+        copy.getpeername()
+    except OSError:
+        return bool(copy.getsockname()[1])
+    return False
+
+
+def _place(copy: Any) -> str:
+    name = copy.getsockname()
+    return str(name) if isinstance(name, (str, bytes)) else f"{name[0]}:{name[1]}"
+
+
+def _has(connection: Any, place: str) -> bool:
+    if isinstance(connection.laddr, str) or not connection.laddr:
+        return bool(place) and connection.laddr == place
+    address, _, port = place.rpartition(":")
+    wildcards = ("", "*", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared, not bound
+    return (
+        connection.status == "LISTEN"
+        and str(connection.laddr.port) == port
+        and (
+            connection.laddr.ip == address.strip("[]")
+            or address in wildcards
+            or connection.laddr.ip in wildcards
+        )
+    )
+
+
+def _holder(subject: Any) -> Holder:
+    import time
+
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(subject.create_time()))
+    return Holder(pid=subject.pid, name=subject.name(), user=subject.username(), started=since)

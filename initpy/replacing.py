@@ -1,0 +1,130 @@
+"""The upgrade by ``.oldbin``, forward or back: see ``oldbin`` for the protocol."""
+
+from __future__ import annotations
+
+from .diagnose import LogMark, gist
+from .errors import InitError, Reverted, RollbackFailed, WaitTimeout
+from .host import Host, Process
+from .identity import argv0_of
+from .killing import end, killproc
+from .oldbin import rollback, wait_for_oldbin
+from .proving import prove_binary, prove_master, run_check
+from .repair import repair_pidfile
+from .schedule import parse_schedule, signal_named
+from .service import Service
+from .serving import let_go, serving_workers
+from .survey import Survey, survey, workers_of
+from .wait import wait_until
+
+
+def replace_binary(service: Service, seen: Survey, host: Host) -> None:
+    """Finish an unfinished upgrade, and do one unless that was it.
+
+    The caller holds the lock. Raises as ``upgrade`` does.
+    """
+    if seen.upgrading:
+        new = _carry_on(service, seen, host)
+        host.tell(f"finished the upgrade that was under way: master {new} serves")
+        if host.exe_file(new) == host.file_id(service.daemon):
+            return
+        seen = survey(service, host)
+    old = seen.masters[-1]
+    repair_pidfile(service, seen, host)
+    _refuse_argv0(service, old, host)
+    prove_binary(service, old, host)
+    # Before the signal: afterwards it is too late to tell a reverted pidfile
+    # from an untouched one.
+    before = host.version(service.pidfile)
+    log = LogMark(old, host)
+    killproc(old, signal_named("USR2"), host=host)
+    _forward(service, old, before, log, host)
+
+
+def _refuse_argv0(service: Service, old: Process, host: Host) -> None:
+    if host.file_id(service.daemon) is None:
+        return  # said better by who needs it next
+    argv0 = argv0_of(service, host.title(old.pid))
+    # nginx executes argv[0] as it stands, without looking along PATH (ngx_exec_new_binary).
+    if not argv0.startswith("/") or host.file_id(argv0) != host.file_id(service.daemon):
+        raise Reverted(
+            f"Upgrade failed! Master {old} was started as {argv0!r} and would execute that, "
+            f"not {service.daemon}: restart it once"
+        )
+
+
+def _carry_on(service: Service, seen: Survey, host: Host) -> Process:
+    """Finish what somebody else has begun, from wherever it is. Return the new master."""
+    repair_pidfile(service, seen, host)
+    old = seen.masters[0]
+    before = (0, 0) if seen.handover else None  # whatever it is next, it was renamed
+    return _forward(service, old, before, LogMark(old, host), host)
+
+
+def _forward(
+    service: Service,
+    old: Process,
+    before: tuple[int, int] | None,
+    log: LogMark,
+    host: Host,
+) -> Process:
+    try:
+        new = wait_for_oldbin(service, old, host, before=before)
+        prove_master(service, new, host)
+        _check(service, old, host)
+    except InitError as exc:
+        said = "\n".join(log.lines("[emerg]", "[alert]"))
+        why = f"{exc}: {gist(said)}" if said else str(exc)
+        try:
+            rollback(service, old, host)
+        except RollbackFailed as worse:
+            raise RollbackFailed(f"Upgrade failed! {why}; and {worse}", said) from exc
+        raise Reverted(
+            f"Upgrade failed! {why}; old master {old} serves as before", exc.output or said
+        ) from exc
+    _let_go(service, old, new, host)
+    return new
+
+
+def _check(service: Service, old: Process, host: Host) -> None:
+    """Run the administrator's check with only the new master answering."""
+    if not service.upgrade_check:
+        return
+    workers = serving_workers(service, old, host)
+    host.kill(old, signal_named("WINCH"))
+    wait_until(
+        lambda: let_go(service, workers, host),
+        within=service.timeout,
+        host=host,
+        what=f"the workers of old master {old} to stop accepting",
+        interruptible=True,
+    )
+    run_check(service, host)
+
+
+def _let_go(service: Service, old: Process, new: Process, host: Host) -> None:
+    """QUIT the old master and see it gone; the new one serves, so there is no way back."""
+
+    def working() -> list[Process]:
+        return list(workers_of(service, old, host))
+
+    def gone() -> bool:
+        if host.find(new.pid) != new:
+            raise RollbackFailed(f"Upgrade failed! New master {new} died, {old} was let go already")
+        return host.find(old.pid) != old
+
+    host.kill(old, signal_named(service.drain_signal))
+    try:
+        wait_until(
+            gone,
+            within=service.drain_timeout,
+            host=host,
+            what=lambda: f"{len(working())} old workers to finish",
+            until=old,
+        )
+    except WaitTimeout:
+        late = working()
+        host.tell(f"{len(late)} old workers still worked after {service.drain_timeout:g} s: ended")
+        end([old, *late], parse_schedule("TERM/5/KILL/5"), host, what="old master")
+    if survey(service, host).master != new:
+        raise RollbackFailed(f"Upgrade failed! {service.pidfile} does not name new master {new}")
+    host.remove(service.oldbin)  # a killed master leaves it behind

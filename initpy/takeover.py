@@ -1,0 +1,158 @@
+"""A new master on the sockets of another: php-fpm's upgrade, and recovery of orphans.
+
+php-fpm's own way to replace itself stops its workers first, and if what comes
+then fails, nothing serves. From outside it goes the other way round: copy the
+listening sockets of those that have them (pidfd_getfd(2)), start a new master
+on the copies, and let the old ones go when it serves. If it fails, the old
+ones have not noticed.
+
+    upgrade   old master serves -> both serve -> old master gone, its workers finish
+    start     orphans serve     -> both serve -> orphans finish
+"""
+
+from __future__ import annotations
+
+from .bringup import bring_up
+from .errors import InitError, Reverted, RollbackFailed, Unimplemented
+from .host import CannotCopy, Host, Process
+from .killing import end
+from .pidfile import read_pidfile
+from .proving import prove_binary, prove_master, run_check
+from .repair import name_in_pidfile, repair_pidfile
+from .schedule import parse_schedule, signal_named
+from .service import Service
+from .serving import may_be_workerless
+from .sockets import Inheritance
+from .survey import Survey, proven, survey, workers_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
+    """Start a master on the sockets that *orphans* hold, then let them finish.
+
+    False, and nothing is changed, if their sockets are none that a new master
+    could be started on. The caller holds the lock and has tested the
+    configuration. Raises InitError, and the orphans serve as before.
+    """
+    if service.inherits is None:
+        return False
+    pids = ", ".join(map(str, orphans))
+    try:
+        with Inheritance(service, orphans, host) as inheritance:
+            if not inheritance.listeners:
+                return False
+            master = bring_up(service, host, inheritance=inheritance)
+    except CannotCopy as exc:
+        host.tell(f"{exc}; ending workers that a dead master has left behind: pids {pids}")
+        return False
+    host.tell(f"master {master} took over from workers of a dead master: pids {pids}")
+    _drain(service, orphans, host)
+    return True
+
+
+def take_over(service: Service, seen: Survey, host: Host) -> None:
+    """Replace the running binary, or finish what a killed script has begun.
+
+    The caller holds the lock. Raises as ``upgrade`` does.
+    """
+    if seen.orphans:
+        _drain(service, seen.orphans, host)
+    if seen.others:
+        new = max(seen.masters, key=lambda master: (master.started, master.pid))
+        _finish(service, new, [master for master in seen.masters if master != new], host)
+        host.tell(f"finished the upgrade that was under way: master {new} serves")
+        if host.exe_file(new) == host.file_id(service.daemon):
+            return
+        seen = survey(service, host)
+    old = seen.masters[-1]
+    _refuse_supervised(old, host)
+    repair_pidfile(service, seen, host)
+    prove_binary(service, old, host)
+    try:
+        with Inheritance(service, [old], host) as inheritance:
+            new = _begin(service, old, inheritance, host)
+    except CannotCopy as exc:
+        raise Unimplemented(f"{exc}: restart, or reload, replaces the binary too") from exc
+    _finish(service, new, [old], host)
+
+
+def _refuse_supervised(old: Process, host: Host) -> None:
+    """Raise Unimplemented for a master that somebody waits for: a second one is not his."""
+    facts = host.look(old.pid)
+    if facts is None:
+        return
+    unit = host.systemd_unit(old)
+    if unit:
+        raise Unimplemented(f"master {old} is systemd's: systemctl restart {unit}")
+    if facts.session != old.pid:  # putting itself in the background makes a session
+        raise Unimplemented(
+            f"master {old} runs in the foreground, its parent is pid {facts.ppid}: "
+            "reload replaces the binary too, or restart it by what supervises it"
+        )
+
+
+def _begin(service: Service, old: Process, inheritance: Inheritance, host: Host) -> Process:
+    try:
+        return bring_up(service, host, inheritance=inheritance, beside=(old,))
+    except RollbackFailed:
+        raise
+    except InitError as exc:
+        _restore(service, old, host, exc)
+        raise Reverted(
+            f"Upgrade failed! {exc}; old master {old} serves as before", exc.output
+        ) from exc
+
+
+def _restore(service: Service, old: Process, host: Host, why: InitError) -> None:
+    """See that the old master serves and is named, a new one being ended already."""
+    if host.find(old.pid) != old:
+        raise RollbackFailed(f"Upgrade failed! {why}; and old master {old} is dead too")
+    if proven(service, read_pidfile(service.pidfile, host), host) != old:
+        name_in_pidfile(service, old, host)
+
+
+def _finish(service: Service, new: Process, old: Sequence[Process], host: Host) -> None:
+    """Prove the new master, then let the old ones go, or else the new one."""
+    workerless = may_be_workerless(service, host)
+    try:
+        prove_master(service, new, host, workerless=workerless)
+        if service.upgrade_check:
+            run_check(service, host)
+    except InitError as exc:
+        _abandon(service, new, host)
+        _restore(service, old[0], host, exc)
+        raise Reverted(
+            f"Upgrade failed! {exc}; old master {old[0]} serves as before", exc.output
+        ) from exc
+    if proven(service, read_pidfile(service.pidfile, host), host) != new:
+        name_in_pidfile(service, new, host)
+    for master in old:
+        _drain(service, _behead(service, master, host), host)
+
+
+def _abandon(service: Service, new: Process, host: Host) -> None:
+    _drain(service, _behead(service, new, host), host)
+
+
+def _behead(service: Service, master: Process, host: Host) -> list[Process]:
+    """End *master* and return its workers, which go on.
+
+    KILL: on QUIT or TERM it would remove its sockets' paths and its pidfile,
+    which are another's by now. STOP before, so that no worker is born between
+    the list and the end; and no longer, for with catch_workers_output a worker
+    blocks as soon as the pipe to a stopped master is full.
+    """
+    host.kill(master, signal_named("STOP"))
+    workers = list(workers_of(service, master, host))
+    end([master], parse_schedule("KILL/5"), host, what="old master")
+    return workers
+
+
+def _drain(service: Service, workers: Sequence[Process], host: Host) -> None:
+    """Let workers without a master finish their requests, for as long as is set."""
+    alive = [worker for worker in workers if host.find(worker.pid) == worker]
+    schedule = f"{service.drain_signal}/{service.drain_timeout:g}/TERM/5/KILL/5"
+    end(alive, parse_schedule(schedule), host, what="old workers")
