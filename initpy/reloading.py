@@ -88,6 +88,11 @@ def _see_exec(service: Service, master: Process, host: Host, sig: Signals) -> No
     before = host.version(service.pidfile)
     workerless = may_be_workerless(service, host)
     drain = service.read_config(service, host).reload_drain if service.read_config else 0.0
+    if not drain:
+        host.tell(
+            "requests in flight are cut: process_control_timeout is 0. "
+            "upgrade takes up a new configuration too, and cuts none"
+        )
     killproc(master, sig, host=host)
     absent: list[float] = []
 
