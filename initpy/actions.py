@@ -80,7 +80,7 @@ def reload(service: Service, host: Host = HERE) -> None:
                 f"an upgrade is unfinished, master {seen.masters[0]} still serves: "
                 "finish it with upgrade, then reload"
             )
-        repair_pidfile(service, seen, host)
+        repair_pidfile(service, seen, host, needed=service.reload_execs)
         try:
             configtest(service, host)
         except ConfigTestFailed as exc:

@@ -29,7 +29,7 @@ class Pidfile(Record):
     pid: int = 0  # 0 if it names none
     reason: str = ""  # of UNUSABLE and UNTRUSTED, for the operator
     regular: bool = False
-    directory: bool = False
+    fixed: bool = False  # a directory or a device (pid /dev/null): nobody's to replace
     version: tuple[int, int] | None = None
 
     @property
@@ -69,6 +69,6 @@ def read_pidfile(path: str, host: Host) -> Pidfile:
         pid=pid,
         reason=reason,
         regular=facts.regular,
-        directory=facts.directory,
+        fixed=facts.fixed,
         version=facts.version,
     )

@@ -21,8 +21,8 @@ def repair_pidfile(service: Service, seen: Survey, host: Host, *, needed: bool =
     was = seen.pidfile.reason or f"it was {seen.pidfile.verdict}"
     try:
         if seen.old_master is not None:
-            host.write(service.oldbin, f"{seen.old_master}\n")
-        host.write(service.pidfile, f"{seen.master}\n")
+            name_in_pidfile(service.oldbin, seen.old_master, host)
+        name_in_pidfile(service.pidfile, seen.master, host)
     except InitError as exc:
         sentence = f"the pidfile is lost and cannot be repaired: {exc}"
         if needed:
@@ -32,23 +32,26 @@ def repair_pidfile(service: Service, seen: Survey, host: Host, *, needed: bool =
     host.tell(f"repaired {service.pidfile} to name the master, pid {seen.master} ({was})")
 
 
-def name_in_pidfile(service: Service, master: Process, host: Host) -> None:
-    """Have the pidfile name *master*, by rename. Raises InitError."""
-    host.write(service.pidfile, f"{master}\n")
+def name_in_pidfile(path: str, master: Process, host: Host) -> None:
+    """Have the pidfile at *path* name *master*, by rename. Raises InitError."""
+    if read_pidfile(path, host).fixed:
+        raise PidfileError(f"{path} is a directory or a device")
+    host.write(path, f"{master}\n")
 
 
 def remove_stale(service: Service, host: Host) -> None:
     """Remove the pidfiles of a service that is stopped, and Red Hat's lock file.
 
     A link or a FIFO goes too: the daemon would follow the one, to wherever
-    somebody likes, and hang on the other. A directory stays, which is said.
+    somebody likes, and hang on the other. A directory or a device stays, which
+    is said.
     """
     for path in (service.pidfile, service.oldbin):
         pidfile = read_pidfile(path, host)
         if pidfile.verdict == MISSING:
             continue
-        if pidfile.directory:
-            host.tell(f"{path} is a directory, and left alone")
+        if pidfile.fixed:
+            host.tell(f"{path} is a directory or a device, and left alone")
         else:
             host.remove(path)
     host.remove(service.subsys)

@@ -111,7 +111,7 @@ def _restore(service: Service, old: Process, host: Host, why: InitError) -> None
     if host.find(old.pid) != old:
         raise RollbackFailed(f"Upgrade failed! {why}; and old master {old} is dead too")
     if proven(service, read_pidfile(service.pidfile, host), host) != old:
-        name_in_pidfile(service, old, host)
+        name_in_pidfile(service.pidfile, old, host)
 
 
 def _finish(service: Service, new: Process, old: Sequence[Process], host: Host) -> None:
@@ -128,7 +128,7 @@ def _finish(service: Service, new: Process, old: Sequence[Process], host: Host) 
             f"Upgrade failed! {exc}; old master {old[0]} serves as before", exc.output
         ) from exc
     if proven(service, read_pidfile(service.pidfile, host), host) != new:
-        name_in_pidfile(service, new, host)
+        name_in_pidfile(service.pidfile, new, host)
     for master in old:
         _drain(service, _behead(service, master, host), host)
 

@@ -21,7 +21,7 @@ class FileFacts(Record):
     size: int  # bytes
     version: tuple[int, int]  # inode and ctime: another pair is another file, or a rename
     text: str  # the beginning of a regular file
-    directory: bool = False
+    fixed: bool = False  # a directory or a device: nobody's to replace
 
 
 class Files:
@@ -255,7 +255,7 @@ def _facts(info: os.stat_result, text: str) -> FileFacts:
         size=info.st_size,
         version=(info.st_ino, info.st_ctime_ns),
         text=text,
-        directory=stat.S_ISDIR(info.st_mode),
+        fixed=stat.S_IFMT(info.st_mode) in (stat.S_IFDIR, stat.S_IFCHR, stat.S_IFBLK),
     )
 
 
