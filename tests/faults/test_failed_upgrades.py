@@ -254,3 +254,58 @@ def test_upgrade_works_after_a_failed_one(nginx, client):
     assert old != nginx.master
     assert StatusCode.RUNNING == nginx.act("status").code
     assert [] == client.bad
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_rollback_keeps_the_old_configuration(nginx, client, broken):
+    """Rolled back after its workers were let go, the old master serves what it served before."""
+    old = nginx.master
+    later = nginx.place.write("later.conf", "frobnicate on;\n")
+    replace = f"cp {later} {nginx.config}; " if broken else ""
+    check = nginx.place.script("check", f"{replace}exit 1")
+    nginx.place.settings(nginx.name, f"UPGRADE_CHECK={check}\n")
+    nginx.configure(answer="two")
+    nginx.replace_binary()
+
+    result = nginx.act("upgrade")
+
+    assert 150 == result.code, result
+    assert old == nginx.master
+    assert old.pid == nginx.named
+    assert "one" == nginx.ask()
+    assert 2 == len(nginx.workers)
+    assert {old, *nginx.workers} == set(nginx.place.processes())
+    assert [] == client.bad
+    assert {"one", "two"} >= set(client.answered)
+
+
+def test_rollback_with_a_download_on_the_new_master(nginx, client):
+    """What a new master that is rolled back has begun is finished, for DRAIN_TIMEOUT at most."""
+    old = nginx.master
+    go = nginx.place.path("go")
+    sleep = nginx.place.tool("sleep")
+    check = nginx.place.script("check", f"until test -e {go}; do {sleep} 0.01; done; exit 1")
+    nginx.place.settings(nginx.name, f"UPGRADE_CHECK={check}\nDRAIN_TIMEOUT=1\n")
+    nginx.replace_binary()
+
+    with nginx.running_script("upgrade") as upgrade:
+        checks = lambda: any(check in title for title in nginx.place.processes().values())  # noqa: E731
+        wait_until(checks, "the check to run")
+        with nginx.download():
+            nginx.place.write("go", "")
+            said = upgrade.communicate(timeout=20)
+
+    assert 150 == upgrade.returncode, said
+    unharmed(nginx, old, client)
+
+
+def test_settings_broken_meanwhile(nginx, client):
+    """Settings that cannot be believed are 6 for an upgrade, and nothing was signalled."""
+    old, workers = nginx.master, nginx.workers
+    nginx.replace_binary()
+    nginx.place.settings(nginx.name, "DRAIN_TIMEOUT=soon\n")
+
+    result = nginx.act("upgrade")
+
+    assert 6 == result.code, result
+    unharmed(nginx, old, client, workers)

@@ -186,3 +186,45 @@ def test_killed_during_the_check(nginx):
         assert [] == client.bad
     finally:
         client.close()
+
+
+def test_many_signals(nginx, client):
+    """Ctrl-C again and again does not stop the way back."""
+    old = nginx.master
+    sleep = nginx.place.tool("sleep")
+    nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{sleep} 600'\n")
+    nginx.replace_binary()
+
+    def again():
+        if upgrade.poll() is None:
+            upgrade.send_signal(signal.SIGINT)
+        return upgrade.poll() is not None
+
+    with nginx.running_script("upgrade") as upgrade:
+        checks = lambda: [t for t in nginx.place.processes().values() if t.startswith(sleep)]  # noqa: E731
+        wait_until(checks, "the check to run")
+        wait_until(again, "the upgrade to end")
+        said = upgrade.communicate()
+
+    assert "Traceback" not in said[1]
+    assert "Upgrade failed!" in said[1], said
+    back(nginx, old)
+    assert [] == client.bad
+
+
+def test_reader_that_goes_away(nginx, client):
+    """A pipe whose reader is gone, as of less(1), does not stop an upgrade."""
+    nginx.place.settings(nginx.name, "DRAIN_TIMEOUT=1.5\n")
+    old = nginx.master
+    nginx.replace_binary()
+
+    with nginx.download(), nginx.running_script("upgrade") as upgrade:
+        upgrade.stdout.close()
+        upgrade.stderr.close()
+        code = upgrade.wait(20)
+        upgrade.stdout = upgrade.stderr = None
+
+    assert 0 == code
+    assert old != nginx.master
+    settled(nginx)
+    assert [] == client.bad
