@@ -95,7 +95,7 @@ def bring_up(
         child.release()
         _await_ready(service, master, host)
     except InitError:
-        _take_back(service, child, started, beside, host)
+        _take_back(service, child, started, beside, host, shared=inheritance is not None)
         raise
     finally:
         child.close()
@@ -153,18 +153,23 @@ def _take_back(
     started: Process | None,
     beside: Collection[Process],
     host: Host,
+    *,
+    shared: bool,
 ) -> None:
     """End what was started, and nothing that was there before.
 
-    By KILL: on a clean exit php-fpm removes its sockets' paths and its
-    pidfile, and nginx those of unix sockets, and they may be another's.
+    shared: its sockets are another's too. Then by KILL: on a clean exit php-fpm
+            removes its sockets' paths and its pidfile, nginx those of unix sockets.
     """
-    masters = [
-        master for master in survey(service, host, thorough=True).masters if master not in beside
-    ]
+    seen = survey(service, host, thorough=True)
+    masters = [master for master in seen.masters if master not in beside]
     workers = [worker for master in masters for worker in workers_of(service, master, host)]
     brood = family(started, host) if started else []
     child.kill_group()
-    end([*masters, *brood], parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
-    drain = parse_schedule(f"{service.drain_signal}/{service.drain_timeout:g}/TERM/5/KILL/5")
-    end(workers, drain, host, what=f"new {service.name} workers")
+    end(brood, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
+    if shared:
+        drain = parse_schedule(f"{service.drain_signal}/{service.drain_timeout:g}/TERM/5/KILL/5")
+        end(masters, parse_schedule("KILL/5"), host, what="new master")
+        end(workers, drain, host, what="new workers")
+    else:
+        end([*masters, *workers], service.force_quit, host, leaders=masters)
