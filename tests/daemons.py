@@ -79,8 +79,9 @@ class FakeDaemon:
             kin = {"ppid": master.pid, "session": master.session, "exe": master.exe}
             worker = self.host.add(title=master.title, exe_id=master.exe_id, uid=33, **kin)
             worker.on["SIGQUIT"] = worker.on["SIGTERM"] = self.host.end
-            self.host.at(infancy, lambda worker=worker: setattr(worker, "title", self.worker))
-            if not infancy:
+            if infancy:
+                self.host.at(infancy, lambda worker=worker: setattr(worker, "title", self.worker))
+            else:
                 worker.title = self.worker
 
     def alive(self, process):

@@ -119,7 +119,8 @@ def test_zombie_master(nginx):
     parent = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
     try:
         master = wait_until(lambda: len(nginx.workers) == 2 and nginx.master, "nginx")
-        for process in (*nginx.workers, master):
+        # The master first: it would replace the workers.
+        for process in (master, *nginx.workers):
             nginx.kill(process)
         nginx.see_gone(*nginx.place.processes())
         os.kill(parent.pid, 0)
