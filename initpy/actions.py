@@ -17,7 +17,9 @@ from .lock import ActionLock
 from .repair import remove_stale, repair_pidfile
 from .schedule import Step
 from .service import Service
+from .settling import settled
 from .survey import running, survey, workers_of
+from .takeover import finish_orphans, recover
 
 
 def start(service: Service, host: Host = HERE) -> None:
@@ -80,6 +82,8 @@ def reload(service: Service, host: Host = HERE) -> None:
                 f"an upgrade is unfinished, master {seen.masters[0]} still serves: "
                 "finish it with upgrade, then reload"
             )
+        if seen.orphans or seen.leftover:
+            finish_orphans(service, seen.orphans, host)
         repair_pidfile(service, seen, host, needed=service.reload_execs)
         try:
             configtest(service, host)
@@ -127,10 +131,12 @@ def check_configuration(service: Service, host: Host = HERE) -> None:
 
 
 def _start(service: Service, host: Host, *, tested: bool = False) -> None:
-    seen = survey(service, host)
+    seen = settled(service, host)
     if seen.master is not None:
         repair_pidfile(service, seen, host, needed=False)
         await_service(service, seen.master, host)
+        if seen.orphans or seen.leftover:
+            finish_orphans(service, seen.orphans, host)
         return
     if not seen.pidfile.regular:
         # Before the test, which opens the pidfile too, wherever a link leads.
@@ -138,8 +144,6 @@ def _start(service: Service, host: Host, *, tested: bool = False) -> None:
     if service.test_args is not None and not tested:
         traceless_configtest(service, host)
     if seen.orphans:
-        from .takeover import recover
-
         if recover(service, seen.orphans, host):
             host.mark_started(service.subsys)
             return
@@ -169,14 +173,18 @@ def _stop(
 ) -> None:
     # Again if something is left: a worker may have been started and orphaned
     # between a look and the KILL of its master.
-    while (seen := survey(service, host, thorough=True)).family:
+    while (seen := settled(service, host, thorough=True)).family:
         for master in seen.masters:
             end_intruders(service, master, host, spare=seen.masters)
 
         def workers(masters: tuple[Process, ...] = seen.masters) -> list[Process]:
             return [worker for master in masters for worker in workers_of(service, master, host)]
 
-        for processes, kin in (([*seen.masters, *workers()], workers), (seen.orphans, tuple)):
+        families = (
+            ([*seen.masters, *workers()], workers),
+            ([*seen.orphans, *seen.starting], tuple),
+        )
+        for processes, kin in families:
             end(
                 processes,
                 schedule,

@@ -35,6 +35,17 @@ def is_master(service: Service, facts: ProcessFacts, host: Host) -> bool:
     return _daemon_in(service, told, facts, host) and _config_in(service, told)
 
 
+def is_starting(service: Service, facts: ProcessFacts, host: Host) -> bool:
+    """Tell whether that process is the daemon on its way to be a master of *service*.
+
+    It runs the daemon with the arguments of a start, and has no title yet.
+    """
+    if facts.nested or facts.uid not in (0, host.geteuid()) or not _runs(service, facts, host):
+        return False
+    arguments = service.command(service.start_args)[1:]
+    return list(facts.argv[1:]) == arguments
+
+
 def looks_like_master(service: Service, title: str) -> bool:
     """Tell whether a title is that of a master, of this instance or of another one."""
     return service.master_title is not None and title.startswith(_template(service.master_title)[0])

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from .errors import NotRunning
 from .host import HERE, CannotCopy, Host, Process, ProcessFacts
-from .identity import is_master, is_stray, is_worker, looks_like_master
-from .pidfile import Pidfile, read_pidfile
+from .identity import is_master, is_starting, is_stray, is_worker, looks_like_master
+from .pidfile import MISSING, Pidfile, read_pidfile
 from .record import Record
-from .service import OLDBIN, Service
+from .service import Service
 
 INFANCY = 0.1  # seconds; a worker bears its master's title for its first 1 to 4 ms
 
@@ -22,16 +22,23 @@ class Survey(Record):
     """What was there at one moment."""
 
     pidfile: Pidfile
+    oldbin: Pidfile
     master: Process | None = None  # the one to signal; the new one in an upgrade
     old_master: Process | None = None  # of an unfinished upgrade
     handover: bool = False  # master has renamed its pidfile, and no new one has written it
     others: tuple[Process, ...] = ()  # further masters of the same configuration
     orphans: tuple[Process, ...] = ()  # workers whose master is dead
+    starting: tuple[Process, ...] = ()  # the daemon, not yet a master; only where all is looked at
 
     @property
     def lost(self) -> bool:
         """Whether the master was found by identity, its pidfile being no help."""
         return self.master is not None and not self.handover and self.master.pid != self.pidfile.pid
+
+    @property
+    def leftover(self) -> bool:
+        """Whether there is a .oldbin that names no master: of one that died in an upgrade."""
+        return self.oldbin.verdict != MISSING and self.old_master is None and not self.handover
 
     @property
     def masters(self) -> tuple[Process, ...]:
@@ -43,7 +50,7 @@ class Survey(Record):
     @property
     def family(self) -> tuple[Process, ...]:
         """Whatever a stopped service must not have, but for workers of its masters."""
-        return (*self.masters, *self.orphans)
+        return (*self.masters, *self.orphans, *self.starting)
 
     @property
     def upgrading(self) -> bool:
@@ -59,20 +66,17 @@ def survey(service: Service, host: Host, *, thorough: bool = False) -> Survey:
     """
     pidfile = read_pidfile(service.pidfile, host)
     master = proven(service, pidfile, host)
-    oldbin = None
-    old = None
-    if service.upgrade == OLDBIN:
-        oldbin = read_pidfile(service.oldbin, host)
-        old = proven(service, oldbin, host)
+    oldbin = read_pidfile(service.oldbin, host)
+    old = proven(service, oldbin, host)
     if old is not None and old == master:
         old = None
     handover = master is None and old is not None
     if handover:
         master, old = old, None
-    found = Survey(pidfile=pidfile, master=master, old_master=old, handover=handover)
-    if master is not None and not thorough:
+    found = Survey(pidfile=pidfile, oldbin=oldbin, master=master, old_master=old, handover=handover)
+    if master is not None and not thorough and not found.leftover:
         return found
-    return _scan(service, host, found, oldbin)
+    return _scan(service, host, found)
 
 
 def master_of(service: Service, host: Host = HERE) -> Process:
@@ -116,64 +120,81 @@ def proven(service: Service, pidfile: Pidfile, host: Host) -> Process | None:
     return facts.process
 
 
-def _scan(service: Service, host: Host, known: Survey, oldbin: Pidfile | None) -> Survey:
-    masters: dict[int, ProcessFacts] = {}
-    foreign: set[int] = set()  # sessions of other instances of the same daemon
-    strays: list[ProcessFacts] = []
-    if service.master_title is not None:
+class _Census:
+    """Every process of the host that runs this daemon, by what it is."""
+
+    def __init__(self, service: Service, host: Host) -> None:
+        self.masters: dict[int, ProcessFacts] = {}  # of this service, workers just born included
+        self.foreign: set[int] = set()  # sessions of other instances
+        self.strays: list[ProcessFacts] = []  # workers without a master, of any instance
+        self.starting: list[Process] = []
+        if service.master_title is None:
+            return
         for pid in host.pids():
             title = host.title(pid)
-            if not (looks_like_master(service, title) or is_worker(service, title)):
-                continue
-            facts = host.look(pid)
-            if facts is None:
-                continue
-            if is_master(service, facts, host):
-                masters[pid] = facts
-            elif looks_like_master(service, title):
-                foreign.add(facts.session)
-            elif is_stray(service, facts, host) and not _has_master(service, facts, host):
-                strays.append(facts)
-    found = _without_infants(masters, host)
+            titled = looks_like_master(service, title) or is_worker(service, title)
+            # The whole of a process is looked at only if its title has a reason.
+            if titled or f"{service.config}" in title:
+                facts = host.look(pid)
+                if facts is not None:
+                    self._count(service, facts, host)
+
+    def _count(self, service: Service, facts: ProcessFacts, host: Host) -> None:
+        if is_master(service, facts, host):
+            self.masters[facts.process.pid] = facts
+        elif looks_like_master(service, facts.title):
+            self.foreign.add(facts.session)
+        elif is_starting(service, facts, host):
+            self.starting.append(facts.process)
+        elif is_stray(service, facts, host) and not _has_master(service, facts, host):
+            self.strays.append(facts)
+
+
+def _scan(service: Service, host: Host, known: Survey) -> Survey:
+    census = _Census(service, host)
+    found = _without_infants(census.masters, host)
     rest = [process for process in found if process not in (known.master, known.old_master)]
     master, old = known.master, known.old_master
     if master is None and rest:
         master = rest.pop()
-        parent = masters[master.pid].ppid
-        if parent in masters:  # both pidfiles lost in the middle of an upgrade
-            old = masters[parent].process
+        parent = census.masters[master.pid].ppid
+        if parent in census.masters:  # both pidfiles lost in the middle of an upgrade
+            old = census.masters[parent].process
             rest.remove(old)
-    # Daemons of one family share a session: that of their first master.
-    sessions = {known.pidfile.pid, oldbin.pid if oldbin else 0}
-    sessions |= {facts.session for facts in masters.values()}
-    orphans = _orphans(service, strays, sessions - {0, *foreign}, foreign, found, host)
-    return known.replace(master=master, old_master=old, others=tuple(rest), orphans=orphans)
+    return known.replace(
+        master=master,
+        old_master=old,
+        others=tuple(rest),
+        orphans=_orphans(service, census, known, found, host),
+        starting=tuple(census.starting),
+    )
 
 
 def _orphans(
-    service: Service,
-    strays: list[ProcessFacts],
-    sessions: set[int],
-    foreign: set[int],
-    masters: list[Process],
-    host: Host,
+    service: Service, census: _Census, known: Survey, masters: list[Process], host: Host
 ) -> tuple[Process, ...]:
     """Return those strays that are this service's: one family each, of one session.
 
-    A family is ours by its session, or because one of it holds a socket that
-    is ours: one that our master has too, or one on an address that the
-    configuration names.
+    A family is ours by its session, which is that of its first master; or
+    because one of it holds a socket that is ours: one that our master has too,
+    or one on an address that the configuration names.
     """
-    suspects = [facts for facts in strays if facts.session not in sessions]
+    sessions = {known.pidfile.pid, known.oldbin.pid}
+    sessions |= {facts.session for facts in census.masters.values()}
+    sessions -= {0, *census.foreign}
+    suspects = [facts for facts in census.strays if facts.session not in sessions]
     if suspects:
         ours = {inode for master in masters for inode in host.socket_inodes(master)}
         named = service.read_config(service, host).listens if service.read_config else ()
         for facts in suspects:
-            process = facts.process
-            shared = bool(ours & host.socket_inodes(process))
-            if shared or (not ours and _listens_on(process, named, host)):
+            shared = bool(ours & host.socket_inodes(facts.process))
+            if shared or (not ours and _listens_on(facts.process, named, host)):
                 sessions.add(facts.session)
-    return tuple(f.process for f in strays if f.session in sessions and f.session not in foreign)
+    return tuple(
+        facts.process
+        for facts in census.strays
+        if facts.session in sessions and facts.session not in census.foreign
+    )
 
 
 def _listens_on(process: Process, named: tuple[str, ...], host: Host) -> bool:

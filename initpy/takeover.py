@@ -44,13 +44,20 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
         with Inheritance(service, orphans, host) as inheritance:
             if not inheritance.listeners:
                 return False
+            _note(service, _session(orphans, host), host)
             master = bring_up(service, host, inheritance=inheritance)
     except CannotCopy as exc:
         host.tell(f"{exc}; ending workers that a dead master has left behind: pids {pids}")
         return False
     host.tell(f"master {master} took over from workers of a dead master: pids {pids}")
-    _drain(service, orphans, host)
+    finish_orphans(service, orphans, host)
     return True
+
+
+def finish_orphans(service: Service, orphans: Sequence[Process], host: Host) -> None:
+    """Let workers whose master is dead finish their requests, beside a master that serves."""
+    _drain(service, orphans, host)
+    host.remove(service.oldbin)
 
 
 def take_over(service: Service, seen: Survey, host: Host) -> None:
@@ -58,9 +65,7 @@ def take_over(service: Service, seen: Survey, host: Host) -> None:
 
     The caller holds the lock. Raises as ``upgrade`` does.
     """
-    if seen.orphans:
-        _drain(service, seen.orphans, host)
-    if seen.others:
+    if len(seen.masters) > 1:
         new = max(seen.masters, key=lambda master: (master.started, master.pid))
         _finish(service, new, [master for master in seen.masters if master != new], host)
         host.tell(f"finished the upgrade that was under way: master {new} serves")
@@ -73,10 +78,22 @@ def take_over(service: Service, seen: Survey, host: Host) -> None:
     prove_binary(service, old, host)
     try:
         with Inheritance(service, [old], host) as inheritance:
+            _note(service, old.pid, host)
             new = _begin(service, old, inheritance, host)
     except CannotCopy as exc:
         raise Unimplemented(f"{exc}: restart, or reload, replaces the binary too") from exc
     _finish(service, new, [old], host)
+
+
+def _note(service: Service, pid: int, host: Host) -> None:
+    """Write down who is taken over from, where nginx does: if we are killed, it is known."""
+    host.write(service.oldbin, f"{pid}\n")
+
+
+def _session(orphans: Sequence[Process], host: Host) -> int:
+    """Return the session of the family, which is the number of its first master."""
+    looks = [facts for orphan in orphans if (facts := host.look(orphan.pid))]
+    return looks[0].session if looks else 0
 
 
 def _refuse_supervised(old: Process, host: Host) -> None:
@@ -112,6 +129,7 @@ def _restore(service: Service, old: Process, host: Host, why: InitError) -> None
         raise RollbackFailed(f"Upgrade failed! {why}; and old master {old} is dead too")
     if proven(service, read_pidfile(service.pidfile, host), host) != old:
         name_in_pidfile(service.pidfile, old, host)
+    host.remove(service.oldbin)
 
 
 def _finish(service: Service, new: Process, old: Sequence[Process], host: Host) -> None:
@@ -130,7 +148,7 @@ def _finish(service: Service, new: Process, old: Sequence[Process], host: Host) 
     if proven(service, read_pidfile(service.pidfile, host), host) != new:
         name_in_pidfile(service.pidfile, new, host)
     for master in old:
-        _drain(service, _behead(service, master, host), host)
+        finish_orphans(service, _behead(service, master, host), host)
 
 
 def _abandon(service: Service, new: Process, host: Host) -> None:

@@ -8,7 +8,7 @@ from .lock import ActionLock
 from .replacing import replace_binary
 from .service import OLDBIN, TAKEOVER, Service
 from .survey import running
-from .takeover import take_over
+from .takeover import finish_orphans, take_over
 
 
 def upgrade(service: Service, host: Host = HERE) -> None:
@@ -20,6 +20,8 @@ def upgrade(service: Service, host: Host = HERE) -> None:
     """
     with ActionLock(service, "upgrade", host, within=service.timeout):
         seen = running(service, host, thorough=service.upgrade == TAKEOVER)
+        if seen.orphans or (seen.leftover and service.upgrade is not None):
+            finish_orphans(service, seen.orphans, host)
         if service.upgrade == OLDBIN:
             replace_binary(service, seen, host)
         elif service.upgrade == TAKEOVER:

@@ -1,0 +1,31 @@
+"""What is there once nothing is on its way any more."""
+
+from __future__ import annotations
+
+from .errors import WaitTimeout
+from .host import Host
+from .service import Service
+from .survey import Survey, survey
+from .wait import wait_until
+
+
+def settled(service: Service, host: Host, *, thorough: bool = False) -> Survey:
+    """Look at the service; if a killed script has left one starting, wait for what it becomes.
+
+    One that hangs is told as ``Survey.starting`` after the service's timeout.
+    """
+
+    def look() -> Survey | None:
+        seen = survey(service, host, thorough=thorough)
+        return None if seen.starting else seen
+
+    try:
+        return wait_until(
+            look,
+            within=service.timeout,
+            host=host,
+            what=f"{service.name}, which is starting, to be up",
+            interruptible=True,
+        )
+    except WaitTimeout:
+        return survey(service, host, thorough=thorough)
