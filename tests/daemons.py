@@ -34,17 +34,26 @@ class FakeDaemon:
             return self.tested
         if argv[1] == "-V":
             return Run(output="nginx version: nginx/1.22.1\n" + self.compiled)
-        run = self.started
-        return Run(**{**vars(run), "then": None if run.code else run.then or self.boot})
+        run = Run(**vars(self.started))
 
-    def boot(self):
+        def begin(child):
+            if not run.code and not run.then:
+                run.then = lambda: self.boot(child.start["sockets"])
+
+        run.begin = begin
+        return run
+
+    def boot(self, sockets=None, **facts):
         """Come up as after a start: master, then pidfile, then workers.
 
-        The sockets may be held by another: then there is no coming up.
+        Without *sockets* it makes its own, and if another has them there is no
+        coming up.
         """
-        if any(p.exe == self.service.daemon for p in self.host.processes.values()):
+        if not sockets and self.place in [
+            place for process in self.host.processes.values() for place in process.sockets.values()
+        ]:
             return
-        master = self.new_master()
+        master = self.new_master(sockets=sockets, **facts)
         if not self.silent:
             self.host.at(self.booting, lambda: self.write_pid(master))
             self.host.at(self.booting + 0.002, lambda: self.new_workers(master))
@@ -56,8 +65,10 @@ class FakeDaemon:
         self.new_workers(master, infancy=0)
         return master
 
-    def new_master(self, pid=None, ppid=1, **facts):
-        """Start a master, and nothing else."""
+    def new_master(self, pid=None, ppid=1, sockets=None, **facts):
+        """Start a master, and nothing else, on sockets that it inherits or makes."""
+        inode = 7000 + len(self.masters)
+        facts["sockets"] = dict(sockets or {inode: self.place})
         facts = {"title": self.title, "exe": self.service.daemon, **facts}
         master = self.host.add(pid, ppid=ppid, **facts)
         master.winched, master.successor, master.predecessor = False, None, None
@@ -77,8 +88,10 @@ class FakeDaemon:
         """Start workers, which bear their master's title for a moment."""
         for _ in range(self.count if self.alive(master) else 0):
             kin = {"ppid": master.pid, "session": master.session, "exe": master.exe}
+            kin["sockets"] = dict(master.sockets)
             worker = self.host.add(title=master.title, exe_id=master.exe_id, uid=33, **kin)
-            worker.on["SIGQUIT"] = worker.on["SIGTERM"] = self.host.end
+            worker.on["SIGQUIT"] = lambda worker: self.retire([worker])
+            worker.on["SIGTERM"] = self.host.end
             if infancy:
                 self.host.at(infancy, lambda worker=worker: setattr(worker, "title", self.worker))
             else:
@@ -139,6 +152,7 @@ class FakeNginx(FakeDaemon):
 
     title = f"nginx: master process {NGINX.daemon} -c {NGINX.config}"
     worker, draining = "nginx: worker process", "nginx: worker process is shutting down"
+    place = "0.0.0.0:80"
     compiled = (
         "configure arguments: --prefix=/usr/share/nginx --conf-path=/etc/nginx/nginx.conf "
         "--pid-path=/run/nginx.pid --error-log-path=/var/log/nginx/error.log "
@@ -149,6 +163,20 @@ class FakeNginx(FakeDaemon):
         super().__init__(host, service, **facts)
         self.new = "good"
         self.reloads = True
+        host.put("/bin/sh", mode=0o755)
+        host.programs["/bin/sh"] = self.fostered
+
+    def fostered(self, argv):
+        """Run the shell that is nginx's parent until it serves."""
+
+        def begin(child):
+            run = self.program(argv[4:])
+            starting = self.host.add(ppid=child.pid, argv=tuple(argv[4:]))
+            self.host.at(run.seconds, lambda: self.host.end(starting))
+            if not run.code:
+                self.host.at(0, lambda: self.boot(child.start["sockets"], ppid=child.pid))
+
+        return Run(seconds=float("inf"), begin=begin)
 
     def usr2(self, master):
         """Begin an upgrade, unless one is under way."""
@@ -160,7 +188,8 @@ class FakeNginx(FakeDaemon):
         if master.successor or not self.alive(master):
             return
         self.host.rename(self.service.pidfile, self.service.oldbin)
-        new = self.new_master(ppid=master.pid, session=master.session)
+        kin = {"ppid": master.pid, "session": master.session, "sockets": master.sockets}
+        new = self.new_master(**kin)
         new.blocked, new.exe = ALL_SIGNALS, self.service.daemon
         master.successor, new.predecessor = new, master
         new.at_end.append(lambda: self.take_back(master))
@@ -232,11 +261,14 @@ class FakeFpm(FakeDaemon):
 
     title = f"php-fpm: master process ({PHP_FPM.config})"
     worker = draining = "php-fpm: pool www"
+    place = "/run/php/php8.2-fpm.sock"
 
     def __init__(self, host, service=PHP_FPM, **facts):
         super().__init__(host, service, **facts)
         self.reloads = True
-        host.files[service.config].text = f"[global]\npid = {service.pidfile}\n"
+        host.files[
+            service.config
+        ].text = f"[global]\npid = {service.pidfile}\n[www]\nlisten = {self.place}\n"
 
     def usr2(self, master):
         """Do a reload."""

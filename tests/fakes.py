@@ -14,7 +14,15 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from initpy.errors import InitError, NotPermitted
-from initpy.host import FileFacts, Host, Process, ProcessFacts, SignalMasks
+from initpy.host import (
+    CannotCopy,
+    FileFacts,
+    Host,
+    Listener,
+    Process,
+    ProcessFacts,
+    SignalMasks,
+)
 
 TICKS = 100  # of the clock in which processes are dated, per second
 BOOTED = 100000.0  # seconds before the test began
@@ -42,7 +50,8 @@ class FakeProcess:
     blocked: int = 0
     pending: int = 0
     open_files: list[str] = field(default_factory=list)
-    listening: list[str] = field(default_factory=list)
+    sockets: dict[int, str] = field(default_factory=dict)  # inode: where it listens
+    unit: str = ""  # of systemd
     on: dict = field(default_factory=dict)  # what it does on a signal, by "SIGTERM"
     at_end: list = field(default_factory=list)  # what happens when it ends
 
@@ -63,7 +72,7 @@ class FakeProcess:
 
 @dataclass
 class FakeFile:
-    """A file; *kind* is file, dir, fifo or link (and then *text* is where to)."""
+    """A file; *kind* is file, dir, fifo, device or link (and then *text* is where to)."""
 
     text: str = ""
     uid: int = 0
@@ -74,17 +83,22 @@ class FakeFile:
 
 
 class Run(SimpleNamespace):
-    """How a program runs: code, output, seconds, and *then*, what its end brings about."""
+    """How a program runs: code, output, seconds.
 
-    code, output, seconds, then = 0, "", 0.0, None
+    begin: ``begin(child)`` happens when it is started.
+    then:  happens when it has ended by itself.
+    """
+
+    code, output, seconds, begin, then = 0, "", 0.0, None, None
 
 
 class FakeChild:
     """A program that was started."""
 
-    def __init__(self, host, process, run):
+    def __init__(self, host, process, run, **start):
         self._host, self._process, self._run = host, process, run
         self._code = None
+        self.start = start  # environment, descriptors, held
         self.pid = process.pid
         self.closed = False
         process.at_end.append(lambda: self._ended(-9))
@@ -109,11 +123,16 @@ class FakeChild:
         """Return what it said."""
         return self._run.output
 
+    def release(self):
+        """Close what it reads from: a shell that waits for that ends."""
+        if self.start["held"]:
+            self._ended(0)
+            self._host.end(self._process)
+
     def kill_group(self):
-        """End it and its session, if it still runs."""
-        if self._code is None:
-            session = self._process.session
-            for process in [p for p in self._host.processes.values() if p.session == session]:
+        """End it and whatever it has left in its group."""
+        for process in list(self._host.processes.values()):
+            if process.session == self._process.session:
                 self._host.end(process)
 
     def close(self):
@@ -142,6 +161,10 @@ class FakeHost(Host):
         self.programs = {}  # path: function of argv that returns a Run, or raises
         self.spawned = []
         self.children_started = []
+        self.copies = {}  # descriptor: (inode, place) of a copied socket
+        self.copyable = True
+        self.holding = {}  # place: who holds it
+        self.names = {}  # host name: address
         self.distrusted = {}  # path: why
         self.unwritable = {}  # path: the error that writing or removing it raises
         self.locks = {}  # path: who holds it
@@ -278,7 +301,38 @@ class FakeHost(Host):
 
     def listening(self, process):
         found = self.processes.get(process.pid)
-        return list(found.listening) if found else []
+        return list(found.sockets.values()) if found else []
+
+    def socket_inodes(self, process):
+        self.happen()
+        found = self.processes.get(process.pid)
+        return set(found.sockets) if found else set()
+
+    def copy_listeners(self, process):
+        self.happen()
+        if not self.copyable:
+            raise CannotCopy(f"the sockets of pid {process} cannot be copied: no right to")
+        listeners = []
+        found = self.processes.get(process.pid)
+        for inode, place in found.sockets.items() if found else ():
+            self._count += 1
+            self.copies[self._count] = (inode, place)
+            unix = place.startswith("/")
+            listeners.append(Listener(fd=self._count, inode=inode, place=place, unix=unix))
+        return listeners
+
+    def close(self, fd):
+        del self.copies[fd]
+
+    def resolve(self, name):
+        return self.names.get(name, name)
+
+    def holders(self, place):
+        return self.holding.get(place, [])
+
+    def systemd_unit(self, process):
+        found = self.processes.get(process.pid)
+        return found.unit if found else ""
 
     def kill(self, process, sig):
         if not self._alive(process):
@@ -356,7 +410,7 @@ class FakeHost(Host):
             size=len(file.text),
             version=(file.inode, file.ctime),
             text=file.text[:most] if regular else "",
-            directory=file.kind == "dir",
+            fixed=file.kind in ("dir", "device"),
         )
 
     def version(self, path):
@@ -423,9 +477,9 @@ class FakeHost(Host):
             raise InitError(f"{path} cannot be removed: Is a directory")
         self.files.pop(path, None)
 
-    def remove_if_empty(self, path):
+    def remove_trace(self, path):
         inside = any(os.path.dirname(other) == path for other in self.files)
-        if path in self.files and not self.files[path].text and not inside:
+        if path in self.files and self.files[path].kind in ("file", "dir") and not inside:
             del self.files[path]
 
     def write(self, path, text, mode=0o644):
@@ -465,7 +519,7 @@ class FakeHost(Host):
 
     # Programs, and ourselves.
 
-    def spawn(self, argv, *, nice=0, limits=None):
+    def spawn(self, argv, *, nice=0, limits=None, environment=None, descriptors=(), held=False):
         path = argv[0]
         if not self._followed(path) and not self._running(path) and path not in self.programs:
             raise FileNotFoundError(2, "No such file or directory", path)
@@ -474,8 +528,12 @@ class FakeHost(Host):
         run = self.programs.get(path, lambda _argv: Run())(list(argv))
         self.spawned.append((list(argv), nice, dict(limits or {})))
         process = self.add(argv=tuple(argv), exe=self._resolved(path), ppid=self.getpid())
-        child = FakeChild(self, process, run)
+        sockets = dict(self.copies[fd] for fd in descriptors)
+        start = {"environment": dict(environment or {}), "sockets": sockets, "held": held}
+        child = FakeChild(self, process, run, **start)
         self.children_started.append(child)
+        if run.begin:
+            run.begin(child)
         return child
 
     def heed_signals(self):

@@ -85,7 +85,7 @@ def test_start_repairs_a_lost_pidfile(host, nginx):
 
 
 def test_start_after_a_crash(host, nginx):
-    """Orphans of a dead master are ended, which is said, and the service comes up."""
+    """A new master takes over from the orphans of a dead one, which is said."""
     master = nginx.run()
     orphans = nginx.workers(master)
     host.end(master)
@@ -95,7 +95,33 @@ def test_start_after_a_crash(host, nginx):
     assert [] == [orphan for orphan in orphans if nginx.alive(orphan)]
     assert 1 == len(nginx.serving())
     pids = ", ".join(str(orphan.pid) for orphan in orphans)
-    assert [f"ending workers that a dead master has left behind: pids {pids}"] == host.told
+    (new,) = masters(host, nginx)
+    assert [f"master {new.pid} took over from workers of a dead master: pids {pids}"] == host.told
+    assert master.sockets == new.sockets
+
+
+def test_start_after_a_crash_without_a_takeover(host, nginx):
+    """Where sockets cannot be copied the orphans are ended first, which is said."""
+    master = nginx.run()
+    pids = ", ".join(str(orphan.pid) for orphan in nginx.workers(master))
+    host.end(master)
+    host.copyable = False
+
+    actions.start(NGINX, host)
+
+    assert [nginx.masters[-1].pid] == nginx.serving()
+    assert host.told[0].endswith(f"ending workers that a dead master has left behind: pids {pids}")
+
+
+def test_start_of_one_that_just_comes_up(host, nginx):
+    """Somebody else's start is waited for, until workers serve."""
+    nginx.boot()
+    host.sleep(0.006)
+
+    actions.start(NGINX, host)
+
+    assert 1 == len(nginx.serving())
+    assert [] == host.spawned
 
 
 def test_start_with_a_bad_configuration(host, nginx):
@@ -609,6 +635,5 @@ def test_killed_at_any_look_and_run_again(host, nginx, action, number):
         except NotRunning:
             assert actions.reload is action
     host._before.clear()
-    host.sleep(0.1)  # a master that was found running may be as young as that
 
     assert (0 if action is actions.stop else 1) == len(nginx.serving())

@@ -100,13 +100,22 @@ def test_no_trace_of_a_bad_one(host, nginx):
 
 
 def test_what_was_there_stays(host, nginx):
-    """What was there before, and what is not empty, is not ours to remove."""
+    """What was there before, and a directory with something in it, is not ours to remove."""
     host.put(LOG)
-    nginx.tested = Run(then=lambda: host.put(NGINX.pidfile, "42\n"))
+    nginx.tested = Run(then=lambda: host.put(BODY + "/1", "a request"))
 
     traceless_configtest(NGINX, host)
 
-    assert {LOG, NGINX.pidfile} <= set(host.files)
+    assert {LOG, BODY, BODY + "/1"} <= set(host.files)
+
+
+def test_log_with_a_line_in_it(host, fpm):
+    """A log that was not there before goes, whatever php-fpm has written to it."""
+    fpm.tested = Run(then=lambda: host.put("/var/log/php-fpm.log", "NOTICE: test is successful"))
+
+    traceless_configtest(fpm.service, host)
+
+    assert "/var/log/php-fpm.log" not in host.files
 
 
 def test_runtime_directory(host, fpm):

@@ -1,20 +1,19 @@
 from __future__ import annotations
 
 import pytest
-from fakes import Run
+from fakes import FakeHost
 from hypothesis import given
 from hypothesis import strategies as some
 
-from initpy.configuration import fpm_configuration, nginx_configuration
+from initpy.configuration import fpm_configuration, nginx_compiled, nginx_configuration
 from initpy.services.nginx import NGINX
 from initpy.services.php_fpm import PHP_FPM
 
 
-def read_nginx(host, nginx, text, compiled=""):
-    """Return what an nginx.conf of that text says, all compiled-in paths but these left out."""
-    nginx.compiled = compiled
+def read_nginx(host, text, service=NGINX):
+    """Return what an nginx.conf of that text says."""
     host.put(NGINX.config, text)
-    return nginx_configuration(NGINX, host)
+    return nginx_configuration(service, host)
 
 
 def read_fpm(host, text):
@@ -24,13 +23,28 @@ def read_fpm(host, text):
 
 
 def test_nginx_compiled_in(host, nginx):
-    """What the configuration leaves out is what nginx was built with."""
-    told = nginx_configuration(NGINX, host)
+    """The paths that nginx was built with are what it says of itself."""
+    assert {
+        "prefix": "/usr/share/nginx",
+        "conf-path": "/etc/nginx/nginx.conf",
+        "pid-path": "/run/nginx.pid",
+        "error-log-path": "/var/log/nginx/error.log",
+        "http-client-body-temp-path": "/var/lib/nginx/body",
+    } == nginx_compiled(NGINX, host)
 
-    assert "/run/nginx.pid" == told.pidfile
-    assert ("/var/log/nginx/error.log",) == told.logs
-    assert ("/var/lib/nginx/body",) == told.directories
-    assert {*told.logs, *told.directories, told.pidfile} == set(told.writes)
+
+def test_reading_runs_nothing(host, nginx):
+    """To know what stands in the configuration nothing is run."""
+    read_nginx(host, "pid /run/x.pid;")
+
+    assert [] == host.spawned
+
+
+def test_writes(host):
+    """Logs, directories and the pidfile are what the daemon's test may leave."""
+    told = read_nginx(host, "pid /p; error_log /l; proxy_temp_path /d;")
+
+    assert {"/p", "/l", "/d"} == set(told.writes)
 
 
 @pytest.mark.parametrize(
@@ -48,16 +62,15 @@ def test_nginx_compiled_in(host, nginx):
         ("", None),
     ],
 )
-def test_nginx_pid(host, nginx, text, pidfile):
+def test_nginx_pid(host, text, pidfile):
     """Comments, quotes and line breaks are read as nginx does."""
-    assert pidfile == read_nginx(host, nginx, text).pidfile
+    assert pidfile == read_nginx(host, text).pidfile
 
 
-def test_nginx_logs_and_directories(host, nginx):
+def test_nginx_logs_and_directories(host):
     """Whatever nginx writes is found in whichever block it stands; what is no file is not."""
     told = read_nginx(
         host,
-        nginx,
         """
         error_log /var/log/e.log warn;
         http {
@@ -73,41 +86,78 @@ def test_nginx_logs_and_directories(host, nginx):
     assert ("/usr/share/nginx/tmp/proxy", "/var/cache/x") == told.directories
 
 
-def test_nginx_prefix(host, nginx):
-    """The compiled-in prefix is what relative paths are relative to."""
-    told = read_nginx(host, nginx, "pid x.pid;", "--prefix=/opt/nginx --with-stream")
+def test_nginx_prefix(host):
+    """The service's prefix is what relative paths are relative to."""
+    service = NGINX.replace(prefix="/opt/nginx")
 
-    assert "/opt/nginx/x.pid" == told.pidfile
+    assert "/opt/nginx/x.pid" == read_nginx(host, "pid x.pid;", service).pidfile
 
 
-def test_nginx_includes(host, nginx):
+@pytest.mark.parametrize(
+    ("value", "places"),
+    [
+        ("80", ["0.0.0.0:80"]),
+        ("127.0.0.1:8080 default_server", ["127.0.0.1:8080"]),
+        ("127.0.0.1", ["127.0.0.1:80"]),
+        ("*:8080", ["0.0.0.0:8080", ":::8080"]),
+        ("[::]:8080 ipv6only=on", [":::8080"]),
+        ("[::1]", ["::1:80"]),
+        ("localhost:81", ["127.0.0.1:81"]),
+        ("unix:/run/x.sock", ["/run/x.sock"]),
+    ],
+)
+def test_nginx_listens(host, value, places):
+    """Where nginx listens is told as the kernel says it."""
+    host.names["localhost"] = "127.0.0.1"
+
+    told = read_nginx(host, f"server {{ listen {value}; }}")
+
+    assert (*places, "0.0.0.0:80") == told.listens
+
+
+@pytest.mark.parametrize(
+    ("value", "places"),
+    [
+        ("9000", ["0.0.0.0:9000", ":::9000"]),
+        ("127.0.0.1:9000", ["127.0.0.1:9000"]),
+        ("[::1]:9000", ["::1:9000"]),
+        ("/run/php/x.sock", ["/run/php/x.sock"]),
+        ("run/$pool.sock", ["/usr/run/www.sock"]),
+    ],
+)
+def test_fpm_listens(host, value, places):
+    """Where a pool listens is told as the kernel says it."""
+    assert tuple(places) == read_fpm(host, f"[www]\nlisten = {value}\n").listens
+
+
+def test_nginx_includes(host):
     """Included files are read, by name and by pattern."""
     host.put("/etc/nginx/conf.d/a.conf", "error_log /var/log/a.log;")
     host.put("/etc/nginx/conf.d/b.conf", "error_log /var/log/b.log;")
     host.put("/etc/extra.conf", "pid /run/x.pid;")
 
     told = read_nginx(
-        host, nginx, "http { include conf.d/*.conf; } include /etc/extra.conf; include none.conf;"
+        host, "http { include conf.d/*.conf; } include /etc/extra.conf; include none.conf;"
     )
 
     assert ("/var/log/a.log", "/var/log/b.log") == told.logs
     assert "/run/x.pid" == told.pidfile
 
 
-def test_nginx_nested_include_is_relative_to_the_main_file(host, nginx):
+def test_nginx_nested_include_is_relative_to_the_main_file(host):
     """A snippet that an enabled site includes stands beside nginx.conf, not beside the site."""
     host.put("/etc/nginx/sites-enabled/default", "../sites-available/default", kind="link")
     host.put("/etc/nginx/sites-enabled/../sites-available/default", "include snippets/a.conf;")
     host.put("/etc/nginx/snippets/a.conf", "access_log /var/log/a.log;")
 
-    told = read_nginx(host, nginx, "include sites-enabled/*;")
+    told = read_nginx(host, "include sites-enabled/*;")
 
     assert ("/var/log/a.log",) == told.logs
 
 
-def test_nginx_include_of_itself(host, nginx):
+def test_nginx_include_of_itself(host):
     """A file that includes itself does not keep us for ever."""
-    told = read_nginx(host, nginx, "error_log /e; include nginx.conf;")
+    told = read_nginx(host, "error_log /e; include nginx.conf;")
 
     assert {"/e"} == set(told.logs)
 
@@ -115,13 +165,7 @@ def test_nginx_include_of_itself(host, nginx):
 @given(some.text(alphabet="pid /run;{}'\"\\#\n"))
 def test_any_text_is_read(text):
     """No text, however broken, is more than a strange configuration."""
-    from daemons import FakeNginx
-    from fakes import FakeHost
-
-    host = FakeHost()
-    nginx = FakeNginx(host)
-
-    told = read_nginx(host, nginx, text)
+    told = read_nginx(FakeHost(), text)
 
     assert all(path.startswith("/") for path in told.writes)
 
@@ -188,17 +232,8 @@ def test_fpm_include_of_itself(host):
     assert "/x" == read_fpm(host, f"include = {PHP_FPM.config}\npid = /x").pidfile
 
 
-def test_missing_configuration(host, nginx):
-    """Without a file there is nothing but what is built in."""
-    del host.files[NGINX.config]
-    host.programs[NGINX.daemon] = lambda _argv: Run(output="--pid-path=/run/nginx.pid")
-
-    assert "/run/nginx.pid" == nginx_configuration(NGINX, host).pidfile
+def test_missing_configuration(host):
+    """Without a file nothing is known."""
+    assert nginx_configuration(NGINX, host).pidfile is None
+    assert nginx_configuration(NGINX.replace(config=None), host).pidfile is None
     assert fpm_configuration(PHP_FPM, host).pidfile is None
-
-
-def test_nginx_without_a_named_configuration(host, nginx):
-    """A service that names none reads the one that was built in."""
-    host.put("/etc/nginx/nginx.conf", "pid /run/x.pid;")
-
-    assert "/run/x.pid" == nginx_configuration(NGINX.replace(config=None), host).pidfile

@@ -93,6 +93,18 @@ def test_stale_files_are_removed(host, nginx):
     assert not {NGINX.pidfile, NGINX.oldbin, NGINX.subsys} & set(host.files)
 
 
+@pytest.mark.parametrize("kind", ["dir", "device"])
+def test_directory_is_not_replaced(host, nginx, kind):
+    """A directory or a device (pid /dev/null) is nobody's to write over."""
+    nginx.run()
+    host.put(NGINX.pidfile, kind=kind)
+
+    with pytest.raises(PidfileError, match="is a directory or a device"):
+        repair_pidfile(NGINX, survey(NGINX, host), host)
+
+    assert kind == host.files[NGINX.pidfile].kind
+
+
 @pytest.mark.parametrize("kind", ["fifo", "link"])
 def test_traps_are_removed(host, nginx, kind):
     """A daemon would follow a link, and hang on a FIFO."""
@@ -103,11 +115,12 @@ def test_traps_are_removed(host, nginx, kind):
     assert NGINX.pidfile not in host.files
 
 
-def test_directory_is_left_alone(host, nginx):
-    """A directory is nobody's pidfile: it stays, which is said."""
-    host.put(NGINX.pidfile, kind="dir")
+@pytest.mark.parametrize("kind", ["dir", "device"])
+def test_directory_is_left_alone(host, nginx, kind):
+    """A directory or a device is nobody's pidfile: it stays, which is said."""
+    host.put(NGINX.pidfile, kind=kind)
 
     remove_stale(NGINX, host)
 
     assert NGINX.pidfile in host.files
-    assert [f"{NGINX.pidfile} is a directory, and left alone"] == host.told
+    assert [f"{NGINX.pidfile} is a directory or a device, and left alone"] == host.told

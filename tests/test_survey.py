@@ -5,7 +5,7 @@ import pytest
 from initpy.errors import NotPermitted, NotRunning
 from initpy.services.nginx import NGINX
 from initpy.services.php_fpm import PHP_FPM
-from initpy.survey import Survey, master_of, running, survey, workers_of
+from initpy.survey import master_of, running, survey, workers_of
 
 SILENT = NGINX.replace(master_title=None, worker_titles=(), upgrade=None)
 
@@ -28,7 +28,8 @@ def test_running(host, nginx):
 
     seen = survey(NGINX, host)
 
-    assert Survey(pidfile=seen.pidfile, master=master.id) == seen
+    assert (master.id, None, False) == (seen.master, seen.old_master, seen.upgrading)
+    assert (master.id,) == seen.family
     assert not seen.lost
 
 

@@ -348,7 +348,7 @@ def test_daemon_that_cannot_is_3(host, fpm):
     fpm.run()
 
     with pytest.raises(Unimplemented):
-        upgrade(PHP_FPM, host)
+        upgrade(PHP_FPM.replace(upgrade=None), host)
 
     assert [] == host.sent
 

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+from fakes import Run
+
+from initpy import install as module
+from initpy.errors import InitError
+from initpy.install import install, trusted_interpreter, write_wrapper
+from initpy.services.nginx import NGINX
+
+PATH = "/etc/init.d/nginx"
+REGISTRARS = {
+    "/usr/sbin/update-rc.d": ["nginx", "defaults"],
+    "/sbin/chkconfig": ["--add", "nginx"],
+    "/sbin/rc-update": ["add", "nginx", "default"],
+}
+
+
+@pytest.fixture(autouse=True)
+def directory(host):
+    """Have an /etc/init.d."""
+    host.put("/etc/init.d", kind="dir")
+
+
+def test_write_wrapper(host):
+    """A wrapper is executable."""
+    write_wrapper(PATH, "text", host)
+
+    assert ("text", 0o755) == (host.files[PATH].text, host.files[PATH].mode)
+
+
+@pytest.mark.parametrize(("program", "args"), REGISTRARS.items())
+def test_registered(host, program, args):
+    """The host's own program is told of it."""
+    host.put(program, mode=0o755)
+
+    sentence = install(NGINX, "text", host)
+
+    assert [[program, *args]] == [argv for argv, _, _ in host.spawned]
+    assert f"{PATH} written, registered with {' '.join([program, *args])}" == sentence
+
+
+def test_only_the_first_is_told(host):
+    """Where there are several, one is enough."""
+    for program in REGISTRARS:
+        host.put(program, mode=0o755)
+
+    install(NGINX, "text", host)
+
+    assert ["/usr/sbin/update-rc.d"] == [argv[0] for argv, _, _ in host.spawned]
+
+
+def test_nobody_to_tell(host):
+    """Where there is none, that is said, and the wrapper is there."""
+    sentence = install(NGINX, "text", host)
+
+    assert PATH in host.files
+    assert "there is no update-rc.d" in sentence
+
+
+def test_registration_fails(host):
+    """A registration that fails is an error, with its words."""
+    host.put("/sbin/chkconfig", mode=0o755)
+    host.programs["/sbin/chkconfig"] = lambda _argv: Run(code=1, output="no such service")
+
+    with pytest.raises(InitError, match="chkconfig --add nginx failed") as caught:
+        install(NGINX, "text", host)
+
+    assert "no such service" == caught.value.output
+
+
+def test_trusted_interpreter(host):
+    """The interpreter is the one that runs us."""
+    assert sys.executable == trusted_interpreter(host)
+
+
+@pytest.mark.parametrize("path", [sys.executable, module.__file__])
+def test_interpreter_of_somebody_else(host, path):
+    """What somebody other than root can write is nothing for root to run."""
+    host.distrusted[path] = "it belongs to x"
+
+    with pytest.raises(InitError, match="not fit for a script that root runs: it belongs to x"):
+        trusted_interpreter(host)

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from initpy.intruders import end_intruders
+from initpy.services.nginx import NGINX
+
+
+def test_hung_child_is_killed_with_its_family(host, nginx):
+    """A new binary that hangs is killed, and whatever it has started; workers live on."""
+    master = nginx.run()
+    workers = nginx.workers(master)
+    child = host.add(ppid=master.pid, title="/bin/sleep 600")
+    grandchild = host.add(ppid=child.pid, title="/bin/sleep 600")
+
+    end_intruders(NGINX, master.id, host)
+
+    assert [(0, child.pid, "SIGKILL"), (0, grandchild.pid, "SIGKILL")] == host.sent
+    assert workers == nginx.workers(master)
+
+
+def test_spared(host, nginx):
+    """Who is known to belong there is left alone."""
+    master = nginx.run()
+    child = nginx.new_master(ppid=master.pid, age=60)
+
+    end_intruders(NGINX, master.id, host, spare=[child.id])
+
+    assert [] == host.sent
+
+
+def test_serving_child_may_finish(host, nginx):
+    """A master that serves is told to QUIT, and waited for."""
+    master = nginx.run()
+    child = nginx.new_master(ppid=master.pid, age=60)
+    nginx.new_workers(child, infancy=0)
+    nginx.drain = 10
+
+    end_intruders(NGINX, master.id, host)
+
+    assert [(0, child.pid, "SIGQUIT")] == host.sent
+    assert 10 < host.now < 11
+
+
+def test_no_intruders(host, nginx):
+    """Where there are only workers, nothing is sent and no time lost."""
+    master = nginx.run()
+
+    end_intruders(NGINX, master.id, host)
+
+    assert ([], 0) == (host.sent, host.now)

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from initpy.services.nginx import NGINX
+from initpy.services.php_fpm import PHP_FPM
+from initpy.serving import let_go, may_be_workerless, serving_workers
+
+
+def test_serving_workers(host, nginx):
+    """Neither a draining worker nor the cache manager takes requests."""
+    master = nginx.run()
+    serving, draining = nginx.workers(master)
+    draining.title = nginx.draining
+    host.add(ppid=master.pid, title="nginx: cache manager process")
+
+    assert {serving.id} == serving_workers(NGINX, master.id, host)
+
+
+def test_let_go(host, nginx):
+    """A worker that is gone, draining, or another process by now takes no requests."""
+    master = nginx.run()
+    workers = [worker.id for worker in nginx.workers(master)]
+    gone, draining = nginx.workers(master)
+    before = let_go(NGINX, workers, host)
+    draining.title = nginx.draining
+    host.end(gone)
+    host.sleep(1)
+    host.add(gone.pid, title=nginx.worker)
+
+    after = let_go(NGINX, workers, host)
+
+    assert (False, True) == (before, after)
+
+
+@pytest.mark.parametrize(
+    ("service", "text", "expected"),
+    [
+        (PHP_FPM, "[www]\npm = ondemand", True),
+        (PHP_FPM, "[www]\npm = static", False),
+        (PHP_FPM.replace(read_config=None), "[www]\npm = ondemand", False),
+        (PHP_FPM.replace(worker_titles=()), "", True),
+    ],
+)
+def test_may_be_workerless(host, fpm, service, text, expected):
+    """Only a service that may start workers on demand serves without one."""
+    host.put(PHP_FPM.config, text)
+
+    assert expected == may_be_workerless(service, host)
