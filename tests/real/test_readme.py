@@ -1,0 +1,93 @@
+"""The README's examples, as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.real
+
+README = Path(__file__).parents[2] / "README.rst"
+
+
+def code_block(sign):
+    """Return the Python block of the README in which *sign* stands."""
+    blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", README.read_text())
+    (block,) = [block for block in blocks if sign in block]
+    return re.sub(r"^    ", "", block, flags=re.MULTILINE)
+
+
+def free_port():
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """Give the README's init script for redis, with paths and port of its own."""
+    port = str(free_port())
+    text = code_block("REDIS = Service(")
+    for public, private in (
+        ("/run/redis.pid", f"{tmp_path}/redis.pid"),
+        ("/etc/redis/redis.conf", f"{tmp_path}/redis.conf"),
+        ("6379", port),
+    ):
+        assert public in text
+        text = text.replace(public, private)
+    script = tmp_path / "redis"
+    script.write_text(f"#!{sys.executable} -I\n{text}")
+    script.chmod(0o755)
+    (tmp_path / "redis.conf").write_text(f'bind 127.0.0.1\ndir {tmp_path}\nsave ""\n')
+
+    def act(*arguments):
+        return subprocess.run([script, *arguments], capture_output=True, text=True, check=False)
+
+    def ping():
+        client = subprocess.run(
+            ["redis-cli", "-p", port, "ping"], capture_output=True, text=True, check=False
+        )
+        return client.stdout.strip()
+
+    try:
+        yield act, ping
+    finally:
+        act("force-quit")
+
+
+def test_redis_is_a_whole_init_script(redis):
+    """The example starts, tells, restarts and stops a redis that stays in the foreground."""
+    act, ping = redis
+
+    codes = [act("start").returncode]
+    answers = [ping()]
+    codes += [act(action).returncode for action in ("status", "restart", "status")]
+    answers.append(ping())
+    codes += [act(action).returncode for action in ("reload", "upgrade", "stop", "status", "stop")]
+
+    assert [0, 0, 0, 0, 3, 3, 0, 3, 0] == codes
+    assert ["PONG", "PONG"] == answers
+
+
+def test_heart_of_the_upgrade(nginx):
+    """The README's five lines upgrade a real nginx."""
+    import initpy
+
+    nginx.start()
+    names = {name: getattr(initpy, name) for name in initpy.__all__}
+    names |= {"service": nginx.service, "SIGUSR2": signal.SIGUSR2, "SIGQUIT": signal.SIGQUIT}
+
+    exec(code_block("new = wait_for_oldbin"), names)
+
+    assert names["old"] != names["new"]
+    nginx.see_gone(names["old"])
+    assert names["new"] == nginx.master
+    assert not os.path.exists(nginx.service.oldbin)
