@@ -42,7 +42,7 @@ HOSTILE = {
     "FIFO": lambda path, stranger: os.mkfifo(path),
     "directory": lambda path, stranger: os.mkdir(path),
     "socket": lambda path, stranger: bound(path),
-    "device": lambda path, stranger: os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5)),
+    "device": lambda path, stranger: os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 3)),
 }
 REGULAR = [
     name

@@ -345,11 +345,11 @@ class Site:
     @property
     def named(self):
         """The number in its pidfile, or None."""
-        try:
-            with open(self.pidfile) as file:
-                return int(file.read())
-        except (FileNotFoundError, ValueError):
+        if not os.path.isfile(self.pidfile):
             return None
+        with open(self.pidfile, errors="replace") as file:
+            text = file.read(32)
+        return int(text) if text.strip().isdigit() else None
 
     def logged(self):
         """Return its error log."""
