@@ -99,14 +99,15 @@ def status(service: Service, host: Host = HERE) -> Status:
 def _code(service: Service, seen: Survey, host: Host) -> int:
     if seen.master is not None:
         return StatusCode.RUNNING
-    if seen.pidfile.verdict == UNUSABLE:
-        # Whether it runs is not ours to see, or not in there.
-        return StatusCode.DEAD_PIDFILE if seen.pidfile.regular else StatusCode.UNKNOWN
-    if seen.pidfile.verdict not in (MISSING, EMPTY):
+    verdict = seen.pidfile.verdict
+    # Whether it runs is not ours to see, or not in there.
+    if not host.sees_all() or (verdict == UNUSABLE and not seen.pidfile.regular):
+        return StatusCode.UNKNOWN
+    if verdict not in (MISSING, EMPTY):
         return StatusCode.DEAD_PIDFILE
     if seen.orphans:
         return StatusCode.UNKNOWN
-    if seen.pidfile.verdict == EMPTY:
+    if verdict == EMPTY:
         return StatusCode.DEAD_PIDFILE
     return StatusCode.DEAD_LOCKFILE if host.exists(service.subsys) else StatusCode.STOPPED
 
@@ -121,7 +122,10 @@ def _absence(service: Service, code: int, seen: Survey, host: Host) -> str:
         return f"dead, and its pidfile {service.pidfile} is still there"
     if code == StatusCode.DEAD_LOCKFILE:
         return f"dead, and its lock file {service.subsys} is still there"
-    return "stopped" if code == StatusCode.STOPPED else "unknown: no master can be seen"
+    if code == StatusCode.STOPPED:
+        return "stopped"
+    hidden = ", for /proc hides the processes of others (hidepid)"
+    return f"unknown: no master can be seen{'' if host.sees_all() else hidden}"
 
 
 def _upgrade_notes(service: Service, seen: Survey) -> tuple[str, ...]:

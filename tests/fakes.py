@@ -163,6 +163,7 @@ class FakeHost(Host):
         self.children_started = []
         self.copies = {}  # descriptor: (inode, place) of a copied socket
         self.copyable = True
+        self.all_seen = True  # /proc hides nobody
         self.holding = {}  # place: who holds it
         self.names = {}  # host name: address
         self.distrusted = {}  # path: why
@@ -272,6 +273,9 @@ class FakeHost(Host):
     def pids(self):
         self.happen()
         return list(self.processes)
+
+    def sees_all(self):
+        return self.all_seen
 
     def children(self, process):
         self.happen()

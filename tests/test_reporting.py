@@ -242,3 +242,13 @@ def test_lost_pidfile_as_dict(host, nginx):
     del host.files[NGINX.pidfile]
 
     assert "lost" == status(NGINX, host).as_dict(host)["pidfile_state"]
+
+
+def test_hidden_processes_are_not_told_stopped(host):
+    """Where /proc hides the processes of others, stopped cannot be told from running: 4."""
+    host.all_seen = False
+
+    told = status(NGINX, host)
+
+    assert StatusCode.UNKNOWN == told.code
+    assert "hidepid" in told.sentence

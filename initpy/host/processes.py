@@ -72,6 +72,10 @@ class Processes:
         """Return the numbers of all processes. The price grows with the host."""
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
+    def sees_all(self) -> bool:
+        """Tell whether other users' processes are shown to us. See proc(5), hidepid."""
+        return os.path.exists("/proc/1/stat")
+
     def children(self, process: Process) -> list[int]:
         """Return the numbers of its children, zombies too.
 
