@@ -11,7 +11,7 @@ from .lsb import StatusCode
 from .pidfile import EMPTY, MISSING, UNTRUSTED, UNUSABLE
 from .record import Record
 from .service import Service
-from .survey import Survey, survey, workers_of
+from .survey import Survey, places_of, survey, workers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,7 +159,13 @@ def _pidfile_notes(seen: Survey) -> tuple[str, ...]:
 
 
 def _places(seen: Survey, host: Host) -> list[str]:
-    return sorted({place for process in seen.family for place in host.listening(process)})
+    """Return where the service listens, as far as we may see: "[::]:80" for ":::80"."""
+    places = set()
+    for process in seen.family:
+        for place in places_of(process, host):
+            address, _, port = place.rpartition(":")
+            places.add(f"[{address}]:{port}" if ":" in address else place)
+    return sorted(places)
 
 
 def _workers(count: int) -> str:

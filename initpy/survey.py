@@ -110,6 +110,17 @@ def workers_of(service: Service, master: Process, host: Host) -> dict[Process, s
     return workers
 
 
+def places_of(process: Process, host: Host) -> set[str]:
+    """Return where *process* listens, as ``Listener.place``; nothing where we may not see."""
+    try:
+        listeners = host.copy_listeners(process)
+    except CannotCopy:
+        return set()
+    for listener in listeners:
+        host.close(listener.fd)
+    return {listener.place for listener in listeners}
+
+
 def proven(service: Service, pidfile: Pidfile, host: Host) -> Process | None:
     """Return the master that a pidfile names, if what it names is one."""
     facts = host.look(pidfile.pid) if pidfile.pid else None
@@ -188,23 +199,13 @@ def _orphans(
         named = service.read_config(service, host).listens if service.read_config else ()
         for facts in suspects:
             shared = bool(ours & host.socket_inodes(facts.process))
-            if shared or (not ours and _listens_on(facts.process, named, host)):
+            if shared or (not ours and not places_of(facts.process, host).isdisjoint(named)):
                 sessions.add(facts.session)
     return tuple(
         facts.process
         for facts in census.strays
         if facts.session in sessions and facts.session not in census.foreign
     )
-
-
-def _listens_on(process: Process, named: tuple[str, ...], host: Host) -> bool:
-    try:
-        listeners = host.copy_listeners(process)
-    except CannotCopy:
-        return False
-    for listener in listeners:
-        host.close(listener.fd)
-    return any(listener.place in named for listener in listeners)
 
 
 def _without_infants(masters: dict[int, ProcessFacts], host: Host) -> list[Process]:

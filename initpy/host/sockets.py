@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from ..errors import InitError
@@ -55,10 +56,8 @@ class Sockets:
         answers there. The copies are not inherited by what we start, unless
         asked for. Raises CannotCopy.
         """
-        import ctypes
         import socket
 
-        libc = ctypes.CDLL(None, use_errno=True)
         try:
             pidfd = os.pidfd_open(process.pid)
         except ProcessLookupError:
@@ -66,7 +65,9 @@ class Sockets:
         listeners: list[Listener] = []
         try:
             for number, inode in _sockets(process).items():
-                fd = _checked(libc.syscall(_PIDFD_GETFD, pidfd, number, 0), process)
+                fd = _copy(process, pidfd, number)
+                if fd is None:
+                    continue
                 with socket.socket(fileno=fd) as copy:
                     if _listens(copy) and os.fstat(fd).st_uid in (0, os.geteuid()):
                         place = _place(copy)
@@ -107,38 +108,18 @@ class Sockets:
                     continue
         return found
 
-    def listening(self, process: Process) -> list[str]:
-        """Return the addresses and paths on which it waits for clients, as far as we may see."""
-        import socket
 
-        import psutil
-
-        try:
-            subject = psutil.Process(process.pid)
-            # psutil 6 gave the method another name.
-            look = getattr(subject, "net_connections", None) or subject.connections
-            sockets = look(kind="all")
-        except psutil.Error:
-            return []
-        places: list[str] = []
-        for item in sockets:
-            if item.family == socket.AF_UNIX:
-                places.append(str(item.laddr))
-            elif item.status == psutil.CONN_LISTEN or (
-                item.type == socket.SOCK_DGRAM and not item.raddr
-            ):
-                address, port = item.laddr
-                places.append(f"[{address}]:{port}" if ":" in address else f"{address}:{port}")
-        return [place for place in places if place]
-
-
-def _checked(fd: int, process: Process) -> int:
+def _copy(process: Process, pidfd: int, number: int) -> int | None:
+    """Return our copy of its descriptor, or None if it has closed it meanwhile."""
     import ctypes
 
-    if fd < 0:
-        reason = os.strerror(ctypes.get_errno())
-        raise CannotCopy(f"the sockets of pid {process} cannot be copied: {reason}")
-    return fd
+    fd: int = ctypes.CDLL(None, use_errno=True).syscall(_PIDFD_GETFD, pidfd, number, 0)
+    if fd >= 0:
+        return fd
+    reason = ctypes.get_errno()
+    if reason in (errno.EBADF, errno.ESRCH):
+        return None
+    raise CannotCopy(f"the sockets of pid {process} cannot be copied: {os.strerror(reason)}")
 
 
 def _sockets(process: Process) -> dict[int, int]:

@@ -199,15 +199,33 @@ def test_reload_with_a_lost_pidfile(fpm):
     assert fpm.ask()
 
 
-def test_upgrade_is_not_there_yet_or_works(fpm):
-    """Upgrade of php-fpm says that it cannot, and touches nothing, unless it can."""
-    old, workers = fpm.start(), fpm.workers
+def test_upgrade(fpm):
+    """Upgrade ends with another master that runs the binary on disk, and serves."""
+    old = fpm.start()
+    fpm.place.copy(fpm.binary, "sbin/php-fpm")
 
+    before = fpm.act("status", "--json").json["binary_replaced"]
     result = fpm.act("upgrade")
+    after = fpm.act("status", "--json").json["binary_replaced"]
 
-    assert result.code in (0, 3), result
-    assert (3 == result.code) == ((old, workers) == (fpm.master, fpm.workers))
+    assert 0 == result.code, result
+    assert (True, False) == (before, after)
+    assert not fpm.alive(old)
+    assert fpm.master.pid == fpm.named
+    assert fpm.host.file_id(fpm.daemon) == fpm.host.exe_file(fpm.master)
     assert fpm.ask()
+
+
+def test_upgrade_in_the_foreground(fpm):
+    """A php-fpm under a supervisor is not taken over: 3, and it is untouched."""
+    with in_the_foreground(fpm) as master:
+        workers = fpm.workers
+
+        result = fpm.act("upgrade")
+
+        assert 3 == result.code, result
+        assert (master, workers) == (fpm.master, fpm.workers)
+        assert fpm.ask()
 
 
 def test_reopen(running):
