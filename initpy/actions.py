@@ -143,14 +143,11 @@ def _start(service: Service, host: Host, *, tested: bool = False) -> None:
         remove_stale(service, host)
     if service.test_args is not None and not tested:
         traceless_configtest(service, host)
-    if seen.orphans:
-        if recover(service, seen.orphans, host):
-            host.mark_started(service.subsys)
-            return
-        end(seen.orphans, service.stop, host, what="workers of a dead master")
-    remove_stale(service, host)
     host.make_directory(service.pidfile.rpartition("/")[0] or "/")
-    bring_up(service, host)
+    if not (seen.orphans and recover(service, seen.orphans, host)):
+        end(seen.orphans, service.stop, host, what="workers of a dead master")
+        remove_stale(service, host)
+        bring_up(service, host)
     host.mark_started(service.subsys)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .daemonize import background_command
 from .diagnose import gist, holders
+from .draining import drain
 from .errors import InitError, NotInstalled
 from .host import Host, Process
 from .intruders import family
@@ -168,8 +169,7 @@ def _take_back(
     child.kill_group()
     end(brood, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
     if shared:
-        drain = parse_schedule(f"{service.drain_signal}/{service.drain_timeout:g}/TERM/5/KILL/5")
         end(masters, parse_schedule("KILL/5"), host, what="new master")
-        end(workers, drain, host, what="new workers")
+        drain(service, workers, host, what="new workers")
     else:
         end([*masters, *workers], service.force_quit, host, leaders=masters)

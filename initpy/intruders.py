@@ -5,13 +5,14 @@ Born of an upgrade, they hold the service's sockets for as long as they live.
 
 from __future__ import annotations
 
+from .census import INFANCY
+from .draining import drain
 from .host import Host, Process, ProcessFacts
 from .identity import is_worker, looks_like_master
 from .killing import end
 from .schedule import parse_schedule
 from .service import Service
 from .serving import serving_workers
-from .survey import INFANCY
 from .wait import wait_until
 
 TYPE_CHECKING = False
@@ -51,9 +52,9 @@ def end_intruders(
         what=f"the children of master {master} to say what they are",
     )
     found = [facts.process for facts in strangers()]
-    serving = [process for process in found if serving_workers(service, process, host)]
-    drain = parse_schedule(f"QUIT/{service.drain_timeout:g}/TERM/5/KILL/5")
-    end(serving, drain, host, what="new master")
+    for process in found:
+        if serving_workers(service, process, host):
+            drain(service, [process], host, what="new master")
     hung = [process for intruder in found for process in family(intruder, host)]
     end(hung, parse_schedule("KILL/5"), host, what="new master")
 

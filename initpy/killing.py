@@ -87,7 +87,10 @@ def end(
 
     def count() -> str:
         left = alive()
-        return f"{what or 'process'} {', '.join(map(str, left[:8]))} to end"
+        pids = ", ".join(map(str, left[:8])) + (", ..." if left[8:] else "")
+        if not what:
+            return f"process{'es' if left[1:] else ''} {pids} to end"
+        return f"{len(left)} {what} to finish (pids {pids})"
 
     for number, step in enumerate(schedule, 1):
         left = alive()

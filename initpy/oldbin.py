@@ -13,12 +13,12 @@ the new one ends, the old one puts the pidfile back by itself.
 
 from __future__ import annotations
 
+from .draining import drain
 from .errors import InitError, RollbackFailed, WaitTimeout
 from .host import HERE, Host, Process
 from .intruders import end_intruders
-from .killing import end
 from .pidfile import read_pidfile
-from .schedule import parse_schedule, signal_named
+from .schedule import signal_named
 from .service import Service
 from .serving import serving_workers
 from .survey import proven, survey
@@ -129,8 +129,7 @@ def rollback(service: Service, old: Process, host: Host) -> None:
         end_intruders(service, old, host)
         # A new master that was killed has left its workers behind, and they accept.
         orphans = survey(service, host, thorough=True).orphans
-        drain = parse_schedule(f"QUIT/{service.drain_timeout:g}/TERM/5/KILL/5")
-        end(orphans, drain, host, what="workers of the dead new master")
+        drain(service, orphans, host, what="workers of the dead new master")
         _see(lambda: _alone(service, old, host), service, host, f"{service.pidfile} to name it")
     except WaitTimeout as exc:
         raise RollbackFailed(f"the old master {old} is not back either: {exc}") from exc

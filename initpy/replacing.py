@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from .diagnose import LogMark, gist
-from .errors import InitError, Reverted, RollbackFailed, WaitTimeout
+from .draining import drain
+from .errors import InitError, Reverted, RollbackFailed
 from .host import Host, Process
 from .identity import argv0_of
-from .killing import end, killproc
+from .killing import killproc
 from .oldbin import rollback, wait_for_oldbin
 from .proving import prove_binary, prove_master, run_check
 from .repair import repair_pidfile
-from .schedule import parse_schedule, signal_named
+from .schedule import signal_named
 from .service import Service
 from .serving import let_go, serving_workers
 from .survey import Survey, survey, workers_of
@@ -102,29 +103,14 @@ def _check(service: Service, old: Process, host: Host) -> None:
 
 
 def _let_go(service: Service, old: Process, new: Process, host: Host) -> None:
-    """QUIT the old master and see it gone; the new one serves, so there is no way back."""
+    """Have the old master finish and end; the new one serves, so there is no way back."""
 
-    def working() -> list[Process]:
-        return list(workers_of(service, old, host))
-
-    def gone() -> bool:
+    def workers() -> list[Process]:
         if host.find(new.pid) != new:
             raise RollbackFailed(f"Upgrade failed! New master {new} died, {old} was let go already")
-        return host.find(old.pid) != old
+        return list(workers_of(service, old, host))
 
-    host.kill(old, signal_named(service.drain_signal))
-    try:
-        wait_until(
-            gone,
-            within=service.drain_timeout,
-            host=host,
-            what=lambda: f"{len(working())} old workers to finish",
-            until=old,
-        )
-    except WaitTimeout:
-        late = working()
-        host.tell(f"{len(late)} old workers still worked after {service.drain_timeout:g} s: ended")
-        end([old, *late], parse_schedule("TERM/5/KILL/5"), host, what="old master")
+    drain(service, [old], host, workers=workers)
     if survey(service, host).master != new:
         raise RollbackFailed(f"Upgrade failed! {service.pidfile} does not name new master {new}")
     host.remove(service.oldbin)  # a killed master leaves it behind

@@ -5,13 +5,14 @@ What tells more than a code costs one more look, never a run of the daemon.
 
 from __future__ import annotations
 
+from .census import places_of
 from .host import HERE, Host, Process
 from .identity import serves
 from .lsb import StatusCode
 from .pidfile import EMPTY, MISSING, UNTRUSTED, UNUSABLE
 from .record import Record
 from .service import Service
-from .survey import Survey, places_of, survey, workers_of
+from .survey import Survey, survey, workers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

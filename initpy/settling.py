@@ -25,7 +25,6 @@ def settled(service: Service, host: Host, *, thorough: bool = False) -> Survey:
             within=service.timeout,
             host=host,
             what=f"{service.name}, which is starting, to be up",
-            interruptible=True,
         )
     except WaitTimeout:
         return survey(service, host, thorough=thorough)

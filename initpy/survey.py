@@ -8,14 +8,13 @@ host looked at.
 
 from __future__ import annotations
 
+from .census import Census
 from .errors import NotRunning
-from .host import HERE, CannotCopy, Host, Process, ProcessFacts
-from .identity import is_master, is_starting, is_stray, is_worker, looks_like_master
+from .host import HERE, Host, Process
+from .identity import is_master, is_worker
 from .pidfile import MISSING, Pidfile, read_pidfile
 from .record import Record
 from .service import Service
-
-INFANCY = 0.1  # seconds; a worker bears its master's title for its first 1 to 4 ms
 
 
 class Survey(Record):
@@ -110,17 +109,6 @@ def workers_of(service: Service, master: Process, host: Host) -> dict[Process, s
     return workers
 
 
-def places_of(process: Process, host: Host) -> set[str]:
-    """Return where *process* listens, as ``Listener.place``; nothing where we may not see."""
-    try:
-        listeners = host.copy_listeners(process)
-    except CannotCopy:
-        return set()
-    for listener in listeners:
-        host.close(listener.fd)
-    return {listener.place for listener in listeners}
-
-
 def proven(service: Service, pidfile: Pidfile, host: Host) -> Process | None:
     """Return the master that a pidfile names, if what it names is one."""
     facts = host.look(pidfile.pid) if pidfile.pid else None
@@ -131,39 +119,9 @@ def proven(service: Service, pidfile: Pidfile, host: Host) -> Process | None:
     return facts.process
 
 
-class _Census:
-    """Every process of the host that runs this daemon, by what it is."""
-
-    def __init__(self, service: Service, host: Host) -> None:
-        self.masters: dict[int, ProcessFacts] = {}  # of this service, workers just born included
-        self.foreign: set[int] = set()  # sessions of other instances
-        self.strays: list[ProcessFacts] = []  # workers without a master, of any instance
-        self.starting: list[Process] = []
-        if service.master_title is None:
-            return
-        for pid in host.pids():
-            title = host.title(pid)
-            titled = looks_like_master(service, title) or is_worker(service, title)
-            # The whole of a process is looked at only if its title has a reason.
-            if titled or f"{service.config}" in title:
-                facts = host.look(pid)
-                if facts is not None:
-                    self._count(service, facts, host)
-
-    def _count(self, service: Service, facts: ProcessFacts, host: Host) -> None:
-        if is_master(service, facts, host):
-            self.masters[facts.process.pid] = facts
-        elif looks_like_master(service, facts.title):
-            self.foreign.add(facts.session)
-        elif is_starting(service, facts, host):
-            self.starting.append(facts.process)
-        elif is_stray(service, facts, host) and not _has_master(service, facts, host):
-            self.strays.append(facts)
-
-
 def _scan(service: Service, host: Host, known: Survey) -> Survey:
-    census = _Census(service, host)
-    found = _without_infants(census.masters, host)
+    census = Census(service, host)
+    found = census.grown()
     rest = [process for process in found if process not in (known.master, known.old_master)]
     master, old = known.master, known.old_master
     if master is None and rest:
@@ -172,51 +130,12 @@ def _scan(service: Service, host: Host, known: Survey) -> Survey:
         if parent in census.masters:  # both pidfiles lost in the middle of an upgrade
             old = census.masters[parent].process
             rest.remove(old)
+    sessions = {known.pidfile.pid, known.oldbin.pid}
+    sessions |= {facts.session for facts in census.masters.values()}
     return known.replace(
         master=master,
         old_master=old,
         others=tuple(rest),
-        orphans=_orphans(service, census, known, found, host),
+        orphans=census.orphans(sessions),
         starting=tuple(census.starting),
     )
-
-
-def _orphans(
-    service: Service, census: _Census, known: Survey, masters: list[Process], host: Host
-) -> tuple[Process, ...]:
-    """Return those strays that are this service's: one family each, of one session.
-
-    A family is ours by its session, which is that of its first master; or
-    because one of it holds a socket that is ours: one that our master has too,
-    or one on an address that the configuration names.
-    """
-    sessions = {known.pidfile.pid, known.oldbin.pid}
-    sessions |= {facts.session for facts in census.masters.values()}
-    sessions -= {0, *census.foreign}
-    suspects = [facts for facts in census.strays if facts.session not in sessions]
-    if suspects:
-        ours = {inode for master in masters for inode in host.socket_inodes(master)}
-        named = service.read_config(service, host).listens if service.read_config else ()
-        for facts in suspects:
-            shared = bool(ours & host.socket_inodes(facts.process))
-            if shared or (not ours and not places_of(facts.process, host).isdisjoint(named)):
-                sessions.add(facts.session)
-    return tuple(
-        facts.process
-        for facts in census.strays
-        if facts.session in sessions and facts.session not in census.foreign
-    )
-
-
-def _without_infants(masters: dict[int, ProcessFacts], host: Host) -> list[Process]:
-    """Return the masters, the oldest first, without workers too young for their own title."""
-    found = [
-        facts.process
-        for facts in masters.values()
-        if facts.ppid not in masters or host.age(facts.process) > INFANCY
-    ]
-    return sorted(found, key=lambda process: (process.started, process.pid))
-
-
-def _has_master(service: Service, facts: ProcessFacts, host: Host) -> bool:
-    return looks_like_master(service, host.title(facts.ppid))

@@ -13,6 +13,7 @@ ones have not noticed.
 from __future__ import annotations
 
 from .bringup import bring_up
+from .draining import drain
 from .errors import InitError, Reverted, RollbackFailed, Unimplemented
 from .host import CannotCopy, Host, Process
 from .killing import end
@@ -56,7 +57,7 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
 
 def finish_orphans(service: Service, orphans: Sequence[Process], host: Host) -> None:
     """Let workers whose master is dead finish their requests, beside a master that serves."""
-    _drain(service, orphans, host)
+    drain(service, orphans, host)
     host.remove(service.oldbin)
 
 
@@ -104,7 +105,9 @@ def _refuse_supervised(old: Process, host: Host) -> None:
     unit = host.systemd_unit(old)
     if unit:
         raise Unimplemented(f"master {old} is systemd's: systemctl restart {unit}")
-    if facts.session != old.pid:  # putting itself in the background makes a session
+    # Putting itself in the background makes a session, and leaves its parent.
+    adopted = facts.ppid in (0, 1) or facts.ppid == host.reaper()
+    if facts.session != old.pid or not adopted:
         raise Unimplemented(
             f"master {old} runs in the foreground, its parent is pid {facts.ppid}: "
             "reload replaces the binary too, or restart it by what supervises it"
@@ -152,7 +155,7 @@ def _finish(service: Service, new: Process, old: Sequence[Process], host: Host) 
 
 
 def _abandon(service: Service, new: Process, host: Host) -> None:
-    _drain(service, _behead(service, new, host), host)
+    drain(service, _behead(service, new, host), host, what="new workers")
 
 
 def _behead(service: Service, master: Process, host: Host) -> list[Process]:
@@ -167,10 +170,3 @@ def _behead(service: Service, master: Process, host: Host) -> list[Process]:
     workers = list(workers_of(service, master, host))
     end([master], parse_schedule("KILL/5"), host, what="old master")
     return workers
-
-
-def _drain(service: Service, workers: Sequence[Process], host: Host) -> None:
-    """Let workers without a master finish their requests, for as long as is set."""
-    alive = [worker for worker in workers if host.find(worker.pid) == worker]
-    schedule = f"{service.drain_signal}/{service.drain_timeout:g}/TERM/5/KILL/5"
-    end(alive, parse_schedule(schedule), host, what="old workers")

@@ -8,7 +8,8 @@ import signal
 import pytest
 from real_daemons import Client, can_bind, wait_until
 
-from initpy.survey import INFANCY, workers_of
+from initpy.census import INFANCY
+from initpy.survey import workers_of
 
 pytestmark = pytest.mark.fault
 
