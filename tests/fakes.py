@@ -303,10 +303,6 @@ class FakeHost(Host):
         found = self.processes.get(process.pid)
         return list(found.open_files) if found else []
 
-    def listening(self, process):
-        found = self.processes.get(process.pid)
-        return list(found.sockets.values()) if found else []
-
     def socket_inodes(self, process):
         self.happen()
         found = self.processes.get(process.pid)
@@ -333,6 +329,9 @@ class FakeHost(Host):
 
     def holders(self, place):
         return self.holding.get(place, [])
+
+    def reaper(self):
+        return 1
 
     def systemd_unit(self, process):
         found = self.processes.get(process.pid)

@@ -66,7 +66,7 @@ def test_outliving_the_schedule_is_an_error(host):
     process = host.add(42, state="D")
     host.end = lambda process: None
 
-    with pytest.raises(WaitTimeout, match="waited 5 s for process 42 to end"):
+    with pytest.raises(WaitTimeout, match=r"waited 5 s for .*\b42\b"):
         killproc(process.id, host=host)
 
     assert ["SIGTERM", "SIGKILL"] == [sig for _, _, sig in host.sent]
@@ -165,7 +165,7 @@ def test_interrupted_half_way(host):
     process = host.add(42)
     host.at(10, lambda: setattr(host, "interrupted_by", "SIGINT"))
 
-    with pytest.raises(Interrupted, match="SIGINT while waiting for process 42 to end"):
+    with pytest.raises(Interrupted, match=r"SIGINT while waiting for .*\b42\b"):
         end([process.id], SCHEDULE, host, interruptible=True)
 
     assert [(0, 42, "SIGQUIT")] == host.sent

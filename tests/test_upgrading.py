@@ -79,7 +79,8 @@ def test_old_workers_may_finish(host, nginx, old):
 
     asserts_new_serves(nginx, old)
     assert 45 < host.now < 46
-    assert "waiting for 2 old workers to finish, 1 s" == said[0]
+    assert said[0].endswith("1 s")
+    assert "old workers to finish" in said[0]
 
 
 def test_drain_has_its_end(host, nginx, old):

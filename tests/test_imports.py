@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import initpy
+
+ROOT = os.path.dirname(os.path.dirname(initpy.__file__))
+
+# What costs as much to import as an action's own work, or more.
+COSTLY = {
+    "argparse",
+    "asyncio",
+    "ctypes",
+    "daemon",
+    "dataclasses",
+    "enum",
+    "inspect",
+    "json",
+    "lockfile",
+    "logging",
+    "pathlib",
+    "psutil",
+    "re",
+    "shlex",
+    "shutil",
+    "signal",
+    "socket",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "typing",
+    "typing_extensions",
+}
+
+EDGE = {
+    "census",
+    "cli",
+    "console",
+    "errors",
+    "host",
+    "host.files",
+    "host.processes",
+    "host.procfs",
+    "host.programs",
+    "host.sockets",
+    "lsb",
+    "pidfile",
+    "record",
+    "schedule",
+    "service",
+    "settings",
+    "identity",
+    "survey",
+    "services",
+    "services.nginx",
+    "configuration",
+    "program",
+    "wait",
+}
+SERVING = {"serving", "diagnose", "configtesting", "killing", "lock", "repair"}
+TAKEOVER = {"bringup", "daemonize", "draining", "intruders", "proving", "sockets", "takeover"}
+ACTIONS = EDGE | SERVING | TAKEOVER | {"actions", "settling"}
+UPGRADING = EDGE | SERVING | TAKEOVER | {"upgrading", "replacing", "oldbin"}
+SIGNALS = {"signal", "enum"}  # a wrapper heeds them while it acts
+
+# Of a stopped service whose daemon is missing: what each action costs at least.
+LOADED = {
+    "status": (EDGE | {"reporting"}, set()),
+    "start": (ACTIONS, SIGNALS),
+    "stop": (ACTIONS, SIGNALS),
+    "reload": (ACTIONS | {"reloading"}, SIGNALS),
+    "reopen": (ACTIONS | {"reopening"}, SIGNALS),
+    "configtest": (ACTIONS, SIGNALS),
+    "upgrade": (UPGRADING, SIGNALS),
+}
+
+PROGRAM = """
+import sys
+before = set(sys.modules)
+root, directory, action = sys.argv[1:]
+sys.path.insert(0, root)
+sys.argv = ["/etc/init.d/x", action, "--quiet"]
+from initpy.cli import main
+from initpy.services.nginx import NGINX
+service = NGINX.replace(
+    name="initpy-test-imports", pidfile=directory + "/x.pid", daemon=directory + "/x",
+    config=directory + "/x.conf", lockfile=directory + "/subsys",
+)
+if action != "status":
+    import initpy.lock
+    initpy.lock.DIRECTORY = directory + "/lock"
+main(service)
+after = sorted(set(sys.modules) - before)
+import json
+print(json.dumps(after))
+"""
+
+
+def loaded_by(action, directory):
+    """Return the modules that an action loads in an interpreter of its own."""
+    command = [sys.executable, "-I", "-S", "-c", PROGRAM, ROOT, str(directory), action]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(json.loads(ended.stdout))
+
+
+@pytest.mark.parametrize("action", LOADED)
+def test_what_an_action_loads(tmp_path, action):
+    """An action pays for what it does and for nothing else."""
+    own, costly = LOADED[action]
+
+    loaded = loaded_by(action, tmp_path)
+
+    prefix = "initpy."
+    assert own == {name[len(prefix) :] for name in loaded if name.startswith(prefix)}
+    assert costly == loaded & COSTLY
+
+
+def test_front_door_loads_nothing():
+    """To import the package is to pay for nothing yet."""
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import initpy; print(*sys.modules)"
+    command = [sys.executable, "-I", "-S", "-c", code, ROOT]
+
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    loaded = ended.stdout.split()
+    assert ["initpy"] == [name for name in loaded if name.startswith("initpy")]
+    assert set() == COSTLY & set(loaded)
+
+
+@pytest.mark.parametrize("name", initpy.__all__)
+def test_front_door_leads_to_every_name(name):
+    """Each public name is found where it lives."""
+    found = getattr(initpy, name)
+
+    assert name == found.__name__
+
+
+def test_front_door_has_no_other_name():
+    """A name that is not public is no attribute."""
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = initpy.nothing
+
+
+def test_public_names_are_the_ones_it_knows():
+    """What is exported is what can be loaded."""
+    assert sorted(initpy._HOME) == sorted(initpy.__all__)

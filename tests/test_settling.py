@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from initpy.services.nginx import NGINX
+from initpy.settling import settled
+
+
+@pytest.fixture
+def starting(host, nginx):
+    """Return a command that starts nginx, which a killed script has left behind."""
+    argv = (NGINX.daemon, "-c", NGINX.config)
+    return host.add(argv=argv, exe=NGINX.daemon, age=1)
+
+
+def test_waits_for_what_it_becomes(host, nginx, starting):
+    """A daemon that is being started is waited for, and then seen as what it is."""
+    host.at(2, lambda: host.end(starting))
+    host.at(2, nginx.boot)
+
+    seen = settled(NGINX, host)
+
+    assert nginx.masters[-1].id == seen.master
+    assert () == seen.starting
+    assert 2 <= host.now < 3
+
+
+def test_one_that_hangs(host, starting):
+    """One that never gets up is told after the service's timeout, and stays as it is."""
+    seen = settled(NGINX, host)
+
+    assert (None, (starting.id,)) == (seen.master, seen.starting)
+    assert 30 == round(host.now)
+    assert [] == host.sent
+
+
+def test_nothing_on_its_way(host, nginx):
+    """Where nothing is being started no time is lost."""
+    master = nginx.run()
+
+    assert master.id == settled(NGINX, host).master
+    assert 0 == host.now
