@@ -72,6 +72,8 @@ def _forward(
         new = wait_for_oldbin(service, old, host, before=before)
         prove_master(service, new, host)
         _check(service, old, host)
+        if host.find(new.pid) != new:
+            raise InitError(f"new master {new} died")  # noqa: TRY301 - the way back is below
     except InitError as exc:
         said = "\n".join(log.lines("[emerg]", "[alert]"))
         why = f"{exc}: {gist(said)}" if said else str(exc)
@@ -104,10 +106,13 @@ def _check(service: Service, old: Process, host: Host) -> None:
 
 def _let_go(service: Service, old: Process, new: Process, host: Host) -> None:
     """Have the old master finish and end; the new one serves, so there is no way back."""
+    watched = False  # nothing is lost before QUIT is sent, which comes after the first look
 
     def workers() -> list[Process]:
-        if host.find(new.pid) != new:
+        nonlocal watched
+        if watched and host.find(new.pid) != new:
             raise RollbackFailed(f"Upgrade failed! New master {new} died, {old} was let go already")
+        watched = True
         return list(workers_of(service, old, host))
 
     drain(service, [old], host, workers=workers)

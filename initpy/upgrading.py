@@ -7,6 +7,7 @@ from .host import HERE, Host
 from .lock import ActionLock
 from .replacing import replace_binary
 from .service import OLDBIN, TAKEOVER, Service
+from .settling import settled
 from .survey import running
 from .takeover import finish_orphans, take_over
 
@@ -19,6 +20,8 @@ def upgrade(service: Service, host: Host = HERE) -> None:
     the old master serves as before; RollbackFailed.
     """
     with ActionLock(service, "upgrade", host, within=service.timeout):
+        if service.upgrade == TAKEOVER:
+            settled(service, host, thorough=True)
         seen = running(service, host, thorough=service.upgrade == TAKEOVER)
         if seen.orphans or (seen.leftover and service.upgrade is not None):
             finish_orphans(service, seen.orphans, host)
