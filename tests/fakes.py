@@ -49,6 +49,7 @@ class FakeProcess:
     ignored: int = 0
     blocked: int = 0
     pending: int = 0
+    held: list = field(default_factory=list)  # signals it was sent while it was stopped
     open_files: list[str] = field(default_factory=list)
     sockets: dict[int, str] = field(default_factory=dict)  # inode: where it listens
     unit: str = ""  # of systemd
@@ -199,8 +200,10 @@ class FakeHost(Host):
 
     def happen(self):
         """Count a look, and let happen what was to come before it."""
-        due = [entry for entry in self._before if entry[0] <= self.looks]
-        self._before = [entry for entry in self._before if entry not in due]
+        due = ()
+        if self._before:
+            due = [entry for entry in self._before if entry[0] <= self.looks]
+            self._before = [entry for entry in self._before if entry not in due]
         self.looks += 1
         for _, event in due:
             event()
@@ -344,16 +347,28 @@ class FakeHost(Host):
         if self.euid not in (0, target.uid):
             raise NotPermitted(f"not permitted to send {sig.name} to pid {process}")
         self.sent.append((round(self.now, 2), process.pid, sig.name))
+        if target.state == "T" and sig not in (signal.SIGKILL, signal.SIGCONT):
+            target.held.append(sig)
+        else:
+            self._deliver(target, sig)
+        return True
+
+    def _deliver(self, target, sig):
         bit = 1 << (sig - 1)
+        if sig == signal.SIGCONT:
+            target.state = "S"
+            while target.held and target.state == "S":
+                self._deliver(target, target.held.pop(0))
         if sig == signal.SIGKILL:
             self.end(target)
+        elif sig == signal.SIGSTOP:
+            target.state = "T"
         elif target.blocked & bit:
             target.pending |= bit
         elif sig.name in target.on:
             target.on[sig.name](target)
         elif not (target.caught | target.ignored) & bit and sig.name not in HARMLESS:
             self.end(target)
-        return True
 
     def require_permission(self, process):
         if self._alive(process) and self.euid not in (0, self.processes[process.pid].uid):

@@ -550,6 +550,22 @@ def test_reopen(host, nginx):
     assert [(0, master.pid, "SIGUSR1")] == host.sent
 
 
+@pytest.mark.parametrize("action", [actions.start, actions.reload])
+def test_workers_of_a_killed_old_master(host, nginx, action):
+    """An old master that was killed in an upgrade leaves workers, which may finish, and .oldbin."""
+    old = nginx.run()
+    nginx.usr2(old)
+    host.sleep(0.1)
+    orphans = nginx.workers(old)
+    host.end(old)
+
+    action(NGINX, host)
+
+    assert not [orphan for orphan in orphans if nginx.alive(orphan)]
+    assert [nginx.masters[-1].pid] == nginx.serving()
+    assert NGINX.oldbin not in host.files
+
+
 # configtest
 
 

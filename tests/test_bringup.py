@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 from fakes import Run
 
@@ -101,8 +103,6 @@ def test_not_installed(host):
 @pytest.fixture
 def plain(host, nginx):
     """Return how a daemon comes up that tells nothing of itself."""
-    import sys
-
     host.put(sys.executable, mode=0o755)
     born = []
 
@@ -129,6 +129,17 @@ def test_daemon_that_tells_nothing_must_last(host, plain):
 
     with pytest.raises(InitError, match="ended as soon as it was up"):
         bring_up(PLAIN.replace(background=True), host)
+
+
+def test_daemon_that_dies_before_it_is_seen(host, plain):
+    """One that was gone before we could look is told at once."""
+    gone = Run(seconds=0.05, then=lambda: host.put(NGINX.pidfile, "999\n"))
+    host.programs[sys.executable] = lambda _argv: gone
+
+    with pytest.raises(InitError, match="ended as soon as it was started"):
+        bring_up(PLAIN.replace(background=True), host)
+
+    assert host.now < 1
 
 
 def test_ready_command(host, nginx):

@@ -65,7 +65,7 @@ EDGE = {
 SERVING = {"serving", "diagnose", "configtesting", "killing", "lock", "repair"}
 TAKEOVER = {"bringup", "daemonize", "draining", "intruders", "proving", "sockets", "takeover"}
 ACTIONS = EDGE | SERVING | TAKEOVER | {"actions", "settling"}
-UPGRADING = EDGE | SERVING | TAKEOVER | {"upgrading", "replacing", "oldbin"}
+UPGRADING = EDGE | SERVING | TAKEOVER | {"upgrading", "replacing", "oldbin", "settling"}
 SIGNALS = {"signal", "enum"}  # a wrapper heeds them while it acts
 
 # Of a stopped service whose daemon is missing: what each action costs at least.

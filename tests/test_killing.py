@@ -31,6 +31,16 @@ def test_obedient_process_gets_one_signal(host):
     assert 3 == host.now
 
 
+def test_stopped_process_is_woken(host):
+    """A process that somebody has stopped is let take what it is sent."""
+    process = host.add(42, state="T")
+    host.on("SIGCONT", host.end)
+
+    killproc(process.id, schedule=SCHEDULE, host=host)
+
+    assert [(0, 42, "SIGQUIT"), (0, 42, "SIGCONT")] == host.sent
+
+
 def test_gone_already_is_success(host):
     """To end what is gone already is to do nothing."""
     process = host.add(42)

@@ -61,6 +61,8 @@ def test_keys(host, line, field, value):
         ("'/opt/my nginx'", "/opt/my nginx"),
         (r"/opt/my\ nginx", "/opt/my nginx"),
         ("/opt/nginx # the new one", "/opt/nginx"),
+        ("/opt/nginx # don't", "/opt/nginx"),
+        ("'/opt/my nginx' # don't", "/opt/my nginx"),
         ("/opt/nginx#1", "/opt/nginx#1"),
         ('"/opt/$(touch X)"', "/opt/$(touch X)"),
         ("'/opt/`touch X`'", "/opt/`touch X`"),

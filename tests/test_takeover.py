@@ -195,6 +195,7 @@ def test_sockets_that_cannot_be_copied(host, fpm, old):
     [
         ({"unit": "php-fpm.service"}, "systemctl restart php-fpm.service"),
         ({"session": 7}, "runs in the foreground"),
+        ({"ppid": 50}, "runs in the foreground, its parent is pid 50"),
     ],
 )
 def test_supervised(host, fpm, old, facts, reason):
@@ -214,6 +215,43 @@ def test_lost_pidfile_is_repaired(host, fpm, old):
     upgrade(PHP_FPM, host)
 
     asserts_new_serves(fpm, old)
+
+
+def test_unfinished_takeover_is_finished(host, fpm, old):
+    """A second master that a killed script has left is proven, and the first let go."""
+    fpm.boot(old.sockets)
+    host.sleep(0.2)
+
+    upgrade(PHP_FPM, host)
+
+    asserts_new_serves(fpm, old)
+    assert [f"finished the upgrade that was under way: master {fpm.masters[-1].pid} serves"] == (
+        host.told
+    )
+
+
+def test_unfinished_takeover_with_a_lost_pidfile(host, fpm, old):
+    """The pidfile names the master that stays."""
+    fpm.boot(old.sockets)
+    host.sleep(0.2)
+    fpm.write_pid(old)
+
+    upgrade(PHP_FPM, host)
+
+    asserts_new_serves(fpm, old)
+
+
+def test_binary_replaced_while_a_takeover_is_finished(host, fpm, old):
+    """A binary that comes while old workers drain is taken over to as well."""
+    fpm.boot(old.sockets)
+    host.sleep(0.2)
+    fpm.drain = 10
+    host.at(5, lambda: host.put(PHP_FPM.daemon, "a third", mode=0o755))
+
+    upgrade(PHP_FPM, host)
+
+    asserts_new_serves(fpm, old)
+    assert 3 == len(fpm.masters)
 
 
 @pytest.mark.parametrize("number", range(LOOKS))
