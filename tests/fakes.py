@@ -171,7 +171,7 @@ class FakeHost(Host):
         self.unwritable = {}  # path: the error that writing or removing it raises
         self.locks = {}  # path: who holds it
         self.euid, self.by_systemd, self.heeding = 0, False, ""
-        self._events, self._before, self._count = [], [], 0
+        self._events, self._before, self._count, self._last_pid = [], [], 0, 99
 
     # Time and what happens in it.
 
@@ -212,7 +212,7 @@ class FakeHost(Host):
 
     def add(self, pid=None, **facts):
         """Start a process out of nothing; return it."""
-        pid = pid or max(self.processes, default=99) + 1
+        self._last_pid = pid = pid or max(self._last_pid, *self.processes, 0) + 1
         started = int((BOOTED + self.now) * TICKS) - facts.pop("age", 0) * TICKS
         facts.setdefault("session", pid)
         if "title" in facts:

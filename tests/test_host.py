@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from types import SimpleNamespace
 
 import pytest
 
 from initpy.errors import InitError, NotPermitted
 from initpy.host import Host
+from initpy.host.sockets import _has
 from initpy.wait import wait_until
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
@@ -254,17 +256,37 @@ def test_connected_sockets_are_not_listeners(machine):
     assert set() == talking & inodes
 
 
-def test_holders(machine, tmp_path):
-    """Who listens is named, however the address was written, a path too; nobody else is."""
-    path = str(tmp_path / "x.sock")
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as unix:
-        unix.bind(path)
-        unix.listen()
+def test_holders(machine):
+    """Who listens is named."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        places = (f"127.0.0.1:{port}", f"0.0.0.0:{port}", path, f"127.0.0.2:{port}")
-        found = [[holder.pid for holder in machine.holders(place)] for place in places]
+        (found,) = machine.holders(f"0.0.0.0:{port}")
 
-    assert [[os.getpid()]] * 3 + [[]] == found
+    assert os.getpid() == found.pid
+    assert "" not in (found.name, found.user, found.started)
+
+
+@pytest.mark.parametrize(
+    ("laddr", "status", "place", "expected"),
+    [
+        (("127.0.0.1", 80), "LISTEN", "127.0.0.1:80", True),
+        (("127.0.0.1", 80), "LISTEN", "0.0.0.0:80", True),
+        (("0.0.0.0", 80), "LISTEN", "127.0.0.1:80", True),
+        (("::1", 80), "LISTEN", "[::1]:80", True),
+        (("127.0.0.1", 80), "LISTEN", "127.0.0.2:80", False),
+        (("127.0.0.1", 80), "LISTEN", "127.0.0.1:8", False),
+        (("127.0.0.1", 80), "ESTABLISHED", "127.0.0.1:80", False),
+        ("/run/x.sock", "NONE", "/run/x.sock", True),
+        ("/run/x.sock", "NONE", "/run/y.sock", False),
+        ("", "NONE", "", False),
+    ],
+)
+def test_has(laddr, status, place, expected):
+    """However an address is written, who waits for clients there is found."""
+    if isinstance(laddr, tuple):
+        laddr = SimpleNamespace(ip=laddr[0], port=laddr[1])
+
+    assert expected == _has(SimpleNamespace(laddr=laddr, status=status), place)
 
 
 def test_socket_is_no_regular_file(machine, tmp_path):

@@ -624,9 +624,8 @@ def test_kill_group(machine, host):
 def test_kill_group_after_its_end(machine, host):
     """What it has left in its group when it ended goes too."""
     child = host.spawn([machine.program(brood=True)])
-    process = host.find(child.pid)
     wait_until(lambda: child.poll() is not None, within=10, host=host, what="its end")
-    brood = [pid for pid in host.pids() if (f := host.look(pid)) and f.session == process.pid]
+    brood = [pid for pid in host.pids() if (f := host.look(pid)) and f.session == child.pid]
 
     child.kill_group()
 

@@ -102,6 +102,7 @@ def test_hash_in_a_value(host):
         ("NGINX='/opt/nginx", "No closing quotation"),
         ("NGINX=/opt/my nginx", "needs quotes"),
         ("NGINX=$(touch X)", "needs quotes"),
+        ("NGINX= /opt/nginx", "needs quotes"),
     ],
 )
 def test_bad_value_names_file_and_line(host, line, reason):
