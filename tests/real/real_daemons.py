@@ -460,12 +460,6 @@ class Nginx(Site):
             assert b"200" in connection.recv(64)
             yield connection
 
-    @property
-    def idle_master(self):
-        """Whether it has no more to do than to wait."""
-        facts, masks = self.host.look(self.master.pid), self.host.signals(self.master)
-        return facts.state == "S" and not masks.pending
-
 
 class Fpm(Site):
     """A private php-fpm."""
