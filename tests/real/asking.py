@@ -3,45 +3,80 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
+import ssl
 import sys
 import threading
 
-REQUEST = b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-ASKING = 2  # threads
+WITHIN = 20  # seconds for one answer
 
 
-def ask(port, answered, bad):
+def connect(at):
+    """Connect to a port of 127.0.0.1, ``[::1]:PORT``, ``tls:PORT`` or the path of a socket."""
+    if at.startswith("/"):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(WITHIN)
+        connection.connect(at)
+        return connection
+    host, _, port = at.rpartition(":")
+    if host != "tls":
+        return socket.create_connection((host.strip("[]") or "127.0.0.1", int(port)), WITHIN)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # signed by itself
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", int(port)), WITHIN))
+
+
+def ask(at, path, answered, bad):
     """Ask once."""
+    if at.startswith("udp:"):
+        ask_by_datagram(int(at[4:]), answered, bad)
+        return
     answer = b""
     try:
-        with socket.create_connection(("127.0.0.1", port), 10) as connection:
-            connection.sendall(REQUEST)
+        with connect(at) as connection:
+            request = f"GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+            connection.sendall(request.encode())
             while chunk := connection.recv(65536):
                 answer += chunk
     except OSError as exc:
         bad.append(f"{exc} after {answer!r}")
         return
     head, _, body = answer.partition(b"\r\n\r\n")
-    length = f"Content-Length: {len(body)}\r\n".encode()
-    if not head.startswith(b"HTTP/1.1 200 ") or length not in head + b"\r\n":
+    length = f"Content-Length: {len(body)}\r\n".lower().encode()
+    if not head.startswith(b"HTTP/1.1 200 ") or length not in head.lower() + b"\r\n":
         bad.append(repr(answer))
     else:
         answered[body.decode()] = answered.get(body.decode(), 0) + 1
 
 
-def main(port):
-    """Ask from several threads until stdin ends."""
+def ask_by_datagram(port, answered, bad):
+    """Send one datagram and wait for one."""
+    with socket.socket(type=socket.SOCK_DGRAM) as connection:
+        connection.settimeout(WITHIN)
+        connection.connect(("127.0.0.1", port))
+        try:
+            connection.send(b"?")
+            body = connection.recv(65536)
+        except OSError as exc:
+            bad.append(f"datagram: {exc}")
+            return
+    answered[body.decode()] = answered.get(body.decode(), 0) + 1
+
+
+def main(at, asking="2", *paths):
+    """Ask for any of *paths* from so many threads until stdin ends."""
     answered, bad, over = {}, [], threading.Event()
-    ask(port, answered, bad)
+    paths = paths or ("/",)
+    ask(at, paths[0], answered, bad)
     sys.stdout.write("asking\n")
     sys.stdout.flush()
 
     def go_on():
         while not over.is_set():
-            ask(port, answered, bad)
+            ask(at, random.choice(paths), answered, bad)
 
-    threads = [threading.Thread(target=go_on) for _ in range(ASKING)]
+    threads = [threading.Thread(target=go_on) for _ in range(int(asking))]
     for thread in threads:
         thread.start()
     sys.stdin.read()
@@ -52,4 +87,4 @@ def main(port):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*sys.argv[1:])

@@ -1,0 +1,223 @@
+"""Scripts that are killed at any moment: whoever comes next finishes, and it always serves."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+from real_daemons import wait_until
+from real_load import KILLS, Shop
+
+from initpy.survey import survey, workers_of
+
+pytestmark = pytest.mark.fault
+
+
+def run_until_killed(site, action, seconds):
+    """Run the wrapper and SIGKILL it after so long."""
+    script = subprocess.Popen(
+        [site.wrapper, action],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        script.wait(seconds)
+    except subprocess.TimeoutExpired:
+        script.kill()
+        script.wait()
+
+
+def moments(duration):
+    """Return moments spread over the whole of an action, at random within their share."""
+    return [duration * (number + random.random()) / KILLS for number in range(KILLS)]
+
+
+def duration_of(site, action):
+    """Return how long an action takes that nobody kills."""
+    began = time.monotonic()
+    result = site.script(action)
+    assert 0 == result.code, result
+    return time.monotonic() - began
+
+
+def settled(site, crew):
+    """Wait until only *crew* runs, and check that nothing tells of an upgrade any more."""
+    running = lambda: set(site.place.processes())  # noqa: E731
+    what = lambda: f"{site.place.processes()} to be {crew()}"  # noqa: E731
+    wait_until(lambda: crew() == running(), what, within=5)
+    told = site.act("status", "--json").json
+    assert site.named == told["master"]
+    assert (0, [], None) == (told["code"], told["orphans"], told["old_master"])
+    assert "ok" == told["pidfile_state"]
+    assert not os.path.exists(site.service.oldbin)
+
+
+def kill_and_carry_on(site, action, seconds, crew, *, codes=(0,)):
+    """Kill an action; check that it serves, and that the same action again recovers."""
+    run_until_killed(site, action, seconds)
+
+    told = site.act("status")
+    again = site.act(action)
+
+    assert told.code in codes, (seconds, told)
+    assert 0 == again.code, (seconds, told, again)
+    settled(site, crew)
+
+
+def test_nginx_upgrade(nginx, client):
+    """An upgrade of nginx is killed at any moment: it serves, and upgrade finishes the work."""
+    duration = duration_of(nginx, "upgrade")
+    crew = lambda: {nginx.master, *nginx.workers}  # noqa: E731
+    for seconds in moments(duration):
+        kill_and_carry_on(nginx, "upgrade", seconds, crew)
+
+    assert [] == client.bad
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix socket"])
+def test_php_fpm_upgrade(place, unix):
+    """An upgrade of php-fpm is killed at any moment: it serves, and upgrade finishes the work."""
+    shop = Shop(place, unix=unix, children=6).open()
+    with shop.load(asking=4, slowest=0.3) as clients:
+        duration = duration_of(shop.fpm, "upgrade")
+        for seconds in moments(duration):
+            kill_and_carry_on(shop.fpm, "upgrade", seconds, lambda: shop.crew)
+
+        assert [] == clients.bad
+
+
+def test_nginx_recovery(nginx, client):
+    """The start that recovers nginx is killed at any moment: start finishes, and upgrade works."""
+    crew = lambda: {nginx.master, *nginx.workers}  # noqa: E731
+    duration = recovery_of(nginx)
+    for seconds in moments(duration):
+        nginx.kill(nginx.master)
+        # A master may be up, or not yet; what matters is that it serves.
+        kill_and_carry_on(nginx, "start", seconds, crew, codes=(0, 1))
+        upgraded = nginx.act("upgrade")
+
+        assert 0 == upgraded.code, (seconds, upgraded)
+
+    assert [] == client.bad
+
+
+def test_php_fpm_recovery(place):
+    """The start that recovers php-fpm is killed at any moment: start finishes the work."""
+    shop = Shop(place, children=6).open()
+    with shop.load(asking=4, slowest=0.3) as clients:
+        duration = recovery_of(shop.fpm)
+        for seconds in moments(duration):
+            shop.fpm.kill(shop.fpm.master)
+            kill_and_carry_on(shop.fpm, "start", seconds, lambda: shop.crew, codes=(0, 1))
+
+        assert [] == clients.bad
+
+
+def recovery_of(site):
+    """Kill the master; return how long a start takes to recover."""
+    site.kill(site.master)
+    return duration_of(site, "start")
+
+
+@pytest.mark.parametrize("sig", [signal.SIGSTOP, None], ids=["old one stopped", "both serving"])
+def test_two_masters(place, sig):
+    """Two php-fpm masters of one configuration: status says so, and upgrade leaves the newer."""
+    shop = Shop(place, children=6).open()
+    with shop.load(asking=4, slowest=0.3) as clients:
+        old, new = two_masters(shop)
+        if sig:
+            shop.fpm.kill(old, sig)
+
+        told = shop.fpm.act("status")
+        result = shop.fpm.act("upgrade")
+
+        assert 0 == told.code, told
+        assert f"{old}" in told.out.partition("\n")[2], told
+        assert "unfinished" in told.out
+        assert 0 == result.code, result
+        assert new == shop.fpm.master
+        settled(shop.fpm, lambda: shop.crew)
+        assert [] == clients.bad
+
+
+@pytest.mark.parametrize("action", ["stop", "force-quit", "restart", "start", "reload"])
+def test_two_masters_and_another_action(place, action):
+    """Two php-fpm masters of one configuration: stop ends both, restart leaves one."""
+    shop = Shop(place).open()
+    old, new = two_masters(shop)
+
+    result = shop.fpm.act(action)
+
+    alive = [master for master in (old, new) if shop.fpm.alive(master)]
+    if action in ("stop", "force-quit"):
+        assert 0 == result.code, result
+        assert {shop.front.master, *shop.front.workers} == set(place.processes())
+        assert not os.path.exists(shop.fpm.pidfile)
+        assert not os.path.exists(shop.fpm.service.oldbin)
+    elif action == "restart":
+        assert 0 == result.code, result
+        assert [] == alive
+        settled(shop.fpm, lambda: shop.crew)
+    elif action == "start":
+        assert 0 == result.code, result
+        assert new in alive
+    else:
+        assert 1 == result.code, result
+        assert "an upgrade is unfinished" in result.err
+        assert [old, new] == alive
+
+
+def two_masters(shop):
+    """Leave what a takeover leaves that is killed when both are up. Return old and new."""
+    fpm = shop.fpm
+    old = fpm.master
+    newest = lambda: [  # noqa: E731
+        master
+        for master in survey(fpm.service, fpm.host, thorough=True).masters
+        if master != old and len(workers_of(fpm.service, master, fpm.host)) == fpm.crew
+    ]
+    with fpm.running_script("upgrade") as upgrade:
+        wait_until(newest, "the new master and its workers")
+        upgrade.kill()
+        upgrade.wait()
+    (new,) = newest()
+    assert fpm.alive(old), "killed too late: the old master is gone"
+    return old, new
+
+
+@pytest.mark.parametrize("action", ["status", "upgrade", "stop", "restart", "reload", "start"])
+def test_orphans_beside_a_master(place, action):
+    """Orphans beside a live php-fpm master: status tells of them, any other action ends them."""
+    shop = Shop(place, children=3).open()
+    orphans = orphans_beside(shop)
+
+    result = shop.fpm.act(action, drain_timeout=1.0)
+
+    assert 0 == result.code, result
+    if action == "status":
+        assert all(str(orphan) in result.out for orphan in orphans), result
+        assert all(map(shop.fpm.alive, orphans))
+        return
+    assert [] == [orphan for orphan in orphans if shop.fpm.alive(orphan)]
+    if action == "stop":
+        assert {shop.front.master, *shop.front.workers} == set(place.processes())
+    else:
+        settled(shop.fpm, lambda: shop.crew)
+        assert "done" == shop.ask()
+
+
+def orphans_beside(shop):
+    """Leave what a takeover leaves that is killed when it has ended the old master."""
+    fpm = shop.fpm
+    old, _ = two_masters(shop)
+    fpm.kill(old, signal.SIGSTOP)
+    orphans = set(workers_of(fpm.service, old, fpm.host))
+    fpm.kill(old)
+    fpm.see_gone(old)
+    assert all(map(fpm.alive, orphans))
+    return orphans
