@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 # A daemon that is told of inherited sockets stays in the foreground, and nginx
 # ignores USR2 while the parent lives that it was started by, or if that was init
-# already: so a parent that lives until we have seen it serve, and then ends.
-FOSTER = ("/bin/sh", "-c", 'setsid "$@" & read _', "sh")
+# already: so a parent that lives until we have seen it serve, and then ends. If we
+# are killed it lives on for a second, which nginx needs to have seen it.
+FOSTER = ("/bin/sh", "-c", 'setsid "$@" & read _ || sleep 1', "initpy-foster")
 
 
 def bring_up(
@@ -101,6 +102,22 @@ def bring_up(
     finally:
         child.close()
     return master
+
+
+def await_release(service: Service, master: Process, host: Host) -> None:
+    """Wait for the end of the foster of *master*, whose script was killed."""
+
+    def released() -> bool:
+        facts = host.look(master.pid)
+        return facts is None or FOSTER[-1] not in host.title(facts.ppid).split(" ")
+
+    wait_until(
+        released,
+        within=service.timeout,
+        host=host,
+        what=f"the parent of master {master} to end",
+        interruptible=True,
+    )
 
 
 def await_service(service: Service, master: Process, host: Host) -> None:

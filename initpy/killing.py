@@ -86,7 +86,8 @@ def end(
         return [process for process in family if host.find(process.pid) == process]
 
     def count() -> str:
-        left = alive()
+        everybody = alive()
+        left = [process for process in everybody if process not in leaders] or everybody
         pids = ", ".join(map(str, left[:8])) + (", ..." if left[8:] else "")
         if not what:
             return f"process{'es' if left[1:] else ''} {pids} to end"

@@ -120,6 +120,7 @@ def rollback(service: Service, old: Process, host: Host) -> None:
     interrupted. Raises RollbackFailed.
     """
     try:
+        _see(lambda: _at_rest(old, host), service, host, "it to take what it was sent")
         new = proven(service, read_pidfile(service.pidfile, host), host)
         if new not in (None, old) and not serving_workers(service, old, host):
             # The old one was told WINCH. While the new one lives, HUP makes it start its
@@ -145,6 +146,14 @@ def _alone(service: Service, old: Process, host: Host) -> bool:
 
 def _see(probe: Callable[[], bool], service: Service, host: Host, what: str) -> None:
     wait_until(probe, within=service.timeout, host=host, what=what)
+
+
+def _at_rest(old: Process, host: Host) -> bool:
+    """Tell whether *old* has done whatever it was told; a dead one has.
+
+    One that has not taken USR2 yet would upgrade itself behind our back.
+    """
+    return host.find(old.pid) != old or (_idle(old, host) and _idle(old, host))
 
 
 def _idle(master: Process, host: Host) -> bool:

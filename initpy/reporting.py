@@ -135,6 +135,11 @@ def _upgrade_notes(service: Service, seen: Survey) -> tuple[str, ...]:
         notes.append(f"an upgrade is unfinished: old master {seen.old_master} still serves")
     if seen.handover:
         notes.append(f"an upgrade is unfinished: no new master has written {service.pidfile} yet")
+    if seen.orphans:
+        pids = ", ".join(map(str, seen.orphans))
+        notes.append(
+            f"an upgrade is unfinished: workers of a dead master still serve (pids {pids})"
+        )
     if seen.others:
         pids = ", ".join(map(str, seen.others))
         notes.append(f"an upgrade is unfinished: master {pids} of this configuration serves too")

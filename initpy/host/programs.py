@@ -40,7 +40,7 @@ class Programs:
         limits:      soft and hard values by the name in resource(3py): RLIMIT_NOFILE.
         environment: beside the clean one: in what it is told of inherited sockets.
         descriptors: those it inherits, under the same numbers.
-        held:        its standard input is a pipe that ``Child.release`` closes.
+        held:        its standard input is a pipe on which ``Child.release`` writes a line.
 
         Raises FileNotFoundError, PermissionError or OSError as execve(2).
         """
@@ -114,9 +114,13 @@ class Child:
         return os.pread(self._output, 65536, start).decode(errors="replace").strip()
 
     def release(self) -> None:
-        """Close its standard input, which it may be waiting for, and wait for its end."""
+        """Tell it so by a line on its standard input, and wait for its end."""
         if self._popen.stdin is not None:
-            self._popen.stdin.close()
+            try:
+                self._popen.stdin.write(b"\n")
+                self._popen.stdin.close()
+            except BrokenPipeError:  # it has ended by itself
+                pass
             self._popen.wait()
 
     def kill_group(self) -> None:
