@@ -139,6 +139,19 @@ def test_unfinished_upgrade(host, nginx):
     assert [f"an upgrade is unfinished: old master {old.pid} still serves"] == notes(host)
 
 
+def test_workers_of_a_killed_old_master(host, nginx):
+    """Workers that an old master has left beside a new one are told."""
+    old = nginx.run()
+    nginx.usr2(old)
+    host.sleep(0.1)
+    pids = ", ".join(str(worker.pid) for worker in nginx.workers(old))
+    host.end(old)
+
+    assert [f"an upgrade is unfinished: workers of a dead master still serve (pids {pids})"] == (
+        notes(host)
+    )
+
+
 def test_handover(host, nginx):
     """So is a new one that has not written its pidfile."""
     old = nginx.run()
