@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "real"))
 pytest.register_assert_rewrite("real_daemons", "real_fixtures")
 
 from real_fixtures import client, fpm, nginx, place, site  # noqa: E402, F401

@@ -222,7 +222,7 @@ def certificate(place):
     """Make a self-signed certificate; yield the directives that name it."""
     key, cert = place.path("key.pem"), place.path("cert.pem")
     subprocess.run(
-        [*REQUEST, "-keyout", key, "-out", cert],
+        ["openssl", *REQUEST.split(), "-keyout", key, "-out", cert],
         check=True,
         capture_output=True,
     )
@@ -230,7 +230,7 @@ def certificate(place):
 
 
 def test_every_kind_of_listen(place):
-    """The master of an nginx on IPv4, IPv6, unix, reuseport, ssl and udp is killed: none is lost."""
+    """The nginx master is killed under load on IPv4, IPv6, unix, reuseport, ssl, udp: none lost."""
     assert os.path.exists(STREAM), "libnginx-mod-stream is not installed: this test needs it"
     nginx = Nginx(place)
     six, shared, tls, udp = (free_port() for _ in range(4))

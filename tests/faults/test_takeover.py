@@ -1,0 +1,381 @@
+"""php-fpm replaced while it runs, by takeover, behind an nginx that is asked without a pause."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from contextlib import ExitStack
+
+import pytest
+from real_daemons import can_bind, free_port, listener, wait_until
+from real_load import ROUNDS, Shop
+
+pytestmark = pytest.mark.fault
+
+EXTENSION = "/usr/lib/php/20220829/sockets.so"
+SLOWEST = 2.0 if ROUNDS >= 20 else 1.0  # seconds
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix socket"])
+def test_upgrades_under_load(place, unix):
+    """Upgrades of php-fpm under load: no request is lost, of which reload loses some, and warns."""
+    shop = Shop(place, unix=unix, children=20).open()
+    with shop.load(slowest=SLOWEST) as clients:
+        for _ in range(ROUNDS):
+            old = shop.fpm.master
+            place.copy(shop.fpm.binary, "sbin/php-fpm")
+
+            result = shop.fpm.act("upgrade")
+
+            assert 0 == result.code, result
+            assert not shop.fpm.alive(old)
+            assert shop.fpm.master.pid == shop.fpm.named
+            assert shop.fpm.host.exe_file(shop.fpm.master) == place.host.file_id(shop.fpm.daemon)
+            assert not os.path.exists(shop.fpm.service.oldbin)
+
+        assert [] == clients.bad
+        assert sum(clients.answered.values()) >= 16
+    shop.see_settled()
+    with shop.load(slowest=SLOWEST) as clients:
+        result = shop.fpm.act("reload")
+
+        assert 0 == result.code, result
+        assert "requests in flight are cut: process_control_timeout is 0" in result.err
+        assert "upgrade" in result.err
+        assert [] != clients.bad
+
+
+@pytest.mark.parametrize("pm", ["static", "dynamic", "ondemand"])
+def test_process_managers(place, pm):
+    """Upgrades of php-fpm with pm = static, dynamic or ondemand: no request is lost."""
+    spare = "pm.start_servers = 2\npm.min_spare_servers = 1\npm.max_spare_servers = 3"
+    shop = Shop(place, pm=pm, children=8, pool=spare if pm == "dynamic" else "")
+    shop.fpm.crew = {"static": 8, "dynamic": 2, "ondemand": 0}[pm]
+    shop.open()
+    with shop.load(asking=6, slowest=0.4) as clients:
+        for _ in range(ROUNDS):
+            result = shop.fpm.act("upgrade")
+
+            assert 0 == result.code, result
+
+        assert [] == clients.bad
+    shop.see_settled()
+
+
+def test_every_kind_of_listen(place):
+    """Upgrades of pools on a unix socket, IPv4, ::1 and a bare port: no request is lost."""
+    shop = Shop(place, unix=True, children=4)
+    ports = [free_port() for _ in range(3)]
+    listens = [f"127.0.0.1:{ports[0]}", f"[::1]:{ports[1]}", f"{ports[2]}"]
+    add_pools(shop, listens)
+    shop.open(*listens[:2], f"127.0.0.1:{ports[2]}")
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(shop.load(asking=4, slowest=0.3, pool=pool)) for pool in range(4)
+        ]
+        for _ in range(ROUNDS):
+            result = shop.fpm.act("upgrade")
+
+            assert 0 == result.code, result
+
+        assert [[], [], [], []] == [asked.bad for asked in clients]
+    shop.see_settled()
+    assert ["done"] * 4 == [shop.ask(pool) for pool in range(4)]
+    assert 0 == shop.fpm.act("stop").code
+    assert all(map(can_bind, ports))
+    assert not os.path.exists(shop.fpm.listen)
+
+
+def add_pools(shop, listens, children=4):
+    """Have a pool more for each of *listens*."""
+    for number, listen in enumerate(listens, 1):
+        shop.place.write(
+            f"php-fpm/pool.d/more{number}.conf",
+            f"[more{number}]\nuser = www-data\ngroup = www-data\nlisten = {listen}\n"
+            f"pm = static\npm.max_children = {children}\n",
+        )
+    shop.fpm.crew += children * len(listens)
+
+
+def test_chatty_workers(place):
+    """Workers write much, and php-fpm catches it: upgrades block nobody, no request is lost."""
+    shop = Shop(place, children=8, pool="catch_workers_output = yes").open()
+    with shop.load(asking=6, slowest=0.3, also="&words=400") as clients:
+        for _ in range(ROUNDS):
+            result = shop.fpm.act("upgrade")
+
+            assert 0 == result.code, result
+            assert result.seconds < 10
+
+        assert [] == clients.bad
+    shop.see_settled()
+    assert "chatty" in shop.fpm.logged()
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix socket"])
+def test_dropped_pool(place, unix):
+    """The new configuration drops a pool: the upgrade ends it, and the other loses no request."""
+    shop = Shop(place, children=4)
+    port, path = free_port(), place.path("more.sock")
+    listen = path if unix else f"127.0.0.1:{port}"
+    add_pools(shop, [listen])
+    shop.open(f"unix:{path}" if unix else listen)
+    assert "done" == shop.ask(1)
+    os.unlink(shop.fpm.path("pool.d", "more1.conf"))
+    shop.fpm.crew -= 4
+    with shop.load(asking=4, slowest=0.3) as clients:
+        result = shop.fpm.act("upgrade")
+
+        assert 0 == result.code, result
+        assert [] == clients.bad
+    shop.see_settled()
+    with pytest.raises(AssertionError, match="502 Bad Gateway"):
+        shop.ask(1)
+    assert unix or can_bind(port)
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix socket"])
+def test_added_pool(place, unix):
+    """The new configuration adds a pool: the upgrade serves it, and the other loses no request."""
+    shop = Shop(place, children=4)
+    listen = place.path("more.sock") if unix else f"127.0.0.1:{free_port()}"
+    shop.open(f"unix:{listen}" if unix else listen)
+    add_pools(shop, [listen])
+    with shop.load(asking=4, slowest=0.3) as clients:
+        result = shop.fpm.act("upgrade")
+
+        assert 0 == result.code, result
+        assert [] == clients.bad
+    shop.see_settled()
+    assert "done" == shop.ask(1)
+
+
+def test_kept_connection(place):
+    """A worker holds a kept FastCGI connection and is deaf to QUIT: TERM after DRAIN_TIMEOUT."""
+    shop = Shop(place, children=3).open()
+    # It asks for nothing and keeps the connection that a worker has accepted.
+    with socket.create_connection(("127.0.0.1", shop.fpm.port)) as kept:
+        keep(kept, shop.script)
+        holders = shop.fpm.workers
+
+        result = shop.fpm.act("upgrade", drain_timeout=1.0)
+
+    assert 0 == result.code, result
+    assert 1.0 <= result.seconds < 4
+    assert "1 old workers still worked after 1 s" in result.err, result
+    assert [] == [worker for worker in holders if shop.fpm.alive(worker)]
+    shop.see_settled()
+    assert "done" == shop.ask()
+
+
+def keep(connection, script):
+    """Ask by FastCGI with FCGI_KEEP_CONN, and read the answer: the worker waits for more."""
+    import struct
+
+    record = lambda kind, body: struct.pack(">BBHHBx", 1, kind, 1, len(body), 0) + body  # noqa: E731
+    facts = {"SCRIPT_FILENAME": script, "REQUEST_METHOD": "GET", "QUERY_STRING": "ms=1"}
+    pairs = b"".join(
+        struct.pack(">BB", len(key), len(value)) + f"{key}{value}".encode()
+        for key, value in facts.items()
+    )
+    begin = record(1, struct.pack(">HB5x", 1, 1))
+    connection.sendall(begin + record(4, pairs) + record(4, b"") + record(5, b""))
+    said = b""
+    while b"done" not in said or b"\1\3\0\1" not in said:
+        said += connection.recv(65536)
+
+
+def test_foreground(fpm):
+    """A supervisor runs php-fpm in the foreground: upgrade is 3, says why, touches nothing."""
+    argv = [fpm.daemon, "--nodaemonize", "--fpm-config", fpm.config, "--pid", fpm.pidfile]
+    child = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_until(lambda: fpm.named and len(fpm.workers) == fpm.crew, "php-fpm to come up")
+        seen = fpm.master, fpm.workers
+
+        result = fpm.act("upgrade")
+
+        assert 3 == result.code, result
+        assert "runs in the foreground" in result.err
+        assert f"its parent is pid {os.getpid()}" in result.err
+        assert seen == (fpm.master, fpm.workers)
+        assert fpm.ask()
+    finally:
+        child.kill()
+        child.wait()
+
+
+# What must fail, and harm nobody.
+
+
+def broken_pool(fpm):
+    fpm.configure(children=6, pool="frobnicate = on")
+
+
+def exits(fpm):
+    fpm.place.script("sbin/php-fpm", "echo these are my words; exit 3")
+
+
+def crashes(fpm):
+    fpm.place.script("sbin/php-fpm", "kill -SEGV $$")
+
+
+def hangs(fpm):
+    fpm.place.script("sbin/php-fpm", f"exec {fpm.place.tool('sleep')} 600")
+
+
+def passing(fpm, body):
+    """Put a binary there that passes every test, and then does something else."""
+    genuine = fpm.place.copy(fpm.binary, "sbin/genuine")
+    fpm.place.script("sbin/php-fpm", f'case "$*" in *-t*) exec {genuine} "$@";; esac\n{body}')
+
+
+def exits_later(fpm):
+    passing(fpm, "echo these are my words; exit 3")
+
+
+def exits_much_later(fpm):
+    passing(fpm, f"{fpm.place.tool('sleep')} 0.4; exit 3")
+
+
+def hangs_later(fpm):
+    passing(fpm, f"exec {fpm.place.tool('sleep')} 600")
+
+
+def deaf(fpm):
+    passing(fpm, f"trap '' TERM QUIT INT; {fpm.place.tool('sleep')} 600 & wait; wait")
+
+
+def missing(fpm):
+    os.unlink(fpm.daemon)
+
+
+def no_program(fpm):
+    fpm.place.write("sbin/php-fpm", "neither ELF nor script\n", 0o755)
+
+
+FAILURES = {
+    broken_pool: (6, "frobnicate"),
+    exits: (150, "these are my words"),
+    crashes: (150, "signal 11"),
+    hangs: (150, "waited 1 s"),
+    exits_later: (150, "these are my words"),
+    exits_much_later: (150, "code 3"),
+    hangs_later: (150, "waited 1 s"),
+    deaf: (150, "waited 1 s"),
+    missing: (5, "is not installed"),
+    no_program: (150, "cannot be executed"),
+}
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix socket"])
+@pytest.mark.parametrize("fault", FAILURES)
+def test_failures(place, fault, unix):
+    """The new php-fpm or its pool is broken: upgrade fails, the old one has not noticed."""
+    shop = Shop(place, unix=unix, children=6).open()
+    fpm = shop.fpm
+    before = untouched(fpm)
+    code, words = FAILURES[fault]
+    with shop.load(asking=4, slowest=0.3) as clients:
+        fault(fpm)
+
+        result = fpm.act("upgrade", "--timeout", "1")
+
+        assert code == result.code, result
+        assert words in result.err
+        assert "Traceback" not in result.err
+        assert before == untouched(fpm)
+        assert shop.crew == set(place.processes())
+        assert [] == clients.bad
+    assert "done" == shop.ask()
+
+
+def untouched(fpm):
+    """Return what no failed upgrade may change: processes, pidfile, the socket's inode."""
+    inode = os.stat(fpm.listen).st_ino if fpm.listen else None
+    return fpm.master, fpm.workers, fpm.named, inode, os.path.exists(fpm.service.oldbin)
+
+
+def test_missing_extension(place):
+    """An extension is gone that php-fpm cannot start without: upgrade is 6, nobody has noticed."""
+    # Without it that is: what is preloaded calls one of its functions.
+    extension = place.copy(EXTENSION, "sockets.so")
+    preload = place.write("preload.php", "<?php socket_strerror(1);")
+    values = (
+        "zend_extension=opcache.so",
+        f"extension={extension}",
+        f"opcache.preload={preload}",
+        "opcache.preload_user=www-data",
+    )
+    options = ("-n", *(word for value in values for word in ("-d", value)))
+    shop = Shop(place, unix=True, children=4)
+    shop.fpm.service = shop.fpm.service.replace(options=options)
+    shop.open()
+    before = untouched(shop.fpm)
+    with shop.load(asking=4, slowest=0.3) as clients:
+        os.unlink(extension)
+
+        result = shop.fpm.act("upgrade")
+
+        assert 6 == result.code, result
+        assert "socket_strerror" in result.err
+        assert before == untouched(shop.fpm)
+        assert shop.crew == set(place.processes())
+        assert [] == clients.bad
+    place.copy(EXTENSION, "sockets.so")
+    again = shop.fpm.act("upgrade")
+    assert 0 == again.code, again
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix socket"])
+def test_port_of_a_new_pool_is_taken(place, unix):
+    """A new pool's port is somebody else's: upgrade is 150, names him, the old one serves."""
+    shop = Shop(place, unix=unix, children=4).open()
+    before = untouched(shop.fpm)
+    with listener() as port, shop.load(asking=4, slowest=0.3) as clients:
+        add_pools(shop, [f"127.0.0.1:{port}"])
+
+        result = shop.fpm.act("upgrade")
+
+        assert 150 == result.code, result
+        assert f"127.0.0.1:{port} is held by pid {os.getpid()}" in result.err
+        assert before == untouched(shop.fpm)
+        assert shop.crew == set(place.processes())
+        assert [] == clients.bad
+
+
+def test_upgrade_after_a_failed_one(place):
+    """An upgrade has failed: the next one, with a good binary, is none the worse."""
+    shop = Shop(place, unix=True, children=4).open()
+    exits_later(shop.fpm)
+    assert 150 == shop.fpm.act("upgrade").code
+    place.copy(shop.fpm.binary, "sbin/php-fpm")
+    old = shop.fpm.master
+    with shop.load(asking=4, slowest=0.3) as clients:
+        result = shop.fpm.act("upgrade")
+
+        assert 0 == result.code, result
+        assert not shop.fpm.alive(old)
+        assert [] == clients.bad
+    shop.see_settled()
+
+
+@pytest.mark.parametrize("check", ["false", "sleep 600"])
+def test_failing_check(place, check):
+    """UPGRADE_CHECK fails or hangs when both serve: the new one is ended, the old one serves on."""
+    shop = Shop(place, unix=True, children=4).open()
+    program, *args = check.split()
+    command = " ".join([place.tool(program), *args])
+    place.settings(shop.fpm.name, f"UPGRADE_CHECK='{command}'\n")
+    before = untouched(shop.fpm)
+    with shop.load(asking=4, slowest=0.3) as clients:
+        result = shop.fpm.act("upgrade", "--timeout", "1")
+
+        assert 150 == result.code, result
+        assert before == untouched(shop.fpm)
+        assert shop.crew == set(place.processes())
+        assert [] == clients.bad
+    assert "done" == shop.ask()
