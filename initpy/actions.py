@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .bringup import await_service, bring_up
 from .configtesting import configtest, traceless_configtest
-from .errors import ConfigTestFailed, InitError, Unimplemented
+from .errors import ConfigTestFailed, InitError, NotRunning, Unimplemented
 from .host import HERE, Host, Process
 from .intruders import end_intruders
 from .killing import end
@@ -60,8 +60,11 @@ def restart(service: Service, host: Host = HERE) -> None:
 def try_restart(service: Service, host: Host = HERE) -> None:
     """Restart the service if it runs; stopped is success, and it stays so."""
     with ActionLock(service, "try-restart", host, within=service.timeout):
-        if survey(service, host).master is not None:
-            _restart(service, host)
+        try:
+            running(service, host)
+        except NotRunning:
+            return
+        _restart(service, host)
 
 
 def reload(service: Service, host: Host = HERE) -> None:

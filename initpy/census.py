@@ -25,7 +25,7 @@ class Census:
             title = host.title(pid)
             titled = looks_like_master(service, title) or is_worker(service, title)
             # The whole of a process is looked at only if its title has a reason.
-            if titled or f"{service.config}" in title:
+            if titled or (service.config or service.daemon) in title:
                 facts = host.look(pid)
                 if facts is not None:
                     self._count(facts)

@@ -60,7 +60,9 @@ def traceless_configtest(service: Service, host: Host) -> None:
         configtest(service, host)
     finally:
         for path in reversed(missing):
-            host.remove_trace(path)
+            # A pidfile with a pid in it is of somebody who starts the daemon by hand.
+            if path != service.pidfile or host.size(path) == 0:
+                host.remove_trace(path)
 
 
 def _reason(service: Service, finished: Finished) -> str:

@@ -113,7 +113,6 @@ def _see_exec(service: Service, master: Process, host: Host, sig: Signals) -> No
         within=service.timeout + drain,
         host=host,
         what="new workers to serve",
-        interruptible=True,
     )
     if absent:
         seen = survey(service, host)

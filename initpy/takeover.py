@@ -117,8 +117,6 @@ def _refuse_supervised(old: Process, host: Host) -> None:
 def _begin(service: Service, old: Process, inheritance: Inheritance, host: Host) -> Process:
     try:
         return bring_up(service, host, inheritance=inheritance, beside=(old,))
-    except RollbackFailed:
-        raise
     except InitError as exc:
         _restore(service, old, host, exc)
         raise Reverted(
