@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from initpy.errors import NotPermitted, NotRunning
+from initpy.errors import NotInstalled, NotPermitted, NotRunning
 from initpy.services.nginx import NGINX
 from initpy.services.php_fpm import PHP_FPM
 from initpy.survey import master_of, running, survey, workers_of
@@ -243,4 +243,12 @@ def test_running_asks_for_permission(host, nginx):
     host.euid = 33
 
     with pytest.raises(NotPermitted):
+        running(NGINX, host)
+
+
+def test_missing_daemon_of_a_stopped_service_is_not_installed(host):
+    """What needs a running service is 5, not 7, where it cannot even be started."""
+    host.remove(NGINX.daemon)
+
+    with pytest.raises(NotInstalled):
         running(NGINX, host)
