@@ -16,10 +16,10 @@ from .killing import end
 from .lock import ActionLock
 from .repair import remove_stale, repair_pidfile
 from .schedule import Step
-from .service import Service
+from .service import TAKEOVER, Service
 from .settling import settled
 from .survey import running, survey, workers_of
-from .takeover import finish_orphans, recover
+from .takeover import finish_orphans, finish_takeover, recover
 
 
 def start(service: Service, host: Host = HERE) -> None:
@@ -80,6 +80,9 @@ def reload(service: Service, host: Host = HERE) -> None:
         seen = running(service, host)
         if service.reload is None:
             raise Unimplemented("this daemon cannot reload its configuration")
+        if seen.upgrading and service.upgrade == TAKEOVER:
+            finish_takeover(service, settled(service, host, thorough=True), host)
+            seen = running(service, host)
         if seen.upgrading:
             raise InitError(
                 f"an upgrade is unfinished, master {seen.masters[0]} still serves: "
@@ -138,7 +141,11 @@ def _start(service: Service, host: Host, *, tested: bool = False) -> None:
     if seen.master is not None:
         repair_pidfile(service, seen, host, needed=False)
         await_service(service, seen.master, host)
-        if seen.orphans or seen.leftover:
+        if seen.upgrading and service.upgrade == TAKEOVER:
+            finish_takeover(service, settled(service, host, thorough=True), host)
+        elif seen.upgrading:
+            host.tell(f"an upgrade is unfinished, old master {seen.masters[0]} serves: upgrade")
+        elif seen.orphans or seen.leftover:
             finish_orphans(service, seen.orphans, host)
         return
     if not seen.pidfile.regular:

@@ -67,9 +67,7 @@ def take_over(service: Service, seen: Survey, host: Host) -> None:
     The caller holds the lock. Raises as ``upgrade`` does.
     """
     if len(seen.masters) > 1:
-        new = max(seen.masters, key=lambda master: (master.started, master.pid))
-        _finish(service, new, [master for master in seen.masters if master != new], host)
-        host.tell(f"finished the upgrade that was under way: master {new} serves")
+        new = finish_takeover(service, seen, host)
         if host.exe_file(new) == host.file_id(service.daemon):
             return
         seen = survey(service, host)
@@ -84,6 +82,21 @@ def take_over(service: Service, seen: Survey, host: Host) -> None:
     except CannotCopy as exc:
         raise Unimplemented(f"{exc}: restart, or reload, replaces the binary too") from exc
     _finish(service, new, [old], host)
+
+
+def finish_takeover(service: Service, seen: Survey, host: Host) -> Process:
+    """Let all masters but the newest go, if that proves good; return the one that is left.
+
+    A killed script has left them. Raises Reverted if the newest was not good.
+    """
+    new = max(seen.masters, key=lambda master: (master.started, master.pid))
+    if len(seen.masters) == 1:  # the other one has never come up
+        name_in_pidfile(service.pidfile, new, host)
+        finish_orphans(service, seen.orphans, host)
+        return new
+    _finish(service, new, [master for master in seen.masters if master != new], host)
+    host.tell(f"finished the upgrade that was under way: master {new} serves")
+    return new
 
 
 def _note(service: Service, pid: int, host: Host) -> None:
