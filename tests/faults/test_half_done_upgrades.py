@@ -18,7 +18,7 @@ def serving_alone(nginx, master):
     assert master == nginx.master
     assert master.pid == nginx.named
     assert not os.path.exists(nginx.oldbin)
-    assert {master, *nginx.workers} == set(nginx.place.processes())
+    nginx.see_only(master)
     assert 2 == len(nginx.workers)
     assert "one" == nginx.ask()
 

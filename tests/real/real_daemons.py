@@ -292,23 +292,10 @@ class Site:
             child.communicate()
 
     def as_nobody(self, *argv):
-        """Run the wrapper as a user without rights.
-
-        With a copy of the library: the checkout may stand where only root may look.
-        """
-        library = self.place.path("library")
-        if not os.path.exists(library):
-            package = os.path.dirname(os.path.abspath(cli.__file__))
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(package, f"{library}/initpy", ignore=ignored)
-        interpreter = os.path.realpath(sys.executable)
-        program = (
-            "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); del sys.argv[0]; "
-            "runpy.run_path(sys.argv[0], run_name='__main__')"
-        )
+        """Run the wrapper as a user without rights."""
         began = time.monotonic()
         done = subprocess.run(
-            [interpreter, "-I", "-B", "-c", program, library, self.wrapper, *argv],
+            self.nobodys_command(*argv),
             check=False,
             capture_output=True,
             text=True,
@@ -320,6 +307,23 @@ class Site:
             extra_groups=[],
         )
         return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+
+    def nobodys_command(self, *argv):
+        """Return what runs the wrapper with a copy of the library.
+
+        The checkout may stand where only root may look.
+        """
+        library = self.place.path("library")
+        if not os.path.exists(library):
+            package = os.path.dirname(os.path.abspath(cli.__file__))
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(package, f"{library}/initpy", ignore=ignored)
+        interpreter = os.path.realpath(sys.executable)
+        program = (
+            "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); del sys.argv[0]; "
+            "runpy.run_path(sys.argv[0], run_name='__main__')"
+        )
+        return [interpreter, "-I", "-B", "-c", program, library, self.wrapper, *argv]
 
     def start(self, **changes):
         """Start it, and return its master."""
@@ -371,6 +375,17 @@ class Site:
         """Wait until those processes are gone."""
         gone = lambda: not any(map(self.alive, processes))  # noqa: E731
         wait_until(gone, f"{processes} to end")
+
+    def see_only(self, master):
+        """Wait until nothing is there but that master and its workers.
+
+        A worker that was just born bears its master's title for a moment.
+        """
+
+        def only():
+            return {master, *self.workers} == set(self.place.processes())
+
+        wait_until(only, f"nothing but master {master} and its workers")
 
 
 class Nginx(Site):
