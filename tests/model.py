@@ -26,10 +26,18 @@ QUICK = {
     "force_quit": parse_schedule("TERM/1/KILL/1"),
 }
 
-# What the binary on disk can be like: the text of its file.
-FAILS_TEST = ("exits", "hangs")  # whatever it is asked, its own test included
-FAILS_START = ("fails", "late", "freezes", "workerless", "dies")  # but passes the test
-UNEXECUTABLE = ("forbidden", "no program")
+# What the binary on disk can be like, beside good: the text of its file.
+BROKEN = {
+    "exits": "whatever it is asked, its own test included",
+    "hangs": "whatever it is asked",
+    "forbidden": "it has no x",
+    "no program": "it cannot be executed",
+    "fails": "it passes the test, and then ends at once",
+    "late": "it passes the test, and ends after a while",
+    "freezes": "it passes the test, and then hangs",
+    "workerless": "its master comes up, its workers do not",
+    "dies": "its master ends soon after it is up",
+}
 
 
 class Killed(BaseException):
@@ -46,7 +54,7 @@ class ModelHost(FakeHost):
     def __init__(self):
         super().__init__()
         self.killed = False
-        self.calls = 0
+        self.calls = self.acts = 0
         self.full = set()  # paths that cannot be written: no space left
         self.wrongs = []  # signals to strangers
         self.strangers = set()
@@ -63,6 +71,11 @@ class ModelHost(FakeHost):
         if self.calls > MOST_CALLS:
             raise Endless
         super().happen()
+
+    def act(self):
+        """Count a call that changes something."""
+        self.happen()
+        self.acts += 1
 
     def kill_script(self):
         """Kill the script: SIGKILL, so that it has no last words."""
@@ -99,14 +112,14 @@ class ModelHost(FakeHost):
         return process
 
     def kill(self, process, sig):
-        self.happen()
+        self.act()
         target = self.processes.get(process.pid)
         if self._alive(process) and target in self.strangers:
             self.wrongs.append(f"{sig.name} to {target.title!r}")
         return super().kill(process, sig)
 
     def write(self, path, text, mode=0o644):
-        self.happen()
+        self.act()
         if path in self.full:
             raise InitError(f"{path} cannot be written: No space left on device")
         super().write(path, text, mode)
@@ -117,19 +130,19 @@ class ModelHost(FakeHost):
         return super().lock(path)
 
     def remove(self, path):
-        self.happen()
+        self.act()
         super().remove(path)
 
     def remove_trace(self, path):
-        self.happen()
+        self.act()
         super().remove_trace(path)
 
     def make_directory(self, path, mode=0o755):
-        self.happen()
+        self.act()
         super().make_directory(path, mode)
 
     def mark_started(self, path):
-        self.happen()
+        self.act()
         super().mark_started(path)
 
     def sign_lock(self, fd, text):
@@ -150,7 +163,7 @@ class ModelHost(FakeHost):
         super().sleep(seconds, until)
 
     def spawn(self, argv, **start):
-        self.happen()
+        self.act()
         if running := self._running(argv[0]):
             self.programs[argv[0]] = lambda argv: self.asked(argv, running.kind)
         child = super().spawn(argv, **start)
@@ -199,7 +212,7 @@ class Modelled:
             raise PermissionError(13, "Permission denied", argv[0])
         if kind == "no program":
             raise OSError(8, "Exec format error", argv[0])
-        if kind in FAILS_TEST:
+        if kind in ("exits", "hangs"):
             return Run(seconds=FOREVER) if kind == "hangs" else Run(code=1, output="no library")
         if argv[1] in ("-t", "--test"):
             bad = Run(code=1, output="[emerg] 1#1: unknown directive", seconds=0.003)
@@ -224,7 +237,9 @@ class Modelled:
     def taken(self):
         """Tell whether somebody listens where it would."""
         everybody = self.host.processes.values()
-        held = {inode for p in everybody for inode, place in p.sockets.items() if place == self.place}
+        held = {
+            inode for p in everybody for inode, place in p.sockets.items() if place == self.place
+        }
         return bool(held)
 
     def boot(self, sockets=None, kind="good", **facts):
@@ -250,8 +265,10 @@ class Modelled:
     def new_master(self, pid=None, ppid=1, sockets=None, **facts):
         master = super().new_master(pid, ppid, sockets, **facts)
         master.owner, master.quitting, master.kind = self, False, self.on_disk
+        master.deaf = False  # to USR2, for ever
         if not sockets:
-            (self.path,) = master.sockets
+            self.path = master.pid + 7000  # an inode of its own
+            master.sockets = {self.path: self.place}
         return master
 
     def new_workers(self, master, infancy=0.002, count=None):
@@ -272,13 +289,14 @@ class Modelled:
         super().quit(master)
 
     def lose_worker(self):
-        """A worker crashes, and its master starts another."""
-        for worker in self.alive_workers():
-            master = self.host.processes.get(worker.ppid)
-            self.host.end(worker)
-            if master in self.masters and not master.quitting:
-                self.host.at(0.001, lambda: self.new_workers(master, count=1))
+        """Have a worker crash, and its master start another."""
+        workers = self.alive_workers()
+        if not workers:
             return
+        master = self.host.processes.get(workers[0].ppid)
+        self.host.end(workers[0])
+        if master in self.masters and not master.quitting:
+            self.host.at(0.001, lambda: self.new_workers(master, count=1))
 
     # What is true.
 
@@ -293,6 +311,15 @@ class Modelled:
     def alive_workers(self):
         """Return its workers, whose ever they are."""
         return [p for p in self.own() if p not in self.masters]
+
+    def starting(self):
+        """Return what a script has started, and what is not up yet."""
+        start = self.service.command(self.service.start_args)
+        return [p for p in self.host.processes.values() if list(p.argv)[-len(start) :] == start]
+
+    def crippled(self):
+        """Return the masters that will never serve, whatever is on disk now."""
+        return [m for m in self.alive_masters() if m.quitting or m.kind in BROKEN or m.deaf]
 
     def orphans(self):
         """Return workers without a master."""
@@ -335,11 +362,6 @@ class ModelNginx(Modelled, FakeNginx):
 
         return Run(seconds=FOREVER, begin=begin)
 
-    def new_master(self, pid=None, ppid=1, sockets=None, **facts):
-        master = super().new_master(pid, ppid, sockets, **facts)
-        master.deaf = False  # to USR2, for ever
-        return master
-
     def usr2(self, master):
         adopted = master.ppid == 1 and not master.deaf
         if adopted and not master.quitting:
@@ -360,7 +382,7 @@ class ModelNginx(Modelled, FakeNginx):
         new.at_end.append(lambda: self.take_back(master))
         if new.kind in ("late", "freezes", "hangs"):
             self.host.at(0.5 if new.kind == "late" else FOREVER, lambda: self.host.end(new))
-        elif self.bad or new.kind in ("exits", "fails", "missing", *UNEXECUTABLE):
+        elif self.bad or new.kind in ("exits", "fails", "missing", "forbidden", "no program"):
             self.log(master, f"[emerg] {new.pid}#0: it cannot go on")
             self.host.at(0.003, lambda: self.host.end(new))
         else:
@@ -387,9 +409,6 @@ class ModelNginx(Modelled, FakeNginx):
         self.host.end(master)
 
     int = term
-
-    def workers(self, master):
-        return [p for p in super().workers(master) if p.owner is self]
 
 
 class ModelFpm(Modelled, FakeFpm):
