@@ -10,16 +10,17 @@ from __future__ import annotations
 from .bringup import await_service, bring_up
 from .configtesting import configtest, traceless_configtest
 from .errors import ConfigTestFailed, InitError, NotRunning, Unimplemented
-from .host import HERE, Host, Process
-from .intruders import end_intruders
+from .host import HERE, Host
 from .killing import end
 from .lock import ActionLock
+from .orphans import finish_orphans
 from .repair import remove_stale, repair_pidfile
 from .schedule import Step
 from .service import TAKEOVER, Service
 from .settling import settled
-from .survey import running, survey, workers_of
-from .takeover import finish_orphans, finish_takeover, recover
+from .stopping import end_service, finish_stop
+from .survey import running, survey
+from .takeover import finish_takeover, recover
 
 
 def start(service: Service, host: Host = HERE) -> None:
@@ -28,7 +29,8 @@ def start(service: Service, host: Host = HERE) -> None:
     Raises NotInstalled, ConfigTestFailed, or InitError with whatever was
     started ended again.
     """
-    with ActionLock(service, "start", host, within=service.timeout):
+    with ActionLock(service, "start", host, within=service.timeout) as left:
+        finish_stop(service, left, host)
         _start(service, host)
 
 
@@ -40,7 +42,7 @@ def stop(service: Service, host: Host = HERE, *, schedule: tuple[Step, ...] = ()
     NotPermitted, WaitTimeout if one outlives the schedule, and Interrupted.
     """
     with ActionLock(service, "stop", host, within=service.timeout, without=True):
-        _stop(service, schedule or service.stop, host, interruptible=True)
+        end_service(service, schedule or service.stop, host, interruptible=True)
 
 
 def force_quit(service: Service, host: Host = HERE) -> None:
@@ -76,7 +78,8 @@ def reload(service: Service, host: Host = HERE) -> None:
     """
     from .reloading import reload_and_see
 
-    with ActionLock(service, "reload", host, within=service.timeout):
+    with ActionLock(service, "reload", host, within=service.timeout) as left:
+        finish_stop(service, left, host)
         seen = running(service, host)
         if service.reload is None:
             raise Unimplemented("this daemon cannot reload its configuration")
@@ -89,7 +92,7 @@ def reload(service: Service, host: Host = HERE) -> None:
                 "finish it with upgrade, then reload"
             )
         if seen.orphans or seen.leftover:
-            finish_orphans(service, seen.orphans, host)
+            finish_orphans(service, host)
         repair_pidfile(service, seen, host, needed=service.reload_execs)
         try:
             configtest(service, host)
@@ -146,7 +149,7 @@ def _start(service: Service, host: Host, *, tested: bool = False) -> None:
         elif seen.upgrading:
             host.tell(f"an upgrade is unfinished, old master {seen.masters[0]} serves: upgrade")
         elif seen.orphans or seen.leftover:
-            finish_orphans(service, seen.orphans, host)
+            finish_orphans(service, host)
         return
     if not seen.pidfile.regular:
         # Before the test, which opens the pidfile too, wherever a link leads.
@@ -171,34 +174,5 @@ def _restart(service: Service, host: Host) -> None:
     if service.test_args is not None:
         configtest(service, host)
     # From here on there is no giving up half way: stopped is not what was asked.
-    _stop(service, service.stop, host)
+    end_service(service, service.stop, host)
     _start(service, host, tested=True)
-
-
-def _stop(
-    service: Service, schedule: tuple[Step, ...], host: Host, *, interruptible: bool = False
-) -> None:
-    # Again if something is left: a worker may have been started and orphaned
-    # between a look and the KILL of its master.
-    while (seen := settled(service, host, thorough=True)).family:
-        for master in seen.masters:
-            end_intruders(service, master, host, spare=seen.masters)
-
-        def workers(masters: tuple[Process, ...] = seen.masters) -> list[Process]:
-            return [worker for master in masters for worker in workers_of(service, master, host)]
-
-        families = (
-            ([*seen.masters, *workers()], workers),
-            ([*seen.orphans, *seen.starting], tuple),
-        )
-        for processes, kin in families:
-            end(
-                processes,
-                schedule,
-                host,
-                kin=kin,
-                leaders=seen.masters,
-                what=f"{service.name} processes",
-                interruptible=interruptible,
-            )
-    remove_stale(service, host)

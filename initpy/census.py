@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .configuration import Configuration
 from .host import CannotCopy, Host, Process, ProcessFacts
 from .identity import is_master, is_starting, is_stray, is_worker, looks_like_master
 from .service import Service
@@ -52,43 +53,49 @@ class Census:
         ]
         return sorted(found, key=lambda process: (process.started, process.pid))
 
-    def orphans(self, sessions: set[int]) -> tuple[Process, ...]:
-        """Return those strays that are this service's.
+    def orphans(self, hinted: set[int]) -> tuple[Process, ...]:
+        """Return those strays that are this service's: families, of one session each.
 
-        sessions: of families that are ours. A daemon's processes share one, that
-                  of their first master; but so do two daemons that were started
-                  in the foreground by one parent, so one that another instance's
-                  master is in proves nothing.
+        A family is ours if one of it holds a socket that is ours: one that our
+        master has too, or, if we have no master, one on an address that the
+        configuration names; or has a log open that the configuration names,
+        if its session is hinted at.
 
-        The other proof is a socket: one that our master has too, or, if we have
-        no master, one on an address that the configuration names.
+        hinted: sessions of our masters, living or dead. Where we may not look
+                at sockets they are all the proof there is. But two daemons that
+                one parent has started in the foreground share a session too, so
+                one with another instance's master in it proves nothing.
         """
-        holding = self._holding_ours([f for f in self.strays if f.session not in sessions])
-        sessions = sessions | {facts.session for facts in holding}
-        return tuple(
-            facts.process
-            for facts in self.strays
-            if facts in holding or facts.session in sessions - {0, *self.foreign}
-        )
-
-    def _holding_ours(self, suspects: list[ProcessFacts]) -> list[ProcessFacts]:
-        if not suspects:
-            return []
         service, host = self._service, self._host
+        if not self.strays:
+            return ()
         masters = [facts.process for facts in self.masters.values()]
         ours = {inode for master in masters for inode in host.socket_inodes(master)}
-        if ours:
-            return [f for f in suspects if ours & host.socket_inodes(f.process)]
-        named = service.read_config(service, host).listens if service.read_config else ()
-        return [f for f in suspects if not places_of(f.process, host).isdisjoint(named)]
+        config = service.read_config(service, host) if service.read_config else Configuration()
+
+        def holds_ours(facts: ProcessFacts) -> bool:
+            hint = facts.session in hinted - {0, *self.foreign}
+            places = places_of(facts.process, host)
+            if places is None:
+                return hint
+            if ours:
+                return bool(ours & host.socket_inodes(facts.process))
+            logs = set(host.open_files(facts.process)) if hint else set()
+            return bool(places & set(config.listens) or logs & set(config.logs))
+
+        holding = [facts for facts in self.strays if holds_ours(facts)]
+        sessions = {facts.session for facts in holding} - {0, *self.foreign}
+        return tuple(
+            facts.process for facts in self.strays if facts in holding or facts.session in sessions
+        )
 
 
-def places_of(process: Process, host: Host) -> set[str]:
-    """Return where *process* listens, as ``Listener.place``; nothing where we may not see."""
+def places_of(process: Process, host: Host) -> set[str] | None:
+    """Return where *process* listens, as ``Listener.place``; None where we may not see."""
     try:
         listeners = host.copy_listeners(process)
     except CannotCopy:
-        return set()
+        return None
     for listener in listeners:
         host.close(listener.fd)
     return {listener.place for listener in listeners}

@@ -16,7 +16,7 @@ def gist(said: str) -> str:
     """
     lines = said.splitlines()
     # nginx: "TIME [emerg] PID#TID: ...", before its log is open "nginx: [emerg] ...".
-    for sign in ("[emerg] ", "[alert] ", "ERROR: "):
+    for sign in ("[emerg] ", "[alert] ", "[crit] ", "ERROR: "):
         for line in lines:
             if sign in line:
                 words = line.partition(sign)[2]

@@ -50,8 +50,8 @@ class ActionLock:
         self._without = without
         self._fd: int | None = None
 
-    def __enter__(self) -> None:
-        """Take the lock."""
+    def __enter__(self) -> str:
+        """Take the lock. Return the action that its last holder was killed in, or ""."""
         try:
             self._fd = self._attempt()
         except (Busy, Interrupted, NotPermitted):
@@ -60,8 +60,10 @@ class ActionLock:
             if not self._without:
                 raise
             self._host.tell(f"going on without a lock: {exc}")
-            return
+            return ""
+        left = self._signature().partition(" ")[0]
         self._host.sign_lock(self._fd, f"{self._action} (pid {self._host.getpid()})")
+        return left
 
     def _attempt(self) -> int:
         # A tuple, since the descriptor may be 0 if our stdin is closed.
@@ -74,16 +76,20 @@ class ActionLock:
                 attempt,
                 within=self._within,
                 host=self._host,
-                what=lambda: f"another action to finish: {self._holder()}",
+                what=lambda: (
+                    f"another action to finish: {self._signature() or 'it has not said which'}"
+                ),
                 interruptible=True,
             )
         except WaitTimeout as exc:
-            raise Busy(f"another action is under way: {self._holder()}") from exc
+            raise Busy(
+                f"another action is under way: {self._signature() or 'it has not said which'}"
+            ) from exc
         return fd
 
-    def _holder(self) -> str:
+    def _signature(self) -> str:
         facts = self._host.examine(self._path, 200)
-        return (facts and facts.text) or "it has not said which"
+        return facts.text if facts else ""
 
     def __exit__(
         self,
@@ -93,5 +99,6 @@ class ActionLock:
     ) -> None:
         """Let it go."""
         if self._fd is not None:
+            self._host.sign_lock(self._fd, "")
             self._host.unlock(self._fd)
             self._fd = None

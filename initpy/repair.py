@@ -54,4 +54,4 @@ def remove_stale(service: Service, host: Host) -> None:
             host.tell(f"{path} is a directory or a device, and left alone")
         else:
             host.remove(path)
-    host.remove(service.subsys)
+    host.mark_stopped(service.subsys)

@@ -10,6 +10,7 @@ from .host import Host, Process
 from .identity import argv0_of
 from .killing import killproc
 from .oldbin import rollback, wait_for_oldbin
+from .orphans import finish_orphans
 from .proving import prove_binary, prove_master, run_check
 from .repair import repair_pidfile
 from .schedule import signal_named
@@ -77,7 +78,7 @@ def _forward(
         if host.find(new.pid) != new:
             raise InitError(f"new master {new} died")  # noqa: TRY301 - the way back is below
     except InitError as exc:
-        said = "\n".join(log.lines("[emerg]", "[alert]"))
+        said = "\n".join(log.lines("[emerg]", "[alert]", "[crit]"))
         why = f"{exc}: {gist(said)}" if said else str(exc)
         try:
             rollback(service, old, host)
@@ -120,4 +121,4 @@ def _let_go(service: Service, old: Process, new: Process, host: Host) -> None:
     drain(service, [old], host, workers=workers)
     if survey(service, host).master != new:
         raise RollbackFailed(f"Upgrade failed! {service.pidfile} does not name new master {new}")
-    host.remove(service.oldbin)  # a killed master leaves it behind
+    finish_orphans(service, host)  # of an old master that was killed, with its .oldbin

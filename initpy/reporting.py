@@ -168,7 +168,7 @@ def _places(seen: Survey, host: Host) -> list[str]:
     """Return where the service listens, as far as we may see: "[::]:80" for ":::80"."""
     places = set()
     for process in seen.family:
-        for place in places_of(process, host):
+        for place in places_of(process, host) or ():
             address, _, port = place.rpartition(":")
             places.add(f"[{address}]:{port}" if ":" in address else place)
     return sorted(places)

@@ -17,6 +17,7 @@ from .draining import drain
 from .errors import InitError, Reverted, RollbackFailed, Unimplemented
 from .host import CannotCopy, Host, Process
 from .killing import end
+from .orphans import finish_orphans
 from .pidfile import read_pidfile
 from .proving import prove_binary, prove_master, run_check
 from .repair import name_in_pidfile, repair_pidfile
@@ -51,14 +52,8 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
         host.tell(f"{exc}; ending workers that a dead master has left behind: pids {pids}")
         return False
     host.tell(f"master {master} took over from workers of a dead master: pids {pids}")
-    finish_orphans(service, orphans, host)
+    finish_orphans(service, host, orphans)
     return True
-
-
-def finish_orphans(service: Service, orphans: Sequence[Process], host: Host) -> None:
-    """Let workers whose master is dead finish their requests, beside a master that serves."""
-    drain(service, orphans, host)
-    host.remove(service.oldbin)
 
 
 def take_over(service: Service, seen: Survey, host: Host) -> None:
@@ -92,7 +87,7 @@ def finish_takeover(service: Service, seen: Survey, host: Host) -> Process:
     new = max(seen.masters, key=lambda master: (master.started, master.pid))
     if len(seen.masters) == 1:  # the other one has never come up
         name_in_pidfile(service.pidfile, new, host)
-        finish_orphans(service, seen.orphans, host)
+        finish_orphans(service, host)
         return new
     _finish(service, new, [master for master in seen.masters if master != new], host)
     host.tell(f"finished the upgrade that was under way: master {new} serves")
@@ -143,7 +138,7 @@ def _restore(service: Service, old: Process, host: Host, why: InitError) -> None
         raise RollbackFailed(f"Upgrade failed! {why}; and old master {old} is dead too")
     if proven(service, read_pidfile(service.pidfile, host), host) != old:
         name_in_pidfile(service.pidfile, old, host)
-    host.remove(service.oldbin)
+    finish_orphans(service, host)
 
 
 def _finish(service: Service, new: Process, old: Sequence[Process], host: Host) -> None:
@@ -162,7 +157,22 @@ def _finish(service: Service, new: Process, old: Sequence[Process], host: Host) 
     if proven(service, read_pidfile(service.pidfile, host), host) != new:
         name_in_pidfile(service.pidfile, new, host)
     for master in old:
-        finish_orphans(service, _behead(service, master, host), host)
+        finish_orphans(service, host, _behead(service, master, host))
+    _see_paths(service, new, host)
+
+
+def _see_paths(service: Service, new: Process, host: Host) -> None:
+    """Raise RollbackFailed if a unix socket has lost its path.
+
+    An old master that was told to end by somebody else removes them, and no
+    client finds the new one then.
+    """
+    listens = service.read_config(service, host).listens if service.read_config else ()
+    gone = [place for place in listens if place.startswith("/") and not host.exists(place)]
+    if gone:
+        raise RollbackFailed(
+            f"Upgrade failed! Master {new} serves, but {', '.join(gone)} was removed: restart"
+        )
 
 
 def _abandon(service: Service, new: Process, host: Host) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from .errors import Unimplemented
 from .host import HERE, Host
 from .lock import ActionLock
+from .orphans import finish_orphans
 from .replacing import replace_binary
 from .service import OLDBIN, TAKEOVER, Service
 from .settling import settled
+from .stopping import finish_stop
 from .survey import running
-from .takeover import finish_orphans, take_over
+from .takeover import take_over
 
 
 def upgrade(service: Service, host: Host = HERE) -> None:
@@ -19,12 +21,13 @@ def upgrade(service: Service, host: Host = HERE) -> None:
     NotInstalled; ConfigTestFailed, and nothing was signalled; Reverted, and
     the old master serves as before; RollbackFailed.
     """
-    with ActionLock(service, "upgrade", host, within=service.timeout):
+    with ActionLock(service, "upgrade", host, within=service.timeout) as left:
+        finish_stop(service, left, host)
         if service.upgrade == TAKEOVER:
             settled(service, host, thorough=True)
         seen = running(service, host, thorough=service.upgrade == TAKEOVER)
         if seen.orphans or (seen.leftover and service.upgrade is not None):
-            finish_orphans(service, seen.orphans, host)
+            finish_orphans(service, host)
         if service.upgrade == OLDBIN:
             replace_binary(service, seen, host)
         elif service.upgrade == TAKEOVER:

@@ -515,6 +515,10 @@ class FakeHost(Host):
         if os.path.dirname(path) in self.files and path not in self.files:
             self.put(path)
 
+    def mark_stopped(self, path):
+        if path not in self.unwritable:
+            self.files.pop(path, None)
+
     def lock(self, path):
         self.happen()
         self._may_write(path)

@@ -309,7 +309,12 @@ def test_worker_orphaned_in_between_is_ended_too(host, nginx):
     for process in host.processes.values():
         process.on.clear()
     master.at_end.append(
-        lambda: host.add(title=nginx.worker, exe=NGINX.daemon, session=master.session)
+        lambda: host.add(
+            title=nginx.worker,
+            exe=NGINX.daemon,
+            session=master.session,
+            sockets=dict(master.sockets),
+        )
     )
 
     actions.stop(NGINX, host)

@@ -444,7 +444,7 @@ def test_what_nobody_may(machine):
         "require_permission": denied,
         "lock": denied,
         "examine": denied,
-        "copy_listeners": "[]",
+        "copy_listeners": "CannotCopy",
         "exe": "None",
         "exe_file": "None",
         "open_files": "[]",

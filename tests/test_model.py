@@ -51,7 +51,6 @@ ACTIONS = {
 STOPPING = ("stop", "force-quit")
 RESTARTING = ("restart", "try-restart")
 LOOKING = ("configtest", "status")
-SAYING = (*LOOKING, "start", "upgrade", "reopen")  # none of which tells php-fpm to end
 CODES = {code for name, code in vars(ExitCode).items() if name.isupper()}
 # That nothing was done, as the message says.
 UNTOUCHED = (ExitCode.NOT_CONFIGURED, ExitCode.NOT_RUNNING, ExitCode.BUSY)
@@ -287,7 +286,14 @@ class World:
         if path not in self.host.locks:
             self.host.put(path, "stop (pid 1)")
             self.host.locks[path] = "another"
-            self.host.at(seconds, lambda: self.host.locks.pop(path, None))
+            self.host.at(seconds, self.release_lock)
+
+    def release_lock(self):
+        """Have that other action end; well, so that it leaves no word in its lock."""
+        path = lock_path(self.service)
+        if self.host.locks.get(path) == "another":
+            del self.host.locks[path]
+            self.host.put(path)
 
     def neighbour_unharmed(self):
         """Tell whether the other instance is as it was."""
@@ -327,8 +333,6 @@ class World:
         self.acting = False
         self.host.forget()
         harmed, self.harmed = self.harmed, set()
-        if code is None and self.service.reload_execs and name not in SAYING:
-            self.unsettled = self.host.now + UNSEEN
         check(self, name, code, said, before, harmed)
         return code
 
@@ -349,7 +353,7 @@ class World:
         if self.daemon.on_disk != "good":
             self.daemon.replace("good")
         self.host.full.clear()
-        self.host.locks.clear()
+        self.release_lock()
         self.host.copyable = True
         self.host.sleep(1.0)
         self.harmed = set()

@@ -198,6 +198,13 @@ class Files:
         except OSError:
             return
 
+    def mark_stopped(self, path: str) -> None:
+        """Remove what ``mark_started`` has made. A courtesy to rc, no more."""
+        try:
+            os.unlink(path)
+        except OSError:
+            return
+
     def lock(self, path: str) -> int | None:
         """Take the lock file *path* and return its descriptor; None if somebody has it.
 

@@ -46,7 +46,10 @@ class Sockets:
 
     def socket_inodes(self, process: Process) -> set[int]:
         """Return the inodes of the sockets it has open, as far as we may see."""
-        return set(_sockets(process).values())
+        try:
+            return set(_sockets(process).values())
+        except PermissionError:
+            return set()
 
     def copy_listeners(self, process: Process) -> list[Listener]:
         """Copy every socket on which *process* waits for clients. See pidfd_getfd(2).
@@ -74,9 +77,11 @@ class Sockets:
                         copy.detach()
                         unix = place.startswith("/")
                         listeners.append(Listener(fd=fd, inode=inode, place=place, unix=unix))
-        except BaseException:
+        except BaseException as exc:
             for listener in listeners:
                 os.close(listener.fd)
+            if isinstance(exc, PermissionError):
+                raise _cannot_copy(process, exc.errno or 0) from exc
             raise
         finally:
             os.close(pidfd)
@@ -119,7 +124,11 @@ def _copy(process: Process, pidfd: int, number: int) -> int | None:
     reason = ctypes.get_errno()
     if reason in (errno.EBADF, errno.ESRCH):
         return None
-    raise CannotCopy(f"the sockets of pid {process} cannot be copied: {os.strerror(reason)}")
+    raise _cannot_copy(process, reason)
+
+
+def _cannot_copy(process: Process, reason: int) -> CannotCopy:
+    return CannotCopy(f"the sockets of pid {process} cannot be copied: {os.strerror(reason)}")
 
 
 def _sockets(process: Process) -> dict[int, int]:
@@ -134,7 +143,7 @@ def _sockets(process: Process) -> dict[int, int]:
                 continue
             if link.startswith("socket:["):
                 found[int(number)] = int(link[len("socket:[") : -1])
-    except (*_GONE, PermissionError):
+    except _GONE:
         return {}
     return found
 
@@ -179,5 +188,8 @@ def _has(connection: Any, place: str) -> bool:
 def _holder(subject: Any) -> Holder:
     import time
 
+    # A worker holds its master's sockets; it is the master whom to ask.
+    while (parent := subject.parent()) is not None and parent.name() == subject.name():
+        subject = parent
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(subject.create_time()))
     return Holder(pid=subject.pid, name=subject.name(), user=subject.username(), started=since)

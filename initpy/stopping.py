@@ -1,0 +1,57 @@
+"""Every process of a service ended, by its schedule."""
+
+from __future__ import annotations
+
+from .host import Host, Process
+from .intruders import end_intruders
+from .killing import end
+from .repair import remove_stale
+from .schedule import Step
+from .service import Service
+from .settling import settled
+from .survey import workers_of
+
+STOPS = ("stop", "force-quit", "restart", "try-restart", "force-reload")
+
+
+def end_service(
+    service: Service, schedule: tuple[Step, ...], host: Host, *, interruptible: bool = False
+) -> None:
+    """End masters, workers and orphans, and remove stale pidfiles.
+
+    Raises NotPermitted, WaitTimeout if one outlives the schedule, Interrupted.
+    """
+    # Again if something is left: a worker may have been started and orphaned
+    # between a look and the KILL of its master.
+    while (seen := settled(service, host, thorough=True)).family:
+        for master in seen.masters:
+            end_intruders(service, master, host, spare=seen.masters)
+
+        def workers(masters: tuple[Process, ...] = seen.masters) -> list[Process]:
+            return [worker for master in masters for worker in workers_of(service, master, host)]
+
+        families = (
+            ([*seen.masters, *workers()], workers),
+            ([*seen.orphans, *seen.starting], tuple),
+        )
+        for processes, kin in families:
+            end(
+                processes,
+                schedule,
+                host,
+                kin=kin,
+                leaders=seen.masters,
+                what=f"{service.name} processes",
+                interruptible=interruptible,
+            )
+    remove_stale(service, host)
+
+
+def finish_stop(service: Service, left: str, host: Host) -> None:
+    """Finish what a killed script was stopping: a master that ends soon is not one to keep.
+
+    left: the action that its lock still names, or "".
+    """
+    if left in STOPS:
+        host.tell(f"finishing a {left} that was killed")
+        end_service(service, service.stop, host)
