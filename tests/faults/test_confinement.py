@@ -1,0 +1,518 @@
+"""Less than all rights, other namespaces, full and read-only file systems: said, and no harm."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+from real_daemons import NOBODY, Fpm, can_bind, wait_until
+from real_load import Shop, load, run
+
+from initpy.lock import DIRECTORY as LOCKS
+
+pytestmark = pytest.mark.fault
+
+WITHOUT_PTRACE = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]
+AS_NOBODY = ["setpriv", "--reuid", f"{NOBODY}", "--regid", f"{NOBODY}", "--clear-groups"]
+
+
+def mounting(command):
+    """Return what runs a program in a mount namespace of its own, after a shell *command*."""
+    return ["unshare", "--mount", "sh", "-ec", f'{command}\nexec "$@"', "sh"]
+
+
+def no_traceback(result):
+    """Check that it has said something, and like a person; return its code."""
+    assert "Traceback" not in result.err, result
+    assert result.code == 0 or (result.out + result.err).strip(), result
+    return result.code
+
+
+# Without CAP_SYS_PTRACE, as in Docker.
+
+
+def confined(site, action):
+    return run([*WITHOUT_PTRACE, site.wrapper, action])
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix socket"])
+def test_takeover_without_ptrace(place, unix):
+    """Nobody has CAP_SYS_PTRACE: php-fpm is upgraded by takeover all the same, no request lost."""
+    shop = Shop(place, unix=unix, children=6)
+    assert 0 == confined(shop.fpm, "start").code
+    shop.open()
+    with shop.load(asking=4, slowest=0.3) as clients:
+        for _ in range(3):
+            old = shop.fpm.master
+
+            result = confined(shop.fpm, "upgrade")
+
+            assert 0 == result.code, result
+            assert old != shop.fpm.master
+
+        assert [] == clients.bad
+    shop.see_settled()
+
+
+def test_takeover_that_is_refused(fpm):
+    """The master has CAP_SYS_PTRACE, the script has not: upgrade is 3, and nothing is touched."""
+    seen = fpm.start(), fpm.workers
+
+    result = confined(fpm, "upgrade")
+
+    assert 3 == no_traceback(result), result
+    assert "cannot be copied: Operation not permitted" in result.err
+    assert "restart, or reload" in result.err
+    assert seen == (fpm.master, fpm.workers)
+    assert not os.path.exists(fpm.service.oldbin)
+    assert fpm.ask()
+
+
+def test_recovery_without_ptrace(site):
+    """Orphans are www-data's, CAP_SYS_PTRACE is missing: start ends them, says so, and starts."""
+    if site.kind == "nginx":
+        site.configure(user="www-data")
+    assert 0 == confined(site, "start").code
+    wait_until(lambda: len(site.workers) == site.crew, "all workers")
+    orphans = site.workers
+    site.kill(site.master)
+
+    told = confined(site, "status")
+    result = confined(site, "start")
+
+    assert 1 == told.code, told
+    assert "orphaned" in told.out
+    assert 0 == no_traceback(result), result
+    assert "cannot be copied: Operation not permitted" in result.err
+    assert all(str(orphan) in result.err for orphan in orphans)
+    assert [] == [orphan for orphan in orphans if site.alive(orphan)]
+    wait_until(lambda: len(site.workers) == site.crew, "all workers")
+    assert {site.master, *site.workers} == set(site.place.processes())
+    assert site.ask()
+
+
+def test_pidfile_lost_without_ptrace(site):
+    """Orphans are www-data's, CAP_SYS_PTRACE and the pidfile missing: start is 1, with a reason."""
+    if site.kind == "nginx":
+        site.configure(user="www-data")
+    assert 0 == confined(site, "start").code
+    wait_until(lambda: len(site.workers) == site.crew, "all workers")
+    orphans = site.workers
+    site.kill(site.master)
+    os.unlink(site.pidfile)
+
+    result = confined(site, "start")
+
+    # Whose they are cannot be seen.
+    assert 1 == no_traceback(result), result
+    assert f"127.0.0.1:{site.port}" in result.err
+    assert orphans == set(site.place.processes())
+    assert site.ask()
+
+
+def test_everything_else_without_ptrace(site):
+    """CAP_SYS_PTRACE is missing: every other action works as ever."""
+    actions = ("start", "status", "reload", "reopen", "restart", "upgrade", "stop")
+
+    codes = [no_traceback(confined(site, action)) for action in actions]
+
+    assert [0] * 7 == codes
+    assert {} == site.place.processes()
+
+
+# As somebody to whom /proc tells nothing of others.
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
+def test_hidepid(site, running):
+    """A user to whom /proc hides the processes of others: every action is 4, and says so."""
+    if running:
+        site.start()
+    before = site.place.processes()
+    hidden = mounting("mount -t proc -o hidepid=2 proc /proc")
+    nobody = lambda *argv: run([*hidden, *AS_NOBODY, *site.nobodys_command(*argv)], cwd="/")  # noqa: E731
+
+    told = nobody("status")
+    machine = nobody("status", "--json")
+    results = {action: nobody(action) for action in ("start", "stop", "reload", "upgrade")}
+
+    assert 4 == told.code, told
+    assert "unknown" in told.out, told
+    assert "hide" in told.out + told.err, told
+    assert ("unknown", 4) == (machine.json["state"], machine.json["code"])
+    assert {4} == {no_traceback(result) for result in results.values()}, results
+    assert before == site.place.processes()
+
+
+@pytest.mark.parametrize("action", ["start", "stop", "reload", "upgrade"])
+def test_hidepid_of_root(site, action):
+    """Root sees through hidepid: its actions work as ever."""
+    site.start()
+    hidden = mounting("mount -t proc -o hidepid=2 proc /proc")
+
+    result = run([*hidden, site.wrapper, action])
+
+    assert 0 == no_traceback(result), result
+    assert (action == "stop") == ({} == site.place.processes())
+
+
+# Other pid namespaces.
+
+
+@contextmanager
+def as_init(nginx):
+    """Run nginx as process 1 of a pid namespace; yield what goes before a command inside."""
+    argv = [nginx.daemon, "-g", "daemon off;", "-c", nginx.config]
+    child = subprocess.Popen(
+        ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *argv],
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: nginx.named == 1 and can_ask(nginx), "nginx to be up as process 1")
+        # A worker bears its master's title for a moment.
+        masters = lambda: [one for one, t in nginx.place.processes().items() if "master" in t]  # noqa: E731
+        wait_until(lambda: (len(masters()), len(nginx.place.processes())) == (1, 3), "its workers")
+        (master,) = masters()
+        yield child, ["nsenter", "--target", f"{master}", "--pid", "--mount"]
+    finally:
+        child.kill()
+        child.wait()
+        wait_until(lambda: not nginx.place.processes(), "the namespace to end")
+
+
+def can_ask(nginx):
+    try:
+        return nginx.ask()
+    except OSError:
+        return False
+
+
+def test_process_1(nginx):
+    """Nginx is process 1 of a container: inside status, reload and reopen work, upgrade refuses."""
+    with as_init(nginx) as (_, inside), load(nginx.port) as clients:
+        results = {
+            action: run([*inside, nginx.wrapper, action])
+            for action in ("status", "start", "reload", "reopen", "upgrade")
+        }
+
+        codes = {action: no_traceback(result) for action, result in results.items()}
+        assert codes.pop("upgrade") in (3, 150), results["upgrade"]
+        assert {"status": 0, "start": 0, "reload": 0, "reopen": 0} == codes, results
+        assert "running, master 1, 2 workers" in results["status"].out
+        assert nginx.named == 1
+        assert [] == clients.bad
+        assert "one" == nginx.ask()
+
+
+@pytest.mark.parametrize("action", ["stop", "force-quit"])
+def test_stop_of_process_1(nginx, action):
+    """Nginx is process 1 of a container: stop from inside ends it by the schedule."""
+    with as_init(nginx) as (child, inside):
+        result = run([*inside, nginx.wrapper, action])
+
+        # The script itself ends with process 1.
+        assert result.code in (0, -9, 137), result
+        assert "Traceback" not in result.err
+        assert 0 == child.wait(20)
+    assert can_bind(nginx.port)
+
+
+@pytest.mark.parametrize("action", ["status", "stop", "reload", "upgrade", "start", "restart"])
+def test_from_outside_the_container(nginx, action):
+    """The pidfile holds a pid of a container's namespace: outside nobody is signalled for it."""
+    with as_init(nginx):
+        before = nginx.place.processes()
+
+        result = nginx.act(action, "--timeout", "2")
+
+        # Its port is taken; and a pidfile that names nobody of ours is stale.
+        expected = {"status": 1, "stop": 0, "reload": 7, "upgrade": 7, "start": 1, "restart": 1}
+        assert expected[action] == no_traceback(result), result
+        assert before == nginx.place.processes()
+        assert "one" == nginx.ask()
+
+
+RECYCLED = """
+import json, os, subprocess, sys
+wrapper, pidfile, sleep, where = sys.argv[1:]
+
+def act(action):
+    done = subprocess.run([wrapper, action], capture_output=True, text=True, timeout=60)
+    return action, done.returncode, done.stdout + done.stderr
+
+def read():
+    with open(pidfile) as file:
+        return int(file.read())
+
+def reap():
+    # Whoever is not waited for keeps his number, and that of his session.
+    while os.waitpid(-1, os.WNOHANG)[0]:
+        pass
+
+# The session of all is that of the first master, and so is its number: it stays.
+told = [act("start"), act("upgrade")]
+pid = read()
+if where == "oldbin":
+    told.append(act("upgrade"))
+    reap()
+else:
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        workers = [int(word) for word in file.read().split()]
+    for one in (pid, *workers):
+        os.kill(one, 9)
+    for one in (pid, *workers):
+        os.waitpid(one, 0)
+# The number is given away again.
+for _ in range(100):
+    with open("/proc/sys/kernel/ns_last_pid", "w") as file:
+        file.write(str(pid - 1))
+    stranger = subprocess.Popen([sleep, "600"])
+    if stranger.pid == pid:
+        break
+    stranger.kill()
+    stranger.wait()
+else:
+    sys.exit("the number was not given away")
+results = []
+for action in ("status", "reload", "upgrade", "reopen", "start", "restart", "stop", "force-quit"):
+    if where == "oldbin" or action != "restart":
+        with open(pidfile + (".oldbin" if where == "oldbin" else ""), "w") as file:
+            file.write(f"{pid}\\n")
+    results.append((*act(action), stranger.poll() is None))
+print(json.dumps({"told": told, "results": results}))
+"""
+
+
+@pytest.mark.parametrize("where", ["pidfile", "oldbin"])
+def test_recycled_pid(site, where):
+    """A stranger has got the number in the pidfile, or .oldbin: no action signals him."""
+    sleep = site.place.tool("sleep")
+    argv = [sys.executable, "-c", RECYCLED, site.wrapper, site.pidfile, sleep, where]
+
+    done = run(["unshare", "--pid", "--fork", "--mount-proc", *argv])
+
+    assert 0 == done.code, done
+    assert all(code == 0 for _, code, _ in done.json["told"]), done.json["told"]
+    results = done.json["results"]
+    assert [] == [one for one in results if not one[3]], "the stranger was ended"
+    assert [] == [one for one in results if "Traceback" in one[2]]
+    codes = {action: code for action, code, _, _ in results}
+    if where == "pidfile":
+        expected = {"status": 1, "reload": 7, "upgrade": 7, "reopen": 7}
+    else:
+        expected = {"status": 0, "reload": 0, "upgrade": 0, "reopen": 0}
+    assert {**expected, "start": 0, "restart": 0, "stop": 0, "force-quit": 0} == codes, results
+
+
+# Full disks, and read-only ones.
+
+
+@pytest.fixture
+def small(place):
+    """Give a full file system of 64 KiB, in the place; what is in ``filler`` makes room."""
+    path = place.path("small")
+    os.mkdir(path)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "small", path], check=True)
+    try:
+        yield path
+    finally:
+        # Not before: its processes may have files open there.
+        subprocess.run(["umount", "--lazy", path], check=True)
+
+
+def fill(path):
+    """Leave not a byte there."""
+    with open(os.path.join(path, "filler"), "ab", buffering=0) as file:
+        for size in (4096, 1):
+            try:
+                while file.write(b"x" * size):
+                    pass
+            except OSError:
+                continue
+
+
+def on_small(site, small, name):
+    """Have the pidfile or the log of a site on the small file system."""
+    setattr(site, name, f"{small}/daemon.{name}")
+    site.configure()
+    site.generate()
+
+
+def test_start_with_a_full_disk_at_the_pidfile(site, small):
+    """The disk is full at the pidfile: start is 1, says why, and leaves nothing behind."""
+    on_small(site, small, "pidfile")
+    fill(small)
+
+    result = site.act("start", "--timeout", "3")
+
+    assert 1 == no_traceback(result), result
+    assert re.search(r"No space left on device|PID file", result.err), result
+    assert {} == site.place.processes(), result
+    assert can_bind(site.port), result
+
+
+@pytest.mark.parametrize("action", ["status", "reload", "reopen", "upgrade", "restart", "stop"])
+def test_disk_filled_at_the_pidfile(site, small, action):
+    """The disk has filled up at the pidfile: what fails says why, and the service is unharmed."""
+    on_small(site, small, "pidfile")
+    master = site.start()
+    fill(small)
+
+    result = site.act(action, "--timeout", "3")
+
+    code = no_traceback(result)
+    if action == "stop":
+        assert 0 == code, result
+        assert {} == site.place.processes()
+        return
+    # What frees a page by removing a pidfile may well succeed.
+    assert code in {"upgrade": (0, 1, 150), "restart": (0, 1), "reload": (0, 1)}.get(action, (0,))
+    assert "No space left on device" in result.err or code == 0, result
+    if code:
+        assert master == site.master
+        assert {master, *site.workers} == set(site.place.processes())
+    assert site.ask()
+    os.unlink(f"{small}/filler")
+    assert 0 == site.act("upgrade").code
+    assert site.master.pid == site.named
+    assert not os.path.exists(site.service.oldbin)
+
+
+def test_lost_pidfile_on_a_full_disk(site, small):
+    """The pidfile is lost and the disk full: what must repair it is 1, says so, signals nobody."""
+    on_small(site, small, "pidfile")
+    seen = site.start(), site.workers
+    os.unlink(site.pidfile)
+    fill(small)
+
+    results = {action: site.act(action) for action in ("status", "start", "upgrade", "reopen")}
+
+    codes = {action: no_traceback(result) for action, result in results.items()}
+    assert {"status": 0, "start": 0, "upgrade": 1, "reopen": 0} == codes, results
+    assert "No space left on device" in results["upgrade"].err
+    assert seen == (site.master, site.workers)
+    assert 0 == site.act("stop").code
+    assert {} == site.place.processes()
+
+
+def test_full_disk_at_the_log(site, small):
+    """The disk is full at the log: every action works, though nobody can read of it."""
+    on_small(site, small, "log")
+    fill(small)
+    for action in ("start", "status", "reload", "reopen", "upgrade", "restart"):
+        result = site.act(action)
+
+        assert 0 == no_traceback(result), (action, result)
+        assert site.ask()
+    assert 0 == site.act("stop").code
+    assert {} == site.place.processes()
+
+
+READ_ONLY = "mount --bind /run /run; mount -o remount,ro,bind /run"
+NO_SPACE = f"mount -t tmpfs -o size=4k,nr_inodes=1,mode=700 none {LOCKS}"
+
+
+@pytest.mark.parametrize("mount", [READ_ONLY, NO_SPACE], ids=["read-only", "full"])
+def test_no_lock(site, mount):
+    """/run is read-only, or full: there is no lock, so stop goes on, and the rest is 1."""
+    seen = site.start(), site.workers
+    confined = lambda action: run([*mounting(mount), site.wrapper, action])  # noqa: E731
+    actions = ("status", "start", "reload", "upgrade", "restart", "reopen", "configtest")
+
+    results = {action: confined(action) for action in actions}
+
+    codes = {action: no_traceback(result) for action, result in results.items()}
+    assert {"status": 0, "configtest": 0} == {
+        action: codes.pop(action) for action in ("status", "configtest")
+    }
+    assert {1} == set(codes.values()), results
+    reason = "Read-only file system" if mount == READ_ONLY else "No space left on device"
+    assert all(reason in results[action].err for action in codes), results
+    assert seen == (site.master, site.workers)
+    stopped = confined("stop")
+    assert 0 == no_traceback(stopped), stopped
+    assert "going on without a lock" in stopped.err
+    assert {} == site.place.processes()
+
+
+@pytest.mark.parametrize("action", ["status", "start", "reload", "upgrade", "reopen", "stop"])
+def test_read_only_pidfile(site, action):
+    """The pidfile is in a read-only directory by now: a sentence, and the service is unharmed."""
+    run_directory = site.path("run")
+    os.mkdir(run_directory)
+    site.pidfile = f"{run_directory}/daemon.pid"
+    site.configure()
+    site.generate()
+    master = site.start()
+    # The daemon itself can write there: it lives outside.
+    frozen = (
+        f"mount --bind {run_directory} {run_directory}; mount -o remount,ro,bind {run_directory}"
+    )
+
+    result = run([*mounting(frozen), site.wrapper, action])
+
+    code = no_traceback(result)
+    if action == "stop":
+        assert {} == site.place.processes()
+        return
+    # The test of nginx itself opens its pidfile.
+    failures = {("nginx", "reload"): (6,), ("nginx", "upgrade"): (6,), ("php-fpm", "upgrade"): (1,)}
+    assert code in failures.get((site.kind, action), (0,)), result
+    assert site.ask()
+    if code:
+        assert master == site.master
+        assert "Read-only file system" in result.err
+        assert not os.path.exists(site.service.oldbin)
+        assert {master, *site.workers} == set(site.place.processes())
+
+
+def test_orphans_on_a_full_disk(site, small):
+    """The master is killed and the disk full at its pidfile: start is 1, the orphans serve on."""
+    on_small(site, small, "pidfile")
+    site.start()
+    orphans = site.workers
+    site.kill(site.master)
+    fill(small)
+
+    result = site.act("start", "--timeout", "3")
+
+    code = no_traceback(result)
+    if code:
+        assert 1 == code, result
+        assert "No space left on device" in result.err
+        assert orphans == set(site.place.processes())
+    assert site.ask()
+    os.unlink(f"{small}/filler")
+    again = site.act("start")
+    assert 0 == again.code, again
+    assert [] == [orphan for orphan in orphans if site.alive(orphan)]
+    assert site.ask()
+
+
+def test_fpm_of_a_container(place):
+    """A php-fpm in a container of the same configuration is another one: it is not touched."""
+    fpm = Fpm(place)
+    argv = [fpm.daemon, "--nodaemonize", "--fpm-config", fpm.config, "--pid", fpm.pidfile]
+    child = subprocess.Popen(
+        ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *argv],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: fpm.named == 1, "php-fpm to be up as process 1")
+        wait_until(lambda: len(place.processes()) == 3, "its workers")
+        before = place.processes()
+        codes = [fpm.act(action).code for action in ("status", "upgrade", "reload", "stop")]
+
+        assert [1, 7, 7, 0] == codes
+        assert before == place.processes()
+        assert json.dumps(fpm.ask())
+    finally:
+        child.kill()
+        child.wait()
+        wait_until(lambda: not place.processes(), "the namespace to end")
