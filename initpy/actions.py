@@ -17,9 +17,9 @@ from .orphans import finish_orphans
 from .repair import remove_stale, repair_pidfile
 from .schedule import Step
 from .service import TAKEOVER, Service
-from .settling import settled
+from .settling import running, settled
 from .stopping import end_service, finish_stop
-from .survey import running, survey
+from .survey import survey
 from .takeover import finish_takeover, recover
 
 
@@ -78,8 +78,7 @@ def reload(service: Service, host: Host = HERE) -> None:
     """
     from .reloading import reload_and_see
 
-    with ActionLock(service, "reload", host, within=service.timeout) as left:
-        finish_stop(service, left, host)
+    with ActionLock(service, "reload", host, within=service.timeout):
         seen = running(service, host)
         if service.reload is None:
             raise Unimplemented("this daemon cannot reload its configuration")
@@ -143,7 +142,9 @@ def _start(service: Service, host: Host, *, tested: bool = False) -> None:
     seen = settled(service, host)
     if seen.master is not None:
         repair_pidfile(service, seen, host, needed=False)
-        await_service(service, seen.master, host)
+        if not await_service(service, seen.master, host):
+            _start(service, host)  # it was on its way out
+            return
         if seen.upgrading and service.upgrade == TAKEOVER:
             finish_takeover(service, settled(service, host, thorough=True), host)
         elif seen.upgrading:

@@ -120,17 +120,26 @@ def await_release(service: Service, master: Process, host: Host) -> None:
     )
 
 
-def await_service(service: Service, master: Process, host: Host) -> None:
-    """Wait until *master*, which somebody else may have just started, serves."""
+def await_service(service: Service, master: Process, host: Host) -> bool:
+    """Wait until *master*, which somebody else may have just started, serves.
+
+    False if it ends instead: somebody has told it to.
+    """
     workerless = may_be_workerless(service, host)
-    wait_until(
-        lambda: workerless or bool(serving_workers(service, master, host)),
+
+    def decided() -> str:
+        if host.find(master.pid) != master:
+            return "gone"
+        return "serves" if workerless or serving_workers(service, master, host) else ""
+
+    found = wait_until(
+        decided,
         within=service.timeout,
         host=host,
         what=f"the workers of master {master}",
         until=master,
-        interruptible=True,
     )
+    return found == "serves"
 
 
 def _awaited(service: Service, host: Host) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import WaitTimeout
+from .errors import NotInstalled, NotRunning, WaitTimeout
 from .host import Host
 from .service import Service
 from .survey import Survey, survey
@@ -28,3 +28,17 @@ def settled(service: Service, host: Host, *, thorough: bool = False) -> Survey:
         )
     except WaitTimeout:
         return survey(service, host, thorough=thorough)
+
+
+def running(service: Service, host: Host, *, thorough: bool = False) -> Survey:
+    """Return what is there of a service that runs and that we may signal.
+
+    Raises NotRunning, NotInstalled if it cannot even be started, or NotPermitted.
+    """
+    seen = settled(service, host, thorough=thorough)
+    if seen.master is None:
+        if host.file_id(service.daemon) is None:
+            raise NotInstalled(f"{service.daemon} is not installed")
+        raise NotRunning("not running")
+    host.require_permission(seen.master)
+    return seen

@@ -9,7 +9,7 @@ host looked at.
 from __future__ import annotations
 
 from .census import Census
-from .errors import NotInstalled, NotRunning
+from .errors import NotRunning
 from .host import HERE, Host, Process
 from .identity import is_master, is_worker
 from .pidfile import MISSING, Pidfile, read_pidfile
@@ -84,20 +84,6 @@ def master_of(service: Service, host: Host = HERE) -> Process:
     if master is None:
         raise NotRunning("not running")
     return master
-
-
-def running(service: Service, host: Host, *, thorough: bool = False) -> Survey:
-    """Return what is there of a service that runs and that we may signal.
-
-    Raises NotRunning, NotInstalled if it cannot even be started, or NotPermitted.
-    """
-    seen = survey(service, host, thorough=thorough)
-    if seen.master is None:
-        if host.file_id(service.daemon) is None:
-            raise NotInstalled(f"{service.daemon} is not installed")
-        raise NotRunning("not running")
-    host.require_permission(seen.master)
-    return seen
 
 
 def workers_of(service: Service, master: Process, host: Host) -> dict[Process, str]:

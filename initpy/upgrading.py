@@ -8,9 +8,7 @@ from .lock import ActionLock
 from .orphans import finish_orphans
 from .replacing import replace_binary
 from .service import OLDBIN, TAKEOVER, Service
-from .settling import settled
-from .stopping import finish_stop
-from .survey import running
+from .settling import running
 from .takeover import take_over
 
 
@@ -21,11 +19,9 @@ def upgrade(service: Service, host: Host = HERE) -> None:
     NotInstalled; ConfigTestFailed, and nothing was signalled; Reverted, and
     the old master serves as before; RollbackFailed.
     """
-    with ActionLock(service, "upgrade", host, within=service.timeout) as left:
-        finish_stop(service, left, host)
-        if service.upgrade == TAKEOVER:
-            settled(service, host, thorough=True)
-        seen = running(service, host, thorough=service.upgrade == TAKEOVER)
+    with ActionLock(service, "upgrade", host, within=service.timeout):
+        # Thorough, for a new master that crashed leaves nothing else to be known by.
+        seen = running(service, host, thorough=True)
         if seen.orphans or (seen.leftover and service.upgrade is not None):
             finish_orphans(service, host)
         if service.upgrade == OLDBIN:

@@ -76,6 +76,8 @@ class FakeDaemon:
             if handler := getattr(self, sig.lower(), None):
                 self.host.on(f"SIG{sig}", handler, master)
         self.host.put(f"/proc/{master.pid}/fd/2")
+        if self.place.startswith("/"):
+            self.host.put(self.place)
         self.masters.append(master)
         return master
 

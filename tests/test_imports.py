@@ -64,9 +64,9 @@ EDGE = {
 }
 SERVING = {"serving", "diagnose", "configtesting", "killing", "lock", "repair"}
 TAKEOVER = {"bringup", "daemonize", "draining", "intruders", "proving", "sockets", "takeover"}
-STOPPING = {"orphans", "settling", "stopping"}
-ACTIONS = EDGE | SERVING | TAKEOVER | STOPPING | {"actions"}
-UPGRADING = EDGE | SERVING | TAKEOVER | STOPPING | {"upgrading", "replacing", "oldbin"}
+FINISHING = {"orphans", "settling"}
+ACTIONS = EDGE | SERVING | TAKEOVER | FINISHING | {"actions", "stopping"}
+UPGRADING = EDGE | SERVING | TAKEOVER | FINISHING | {"upgrading", "replacing", "oldbin"}
 SIGNALS = {"signal", "enum"}  # a wrapper heeds them while it acts
 
 # Of a stopped service whose daemon is missing: what each action costs at least.

@@ -5,7 +5,8 @@ import pytest
 from initpy.errors import NotInstalled, NotPermitted, NotRunning
 from initpy.services.nginx import NGINX
 from initpy.services.php_fpm import PHP_FPM
-from initpy.survey import master_of, running, survey, workers_of
+from initpy.settling import running
+from initpy.survey import master_of, survey, workers_of
 
 SILENT = NGINX.replace(master_title=None, worker_titles=(), upgrade=None)
 
