@@ -146,12 +146,12 @@ def test_usage(site, argv):
         ("stop", 0),
         ("status", 3),
         ("configtest", 5),
-        ("reload", 7),
-        ("try-restart", 0),
+        ("reload", 5),
+        ("try-restart", 5),
     ],
 )
 def test_daemon_missing(site, action, code):
-    """A daemon that is not installed is 5 to start, 0 to stop, 3 to status."""
+    """A daemon that is not installed is 0 to stop, 3 to status, 5 to everything else."""
     os.unlink(site.daemon)
 
     result = site.script(action)
