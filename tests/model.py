@@ -414,6 +414,11 @@ class ModelNginx(Modelled, FakeNginx):
 class ModelFpm(Modelled, FakeFpm):
     """A php-fpm: see PEERS.md B4 for what is known of it."""
 
+    def new_master(self, pid=None, ppid=1, sockets=None, **facts):
+        if not sockets:
+            self.host.put(self.place, kind="socket")
+        return super().new_master(pid, ppid, sockets, **facts)
+
     def taken(self):
         # A path at which nobody answers is no obstacle: it is unlinked.
         return any(self.path in p.sockets for p in self.host.processes.values())
@@ -423,6 +428,7 @@ class ModelFpm(Modelled, FakeFpm):
         for worker in self.workers(master):
             self.host.end(worker)
         self.host.files.pop(self.service.pidfile, None)
+        self.host.files.pop(self.place, None)
         self.path = None
         self.host.end(master)
 

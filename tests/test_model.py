@@ -303,12 +303,15 @@ class World:
 
     def by_hand(self, signal):
         """Have somebody signal the oldest master."""
-        if self.acting and self.service.reload_execs:
+        tells = not self.service.reload_execs
+        if self.acting and not tells:
             return  # two hands at once on a master that tells nothing of itself
         self.unsettled = self.host.now + UNSEEN
         for master in self.daemon.alive_masters()[:1]:
             if handler := getattr(self.daemon, signal, None):
                 handler(master)
+        if not tells:
+            self.host.sleep(UNSEEN)
 
     # What the script does.
 
@@ -423,7 +426,7 @@ def check(world, name, code, said, before, harmed):
         looks_only(world, name, before)
     if code == ExitCode.OK and name not in LOOKING and not harmed:
         PROMISES.get(name, lambda *_: None)(world, before)
-    if code == ExitCode.REVERTED and not harmed:
+    if code == ExitCode.REVERTED and before.served and not harmed:
         is_as_before(world, before)
     if code in UNTOUCHED and not harmed and not before.unfinished:
         assert before.sent == len(world.host.sent), "nobody was signalled"
