@@ -83,7 +83,7 @@ def reload(service: Service, host: Host = HERE) -> None:
         if service.reload is None:
             raise Unimplemented("this daemon cannot reload its configuration")
         if seen.upgrading and service.upgrade == TAKEOVER:
-            finish_takeover(service, settled(service, host, thorough=True), host)
+            finish_takeover(service, settled(service, host, thorough=True), host, any_binary=True)
             seen = running(service, host)
         if seen.upgrading:
             raise InitError(
@@ -93,6 +93,9 @@ def reload(service: Service, host: Host = HERE) -> None:
         if seen.orphans or seen.leftover:
             finish_orphans(service, host)
         repair_pidfile(service, seen, host, needed=service.reload_execs)
+        # Or the first workers of a master that has just come up would pass for the next ones.
+        if not await_service(service, seen.masters[-1], host):
+            raise NotRunning(f"master {seen.masters[-1]} ended meanwhile")
         try:
             configtest(service, host)
         except ConfigTestFailed as exc:
@@ -146,7 +149,7 @@ def _start(service: Service, host: Host, *, tested: bool = False) -> None:
             _start(service, host)  # it was on its way out
             return
         if seen.upgrading and service.upgrade == TAKEOVER:
-            finish_takeover(service, settled(service, host, thorough=True), host)
+            finish_takeover(service, settled(service, host, thorough=True), host, any_binary=True)
         elif seen.upgrading:
             host.tell(f"an upgrade is unfinished, old master {seen.masters[0]} serves: upgrade")
         elif seen.orphans or seen.leftover:

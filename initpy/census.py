@@ -5,6 +5,7 @@ from __future__ import annotations
 from .configuration import Configuration
 from .host import CannotCopy, Host, Process, ProcessFacts
 from .identity import is_master, is_starting, is_stray, is_worker, looks_like_master
+from .pidfile import Pidfile
 from .service import Service
 
 INFANCY = 0.1  # seconds; a worker bears its master's title for its first 1 to 4 ms
@@ -53,14 +54,15 @@ class Census:
         ]
         return sorted(found, key=lambda process: (process.started, process.pid))
 
-    def orphans(self, hinted: set[int]) -> tuple[Process, ...]:
+    def orphans(self, hinted: set[int], named: Pidfile) -> tuple[Process, ...]:
         """Return those strays that are this service's: families, of one session each.
 
         A family is ours if one of it holds a socket that is ours: one that our
         master has too, or, if we have no master, one on an address that the
-        configuration names; or has a log open that the configuration names,
-        if its session is hinted at.
+        configuration names. Or if a trusted pidfile that is older than the
+        family names its session: its master has written it itself.
 
+        named:  the pidfile.
         hinted: sessions of our masters, living or dead. Where we may not look
                 at sockets they are all the proof there is. But two daemons that
                 one parent has started in the foreground share a session too, so
@@ -80,14 +82,19 @@ class Census:
                 return hint
             if ours:
                 return bool(ours & host.socket_inodes(facts.process))
-            logs = set(host.open_files(facts.process)) if hint else set()
-            return bool(places & set(config.listens) or logs & set(config.logs))
+            return not places.isdisjoint(config.listens) or (
+                hint and facts.session == named.pid and self._wrote(named, facts.process)
+            )
 
         holding = [facts for facts in self.strays if holds_ours(facts)]
         sessions = {facts.session for facts in holding} - {0, *self.foreign}
         return tuple(
             facts.process for facts in self.strays if facts in holding or facts.session in sessions
         )
+
+    def _wrote(self, pidfile: Pidfile, child: Process) -> bool:
+        age = self._host.file_age(pidfile.path)
+        return pidfile.trusted and age is not None and age >= self._host.age(child) - INFANCY
 
 
 def places_of(process: Process, host: Host) -> set[str] | None:

@@ -43,12 +43,22 @@ def _blame(service: Service, old: Process, failure: ConfigTestFailed, host: Host
     ) from failure
 
 
-def prove_master(service: Service, new: Process, host: Host, *, workerless: bool = False) -> None:
+def prove_master(
+    service: Service,
+    new: Process,
+    host: Host,
+    *,
+    workerless: bool = False,
+    any_binary: bool = False,
+) -> None:
     """Return when *new* runs the binary on disk and its workers have lasted a moment.
 
-    workerless: it may well have none. Raises InitError or WaitTimeout.
+    workerless: it may well have none.
+    any_binary: it need not be that on disk.
+
+    Raises InitError or WaitTimeout.
     """
-    if host.exe_file(new) != host.file_id(service.daemon):
+    if not any_binary and host.exe_file(new) != host.file_id(service.daemon):
         raise InitError(f"new master {new} does not run {service.daemon}")
     first: set[Process] = set()
     seen_at: list[float] = []

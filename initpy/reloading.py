@@ -102,7 +102,9 @@ def _see_exec(service: Service, master: Process, host: Host, sig: Signals) -> No
             absent.append(host.monotonic())
             return absent[-1] - absent[0] >= ABSENCE
         absent.clear()
-        if named is None or not let_go(service, old, host):
+        # In the background its old number is that of the parent it leaves behind.
+        left = named != master and host.find(master.pid) == master
+        if named is None or left or not let_go(service, old, host):
             return False
         if serving_workers(service, named, host) - old:
             return True

@@ -124,6 +124,6 @@ def _scan(service: Service, host: Host, known: Survey) -> Survey:
         master=master,
         old_master=old,
         others=tuple(rest),
-        orphans=census.orphans(sessions),
+        orphans=census.orphans(sessions, known.pidfile),
         starting=tuple(census.starting),
     )

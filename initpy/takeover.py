@@ -79,17 +79,24 @@ def take_over(service: Service, seen: Survey, host: Host) -> None:
     _finish(service, new, [old], host)
 
 
-def finish_takeover(service: Service, seen: Survey, host: Host) -> Process:
+def finish_takeover(
+    service: Service, seen: Survey, host: Host, *, any_binary: bool = False
+) -> Process:
     """Let all masters but the newest go, if that proves good; return the one that is left.
 
-    A killed script has left them. Raises Reverted if the newest was not good.
+    A killed script has left them.
+
+    any_binary: it need not run what is on disk by now: nobody asked for that.
+
+    Raises Reverted if the newest was not good.
     """
     new = max(seen.masters, key=lambda master: (master.started, master.pid))
     if len(seen.masters) == 1:  # the other one has never come up
         name_in_pidfile(service.pidfile, new, host)
         finish_orphans(service, host)
         return new
-    _finish(service, new, [master for master in seen.masters if master != new], host)
+    old = [master for master in seen.masters if master != new]
+    _finish(service, new, old, host, any_binary=any_binary)
     host.tell(f"finished the upgrade that was under way: master {new} serves")
     return new
 
@@ -141,11 +148,18 @@ def _restore(service: Service, old: Process, host: Host, why: InitError) -> None
     finish_orphans(service, host)
 
 
-def _finish(service: Service, new: Process, old: Sequence[Process], host: Host) -> None:
+def _finish(
+    service: Service,
+    new: Process,
+    old: Sequence[Process],
+    host: Host,
+    *,
+    any_binary: bool = False,
+) -> None:
     """Prove the new master, then let the old ones go, or else the new one."""
     workerless = may_be_workerless(service, host)
     try:
-        prove_master(service, new, host, workerless=workerless)
+        prove_master(service, new, host, workerless=workerless, any_binary=any_binary)
         if service.upgrade_check:
             run_check(service, host)
     except InitError as exc:

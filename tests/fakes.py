@@ -81,6 +81,7 @@ class FakeFile:
     kind: str = "file"
     inode: int = 0
     ctime: int = 0
+    changed: float = 0.0  # when that was
 
 
 class Run(SimpleNamespace):
@@ -384,14 +385,16 @@ class FakeHost(Host):
             self.put(directory, kind="dir", mode=0o755)
         if facts.get("kind") == "dir":
             facts.setdefault("mode", 0o755)
-        self.files[path] = FakeFile(text, inode=self._count, ctime=self._count, **facts)
+        self.files[path] = FakeFile(
+            text, inode=self._count, ctime=self._count, changed=self.now, **facts
+        )
         return self.files[path]
 
     def rename(self, old, new):
         """Rename a file: that sets its ctime."""
         self._count += 1
         self.files[new] = self.files.pop(old)
-        self.files[new].ctime = self._count
+        self.files[new].ctime, self.files[new].changed = self._count, self.now
 
     def _followed(self, path):
         return self.files.get(self._resolved(path))
@@ -430,6 +433,11 @@ class FakeHost(Host):
             text=file.text[:most] if regular else "",
             fixed=file.kind in ("dir", "device"),
         )
+
+    def file_age(self, path):
+        self.happen()
+        file = self.files.get(path)
+        return file and self.now - file.changed
 
     def version(self, path):
         self.happen()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 
 from ..errors import InitError, NotPermitted
 from ..record import Record
@@ -64,6 +65,11 @@ class Files:
         except (*_NO_FILE, PermissionError):
             return None
         return info.st_ino, info.st_ctime_ns
+
+    def file_age(self, path: str) -> float | None:
+        """Return how many seconds ago a file was last changed (ctime); None if there is none."""
+        version = self.version(path)
+        return None if version is None else time.time() - version[1] / 1e9
 
     def file_id(self, path: str) -> tuple[int, int] | None:
         """Return device and inode of a file, links followed, or None if there is none."""

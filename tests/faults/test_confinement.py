@@ -66,7 +66,7 @@ def test_takeover_that_is_refused(fpm):
     result = confined(fpm, "upgrade")
 
     assert 3 == no_traceback(result), result
-    assert "cannot be copied: Operation not permitted" in result.err
+    assert "cannot be copied: " in result.err
     assert "restart, or reload" in result.err
     assert seen == (fpm.master, fpm.workers)
     assert not os.path.exists(fpm.service.oldbin)
@@ -88,7 +88,7 @@ def test_recovery_without_ptrace(site):
     assert 1 == told.code, told
     assert "orphaned" in told.out
     assert 0 == no_traceback(result), result
-    assert "cannot be copied: Operation not permitted" in result.err
+    assert "cannot be copied: " in result.err
     assert all(str(orphan) in result.err for orphan in orphans)
     assert [] == [orphan for orphan in orphans if site.alive(orphan)]
     wait_until(lambda: len(site.workers) == site.crew, "all workers")
