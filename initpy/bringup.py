@@ -193,7 +193,8 @@ def _take_back(
     workers = [worker for master in masters for worker in workers_of(service, master, host)]
     brood = family(started, host) if started else []
     child.kill_group()
-    end(brood, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
+    hung = [*brood, *seen.starting]
+    end(hung, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
     if shared:
         end(masters, parse_schedule("KILL/5"), host, what="new master")
         drain(service, workers, host, what="new workers")

@@ -294,9 +294,13 @@ class Modelled:
         if not workers:
             return
         master = self.host.processes.get(workers[0].ppid)
+
+        def restarted():
+            if master in self.masters and not master.quitting:
+                self.new_workers(master, count=1)
+
         self.host.end(workers[0])
-        if master in self.masters and not master.quitting:
-            self.host.at(0.001, lambda: self.new_workers(master, count=1))
+        self.host.at(0.001, restarted)
 
     # What is true.
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from fakes import Run
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from model import BROKEN, MODELS, Killed, ModelHost
@@ -94,7 +95,9 @@ class World:
         self.harmed = set()
         self.coming = []  # faults in the middle of the next action: (moment, name)
         self.unsettled = 0.0  # until then a signal has effects that nobody can see yet
+        self.squatter = None
         self.acting = False
+        self.stopping = False  # a script was killed when it had been told to stop the service
         if running:
             self.daemon.run()
 
@@ -251,6 +254,29 @@ class World:
         """A while passes."""
         self.host.sleep(5)
 
+    @fault(harms=["state"])
+    def port_held_by_a_stranger(self):
+        """Another program listens where the service would, while it is stopped."""
+        if not self.daemon.taken():
+            self.squatter = self.stranger()
+            self.daemon.path = self.squatter.pid + 7000
+            self.squatter.sockets = {self.daemon.path: self.daemon.place}
+
+    @fault()
+    def check_is_set(self):
+        """The settings name an UPGRADE_CHECK, which succeeds."""
+        self.set_check(Run(seconds=0.05))
+
+    @fault()
+    def check_that_fails(self):
+        """The settings name an UPGRADE_CHECK, which fails."""
+        self.set_check(Run(code=1, seconds=0.05))
+
+    @fault()
+    def check_that_hangs(self):
+        """The settings name an UPGRADE_CHECK, which does not end."""
+        self.set_check(Run(seconds=float("inf")))
+
     @fault(harms=["serves", "state"])
     def USR2_by_hand(self):  # noqa: N802 - as the signal is written
         """Somebody begins an upgrade by hand; of php-fpm that is a reload."""
@@ -280,6 +306,12 @@ class World:
         self.host.strangers.add(stranger)
         return stranger
 
+    def set_check(self, run):
+        """Have the settings name an UPGRADE_CHECK that runs so."""
+        self.host.put("/bin/check", mode=0o755)
+        self.host.programs["/bin/check"] = lambda _argv: run
+        self.service = self.service.replace(upgrade_check=("/bin/check",))
+
     def hold_lock(self, seconds):
         """Have another action hold the lock, unless somebody does."""
         path = lock_path(self.service)
@@ -304,8 +336,9 @@ class World:
     def by_hand(self, signal):
         """Have somebody signal the oldest master."""
         tells = not self.service.reload_execs
-        if self.acting and not tells:
-            return  # two hands at once on a master that tells nothing of itself
+        alone = len(self.daemon.alive_masters()) == 1 and not self.daemon.starting()
+        if not tells and (self.acting or not alone):
+            return  # it removes what is another's by now, and tells nothing of itself
         self.unsettled = self.host.now + UNSEEN
         for master in self.daemon.alive_masters()[:1]:
             if handler := getattr(self.daemon, signal, None):
@@ -337,6 +370,7 @@ class World:
         self.host.forget()
         harmed, self.harmed = self.harmed, set()
         check(self, name, code, said, before, harmed)
+        self.stopping = code is None and (name in STOPPING or self.stopping)
         return code
 
     def run(self, name):
@@ -357,6 +391,9 @@ class World:
             self.daemon.replace("good")
         self.host.full.clear()
         self.release_lock()
+        self.service = self.daemon.service
+        if self.squatter:
+            self.host.end(self.squatter)
         self.host.copyable = True
         self.host.sleep(1.0)
         self.harmed = set()
@@ -365,6 +402,10 @@ class World:
         """Return what files there are, but for the lock, which stays."""
         ours = lock_path(self.service)
         return {p: (f.text, f.inode) for p, f in self.host.files.items() if p != ours}
+
+    def fit(self):
+        """Tell whether the daemon would come up if it executed itself anew."""
+        return self.daemon.on_disk == "good" and not self.daemon.bad and self.daemon.reloads
 
     def serves(self):
         """Tell whether a client is answered, now or in a moment: it may be starting."""
@@ -396,11 +437,14 @@ class Before:
         self.served = bool(world.daemon.takers())
         self.masters = world.daemon.alive_masters()
         self.workers = world.daemon.alive_workers()
+        self.fit = world.fit()
         self.processes = world.daemon.own()
+        self.stopping = world.stopping
         self.unfinished = bool(
             world.daemon.orphans()
             or len(self.masters) > 1
             or world.service.oldbin in world.host.files
+            or self.stopping
         )
         self.starting = world.daemon.starting()
         self.files = world.files()
@@ -430,12 +474,12 @@ def check(world, name, code, said, before, harmed):
         is_as_before(world, before)
     if code in UNTOUCHED and not harmed and not before.unfinished:
         assert before.sent == len(world.host.sent), "nobody was signalled"
-    failed = code != ExitCode.OK and not may_end_service(world, name, code, harmed)
+    failed = code != ExitCode.OK and not may_end_service(world, name, code, before, harmed)
     if failed and before.served and "serves" not in harmed:
         assert world.serves(), f"it served before, and not after {name}: {code} {said}"
 
 
-def may_end_service(world, name, code, harmed):
+def may_end_service(world, name, code, before, harmed):
     """Tell whether an action that fails so may leave the service not serving."""
     if name in STOPPING:
         return True
@@ -443,9 +487,10 @@ def may_end_service(world, name, code, harmed):
         return code in (ExitCode.GENERIC, None) or "state" in harmed
     if name in ("reload", "force-reload") and world.service.reload_execs:
         # It executes itself anew: if that fails it is down.
-        return world.daemon.bad or world.daemon.on_disk != "good" or not world.daemon.reloads
-    # Without the right to copy sockets orphans are ended before a start.
-    return name == "start" and not world.host.copyable
+        return not (before.fit and world.fit())
+    # Without the right to copy sockets orphans are ended before a start; and
+    # what a killed script was stopping is ended, and then started.
+    return name == "start" and (not world.host.copyable or before.stopping)
 
 
 def is_as_before(world, before):

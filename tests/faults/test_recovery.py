@@ -12,18 +12,7 @@ from real_load import ROUNDS, Shop, load
 
 pytestmark = pytest.mark.fault
 
-REQUEST = [
-    "openssl",
-    "req",
-    "-x509",
-    "-newkey",
-    "rsa:2048",
-    "-nodes",
-    "-days",
-    "2",
-    "-subj",
-    "/CN=test",
-]
+REQUEST = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test"
 STREAM = "/usr/lib/nginx/modules/ngx_stream_module.so"
 
 
@@ -222,7 +211,7 @@ def certificate(place):
     """Make a self-signed certificate; yield the directives that name it."""
     key, cert = place.path("key.pem"), place.path("cert.pem")
     subprocess.run(
-        ["openssl", *REQUEST.split(), "-keyout", key, "-out", cert],
+        [*REQUEST.split(), "-keyout", key, "-out", cert],
         check=True,
         capture_output=True,
     )
