@@ -98,8 +98,10 @@ class World:
         self.squatter = None
         self.acting = False
         self.stopping = False  # a script was killed when it had been told to stop the service
+        self.host.put("/bin/check", mode=0o755)
         if running:
             self.daemon.run()
+        self.host.sleep(3600)
 
     # What can befall it.
 
@@ -308,7 +310,6 @@ class World:
 
     def set_check(self, run):
         """Have the settings name an UPGRADE_CHECK that runs so."""
-        self.host.put("/bin/check", mode=0o755)
         self.host.programs["/bin/check"] = lambda _argv: run
         self.service = self.service.replace(upgrade_check=("/bin/check",))
 
@@ -470,7 +471,7 @@ def check(world, name, code, said, before, harmed):
         looks_only(world, name, before)
     if code == ExitCode.OK and name not in LOOKING and not harmed:
         PROMISES.get(name, lambda *_: None)(world, before)
-    if code == ExitCode.REVERTED and before.served and not harmed:
+    if code == ExitCode.REVERTED and before.served and not (harmed or before.starting):
         is_as_before(world, before)
     if code in UNTOUCHED and not harmed and not before.unfinished:
         assert before.sent == len(world.host.sent), "nobody was signalled"
