@@ -90,12 +90,12 @@ def reload(service: Service, host: Host = HERE) -> None:
                 f"an upgrade is unfinished, master {seen.masters[0]} still serves: "
                 "finish it with upgrade, then reload"
             )
-        if seen.orphans or seen.leftover:
-            finish_orphans(service, host)
         repair_pidfile(service, seen, host, needed=service.reload_execs)
         # Or the first workers of a master that has just come up would pass for the next ones.
         if not await_service(service, seen.masters[-1], host):
             raise NotRunning(f"master {seen.masters[-1]} ended meanwhile")
+        if seen.orphans or seen.leftover:
+            finish_orphans(service, host)
         try:
             configtest(service, host)
         except ConfigTestFailed as exc:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .configuration import Configuration
 from .host import CannotCopy, Host, Process, ProcessFacts
-from .identity import is_master, is_starting, is_stray, is_worker, looks_like_master
+from .identity import is_master, is_starting, is_worker, looks_like_master, runs_daemon
 from .pidfile import Pidfile
 from .service import Service
 
@@ -19,7 +19,7 @@ class Census:
         self._service, self._host = service, host
         self.masters: dict[int, ProcessFacts] = {}  # of this service, workers just born included
         self.foreign: set[int] = set()  # sessions of other instances
-        self.strays: list[ProcessFacts] = []  # workers without a master, of any instance
+        self.strays: list[ProcessFacts] = []  # workers without a master, whosever
         self.starting: list[Process] = []
         if service.master_title is None:
             return
@@ -40,8 +40,10 @@ class Census:
             self.foreign.add(facts.session)
         elif is_starting(service, facts, host):
             self.starting.append(facts.process)
-        elif is_stray(service, facts, host) and not looks_like_master(
-            service, host.title(facts.ppid)
+        elif (
+            service.worker_titles
+            and not facts.nested
+            and not looks_like_master(service, host.title(facts.ppid))
         ):
             self.strays.append(facts)
 
@@ -76,12 +78,15 @@ class Census:
         config = service.read_config(service, host) if service.read_config else Configuration()
 
         def holds_ours(facts: ProcessFacts) -> bool:
+            runs = runs_daemon(service, facts, host)
             hint = facts.session in hinted - {0, *self.foreign}
             places = places_of(facts.process, host)
             if places is None:
-                return hint
+                return runs and hint
             if ours:
                 return bool(ours & host.socket_inodes(facts.process))
+            if not runs:
+                return False
             return not places.isdisjoint(config.listens) or (
                 hint and facts.session == named.pid and self._wrote(named, facts.process)
             )

@@ -64,10 +64,8 @@ def serves(service: Service, title: str) -> bool:
     return title.startswith(service.worker_titles[0]) and not draining
 
 
-def is_stray(service: Service, facts: ProcessFacts, host: Host) -> bool:
-    """Tell whether that process is a worker of this daemon, of whichever instance."""
-    if facts.nested or not service.worker_titles or not is_worker(service, facts.title):
-        return False
+def runs_daemon(service: Service, facts: ProcessFacts, host: Host) -> bool:
+    """Tell whether that process runs this daemon's binary, as far as we may see."""
     return facts.exe is None or _runs(service, facts, host)
 
 

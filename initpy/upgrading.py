@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .errors import Unimplemented
+from .bringup import await_service
+from .errors import NotRunning, Unimplemented
 from .host import HERE, Host
 from .lock import ActionLock
 from .orphans import finish_orphans
@@ -23,6 +24,9 @@ def upgrade(service: Service, host: Host = HERE) -> None:
         # Thorough, for a new master that crashed leaves nothing else to be known by.
         seen = running(service, host, thorough=True)
         if seen.orphans or (seen.leftover and service.upgrade is not None):
+            # They may be the only ones who serve.
+            if seen.master is not None and not await_service(service, seen.master, host):
+                raise NotRunning(f"master {seen.master} ended meanwhile")
             finish_orphans(service, host)
         if service.upgrade == OLDBIN:
             replace_binary(service, seen, host)
