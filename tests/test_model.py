@@ -603,7 +603,6 @@ def play(daemon, running, steps, last):
     assert ExitCode.OK == code, "all being well, it succeeds"
 
 
-@pytest.mark.xfail(reason="under repair: half done upgrades and orphans that nothing marks")
 @pytest.mark.parametrize("daemon", MODELS)
 def test_anything(daemon):
     """What is promised holds, whatever befalls the service, and whenever."""
