@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 from real_daemons import NOBODY, Fpm, can_bind, wait_until
-from real_load import Shop, load, run
+from real_load import Shop, crash, load, run
 
 from initpy.lock import DIRECTORY as LOCKS
 
@@ -79,8 +79,7 @@ def test_recovery_without_ptrace(site):
         site.configure(user="www-data")
     assert 0 == confined(site, "start").code
     wait_until(lambda: len(site.workers) == site.crew, "all workers")
-    orphans = site.workers
-    site.kill(site.master)
+    orphans = crash(site)
 
     told = confined(site, "status")
     result = confined(site, "start")
@@ -102,8 +101,7 @@ def test_pidfile_lost_without_ptrace(site):
         site.configure(user="www-data")
     assert 0 == confined(site, "start").code
     wait_until(lambda: len(site.workers) == site.crew, "all workers")
-    orphans = site.workers
-    site.kill(site.master)
+    orphans = crash(site)
     os.unlink(site.pidfile)
 
     result = confined(site, "start")
@@ -133,6 +131,8 @@ def test_hidepid(site, running):
     """A user to whom /proc hides the processes of others: every action is 4, and says so."""
     if running:
         site.start()
+        alone = lambda: {site.master, *site.workers} == set(site.place.processes())  # noqa: E731
+        wait_until(alone, "whatever has started it to end")
     before = site.place.processes()
     hidden = mounting("mount -t proc -o hidepid=2 proc /proc")
     nobody = lambda *argv: run([*hidden, *AS_NOBODY, *site.nobodys_command(*argv)], cwd="/")  # noqa: E731
@@ -475,8 +475,7 @@ def test_orphans_on_a_full_disk(site, small):
     """The master is killed and the disk full at its pidfile: start is 1, the orphans serve on."""
     on_small(site, small, "pidfile")
     site.start()
-    orphans = site.workers
-    site.kill(site.master)
+    orphans = crash(site)
     fill(small)
 
     result = site.act("start", "--timeout", "3")

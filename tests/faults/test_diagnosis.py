@@ -13,6 +13,7 @@ from datetime import datetime
 
 import pytest
 from real_daemons import NOBODY, Fpm, Nginx, free_port
+from real_load import crash
 
 pytestmark = pytest.mark.fault
 
@@ -137,8 +138,7 @@ def test_port_is_another_instances(place):
 def test_port_is_held_beside_orphans(site):
     """Orphans serve, another program holds a port newly configured: start is 1, they serve on."""
     site.start()
-    orphans = site.workers
-    site.kill(site.master)
+    orphans = crash(site)
     port = free_port()
     with held(site.place, f"127.0.0.1@{port}") as child:
         if site.kind == "nginx":

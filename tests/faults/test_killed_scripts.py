@@ -10,7 +10,7 @@ import time
 
 import pytest
 from real_daemons import wait_until
-from real_load import KILLS, Shop
+from real_load import KILLS, Shop, crash
 
 from initpy.survey import survey, workers_of
 
@@ -96,7 +96,7 @@ def test_nginx_recovery(nginx, client):
     crew = lambda: {nginx.master, *nginx.workers}  # noqa: E731
     duration = recovery_of(nginx)
     for seconds in moments(duration):
-        nginx.kill(nginx.master)
+        crash(nginx)
         # A master may be up, or not yet; what matters is that it serves.
         kill_and_carry_on(nginx, "start", seconds, crew, codes=(0, 1))
         upgraded = nginx.act("upgrade")
@@ -112,7 +112,7 @@ def test_php_fpm_recovery(place):
     with shop.load(asking=4, slowest=0.3) as clients:
         duration = recovery_of(shop.fpm)
         for seconds in moments(duration):
-            shop.fpm.kill(shop.fpm.master)
+            crash(shop.fpm)
             kill_and_carry_on(shop.fpm, "start", seconds, lambda: shop.crew, codes=(0, 1))
 
         assert [] == clients.bad
@@ -120,7 +120,7 @@ def test_php_fpm_recovery(place):
 
 def recovery_of(site):
     """Kill the master; return how long a start takes to recover."""
-    site.kill(site.master)
+    crash(site)
     return duration_of(site, "start")
 
 

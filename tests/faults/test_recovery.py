@@ -8,20 +8,12 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 from real_daemons import Fpm, Nginx, can_bind, free_port, wait_until
-from real_load import ROUNDS, Shop, load
+from real_load import ROUNDS, Shop, crash, load
 
 pytestmark = pytest.mark.fault
 
 REQUEST = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test"
 STREAM = "/usr/lib/nginx/modules/ngx_stream_module.so"
-
-
-def crash(site):
-    """SIGKILL the master, and return whom it leaves behind."""
-    master, workers = site.master, site.workers
-    site.kill(master)
-    site.see_gone(master)
-    return workers
 
 
 def recovered(site, orphans, *, crew=()):
@@ -262,7 +254,7 @@ def test_cache_processes(nginx):
         for _ in range(ROUNDS):
             wait_until(manager, "the cache manager")
             dead = family() - {nginx.master}
-            nginx.kill(nginx.master)
+            crash(nginx)
 
             result = nginx.act("start")
 

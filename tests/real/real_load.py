@@ -127,3 +127,11 @@ def run(argv, **options):
         **options,
     )
     return Result(done.returncode, done.stdout, done.stderr, 0.0)
+
+
+def crash(site):
+    """SIGKILL the master and see it dead; return whom it leaves behind."""
+    master, workers = site.master, site.workers
+    site.kill(master)
+    site.see_gone(master)
+    return workers
