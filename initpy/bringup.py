@@ -200,3 +200,6 @@ def _take_back(
         drain(service, workers, host, what="new workers")
     else:
         end([*masters, *workers], service.force_quit, host, leaders=masters)
+        # Again if something is left: workers may have been born meanwhile.
+        while left := survey(service, host, thorough=True).family:
+            end(left, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
