@@ -55,11 +55,14 @@ class FakeProcess:
     unit: str = ""  # of systemd
     on: dict = field(default_factory=dict)  # what it does on a signal, by "SIGTERM"
     at_end: list = field(default_factory=list)  # what happens when it ends
+    _id: Process | None = None
 
     @property
     def id(self):
         """The process as the library knows it."""
-        return Process(pid=self.pid, started=self.started)
+        if self._id is None or self._id.started != self.started:
+            self._id = Process(pid=self.pid, started=self.started)
+        return self._id
 
     @property
     def title(self):
@@ -243,7 +246,7 @@ class FakeHost(Host):
 
     def _alive(self, process):
         found = self.processes.get(process.pid)
-        return found is not None and found.state not in "ZX" and found.id == process
+        return found is not None and found.state not in "ZX" and found.started == process.started
 
     def find(self, pid):
         self.happen()
