@@ -230,7 +230,9 @@ def hangs(fpm):
 def passing(fpm, body):
     """Put a binary there that passes every test, and then does something else."""
     genuine = fpm.place.copy(fpm.binary, "sbin/genuine")
-    fpm.place.script("sbin/php-fpm", f'case "$*" in *-t*) exec {genuine} "$@";; esac\n{body}')
+    fpm.place.script(
+        "sbin/php-fpm", f'case " $* " in *" --test "*|*" -t "*) exec {genuine} "$@";; esac\n{body}'
+    )
 
 
 def exits_later(fpm):
