@@ -54,6 +54,7 @@ class ModelHost(FakeHost):
     def __init__(self):
         super().__init__()
         self.killed = False
+        self.acting = False  # whether a script runs
         self.calls = self.acts = 0
         self.full = set()  # paths that cannot be written: no space left
         self.wrongs = []  # signals to strangers
@@ -300,7 +301,10 @@ class Modelled:
                 self.new_workers(master, count=1)
 
         self.host.end(workers[0])
-        self.host.at(0.001, restarted)
+        if self.host.acting:
+            self.host.before_look(2, restarted)
+        else:
+            self.host.at(0.001, restarted)
 
     # What is true.
 

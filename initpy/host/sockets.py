@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 
 from ..errors import InitError
 from ..record import Record
@@ -70,6 +71,9 @@ class Sockets:
             for number, inode in _sockets(process).items():
                 fd = _copy(process, pidfd, number)
                 if fd is None:
+                    continue
+                if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+                    os.close(fd)  # the number has been given to a file meanwhile
                     continue
                 with socket.socket(fileno=fd) as copy:
                     if _listens(copy) and os.fstat(fd).st_uid in (0, os.geteuid()):

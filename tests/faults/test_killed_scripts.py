@@ -32,9 +32,9 @@ def run_until_killed(site, action, seconds):
         script.wait()
 
 
-def moments(duration):
+def moments(duration, kills=KILLS):
     """Return moments spread over the whole of an action, at random within their share."""
-    return [duration * (number + random.random()) / KILLS for number in range(KILLS)]
+    return [duration * (number + random.random()) / kills for number in range(kills)]
 
 
 def duration_of(site, action):
@@ -79,23 +79,23 @@ def test_nginx_upgrade(nginx, client):
     assert [] == client.bad
 
 
-@pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix socket"])
-def test_php_fpm_upgrade(place, unix):
+def test_php_fpm_upgrade(place):
     """An upgrade of php-fpm is killed at any moment: it serves, and upgrade finishes the work."""
-    shop = Shop(place, unix=unix, children=6).open()
-    with shop.load(asking=4, slowest=0.3) as clients:
+    shop = Shop(place, unix=True, children=6).open_both()
+    with shop.load_both() as bad:
         duration = duration_of(shop.fpm, "upgrade")
         for seconds in moments(duration):
             kill_and_carry_on(shop.fpm, "upgrade", seconds, lambda: shop.crew)
 
-        assert [] == clients.bad
+        assert [] == bad()
+    assert ["done", "done"] == [shop.ask(), shop.ask(1)]
 
 
 def test_nginx_recovery(nginx, client):
     """The start that recovers nginx is killed at any moment: start finishes, and upgrade works."""
     crew = lambda: {nginx.master, *nginx.workers}  # noqa: E731
     duration = recovery_of(nginx)
-    for seconds in moments(duration):
+    for seconds in moments(duration, KILLS // 2 + 1):
         crash(nginx)
         # A master may be up, or not yet; what matters is that it serves.
         kill_and_carry_on(nginx, "start", seconds, crew, codes=(0, 1))
@@ -108,14 +108,14 @@ def test_nginx_recovery(nginx, client):
 
 def test_php_fpm_recovery(place):
     """The start that recovers php-fpm is killed at any moment: start finishes the work."""
-    shop = Shop(place, children=6).open()
-    with shop.load(asking=4, slowest=0.3) as clients:
+    shop = Shop(place, unix=True, children=6).open_both()
+    with shop.load_both() as bad:
         duration = recovery_of(shop.fpm)
-        for seconds in moments(duration):
+        for seconds in moments(duration, KILLS // 2 + 1):
             crash(shop.fpm)
             kill_and_carry_on(shop.fpm, "start", seconds, lambda: shop.crew, codes=(0, 1))
 
-        assert [] == clients.bad
+        assert [] == bad()
 
 
 def recovery_of(site):

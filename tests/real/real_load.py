@@ -7,7 +7,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
-from real_daemons import HERE, Client, Fpm, Nginx, Result, wait_until
+from real_daemons import HERE, Client, Fpm, Nginx, Result, free_port, wait_until
 
 ROUNDS = int(os.environ.get("INITPY_TEST_ROUNDS", "5"))  # of what must hold every time
 KILLS = int(os.environ.get("INITPY_TEST_KILLS", "15"))  # moments at which a script is killed
@@ -82,6 +82,31 @@ class Shop:
         self.script = place.write("slow.php", SLOW)
         self.address = f"unix:{self.fpm.listen}" if unix else f"127.0.0.1:{self.fpm.port}"
         self.front = None
+
+    def add_pools(self, *listens, children=4):
+        """Have a pool more for each of *listens*."""
+        for number, listen in enumerate(listens, 1):
+            self.place.write(
+                f"php-fpm/pool.d/more{number}.conf",
+                f"[more{number}]\nuser = www-data\ngroup = www-data\nlisten = {listen}\n"
+                f"pm = static\npm.max_children = {children}\n",
+            )
+        self.fpm.crew += children * len(listens)
+
+    def open_both(self):
+        """Start both, with one pool on a unix socket and one on a port."""
+        listen = f"127.0.0.1:{free_port()}"
+        self.add_pools(listen)
+        return self.open(listen)
+
+    @contextmanager
+    def load_both(self):
+        """Have clients ask both pools meanwhile; yield what tells what went wrong."""
+        with (
+            self.load(asking=3, slowest=0.3) as first,
+            self.load(asking=3, slowest=0.3, pool=1) as second,
+        ):
+            yield lambda: [*first.bad, *second.bad]
 
     def open(self, *more):
         """Start both; *more* are the addresses of further pools."""
