@@ -54,7 +54,6 @@ class ModelHost(FakeHost):
     def __init__(self):
         super().__init__()
         self.killed = False
-        self.acting = False  # whether a script runs
         self.calls = self.acts = 0
         self.full = set()  # paths that cannot be written: no space left
         self.wrongs = []  # signals to strangers
@@ -301,10 +300,7 @@ class Modelled:
                 self.new_workers(master, count=1)
 
         self.host.end(workers[0])
-        if self.host.acting:
-            self.host.before_look(2, restarted)
-        else:
-            self.host.at(0.001, restarted)
+        self.host.at(0.001, restarted)
 
     # What is true.
 

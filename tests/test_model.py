@@ -11,7 +11,6 @@ sequences are tried of each daemon.
 from __future__ import annotations
 
 import os
-import sys
 
 import pytest
 from fakes import Run
@@ -97,6 +96,7 @@ class World:
         self.coming = []  # faults in the middle of the next action: (moment, name)
         self.unsettled = 0.0  # until then a signal has effects that nobody can see yet
         self.squatter = None
+        self.acting = False
         self.stopping = False  # a script was killed when it had been told to stop the service
         self.host.put("/bin/check", mode=0o755)
         if running:
@@ -149,7 +149,7 @@ class World:
             self.host.end(master)
             self.stranger(master.pid)
 
-    @fault()
+    @fault(harms=["serves", "state"])
     def worker_killed(self):
         """A worker crashes; its master starts another."""
         self.daemon.lose_worker()
@@ -218,7 +218,7 @@ class World:
     @fault()
     def script_killed(self):
         """The script itself is killed."""
-        if self.host.acting:
+        if self.acting:
             self.host.kill_script()
 
     @fault()
@@ -338,7 +338,7 @@ class World:
         """Have somebody signal the oldest master."""
         tells = not self.service.reload_execs
         alone = len(self.daemon.alive_masters()) == 1 and not self.daemon.starting()
-        if not tells and (self.host.acting or not alone):
+        if not tells and (self.acting or not alone):
             return  # it removes what is another's by now, and tells nothing of itself
         self.unsettled = self.host.now + UNSEEN
         for master in self.daemon.alive_masters()[:1]:
@@ -357,7 +357,7 @@ class World:
 
     def act(self, name):
         """Do an action, and hold it to its promises; return its code, None if it was killed."""
-        before = Before(self, name)
+        before = Before(self)
         for moment, coming in self.coming:
             self.host.before_look(moment, lambda coming=coming: self.befall(coming))
         self.coming = []
@@ -365,9 +365,9 @@ class World:
         if self.host.now < self.unsettled or doomed:
             self.harmed |= {"serves", "state"}
         self.host.told.clear()
-        self.host.interrupted_by, self.host.calls, self.host.acting = "", 0, True
+        self.host.interrupted_by, self.host.calls, self.acting = "", 0, True
         code, said = self.run(name)
-        self.host.acting = False
+        self.acting = False
         self.host.forget()
         harmed, self.harmed = self.harmed, set()
         check(self, name, code, said, before, harmed)
@@ -433,7 +433,7 @@ FAULTS |= {f"binary that {kind}": broken_binary(kind) for kind in BROKEN}
 class Before:
     """What was before an action."""
 
-    def __init__(self, world, name):
+    def __init__(self, world):
         self.now = world.host.now
         self.served = bool(world.daemon.takers())
         self.masters = world.daemon.alive_masters()
@@ -448,7 +448,7 @@ class Before:
             or self.stopping
         )
         self.starting = world.daemon.starting()
-        self.files = world.files() if name in LOOKING else {}
+        self.files = world.files()
         self.sent, self.acts = len(world.host.sent), world.host.acts
 
 
@@ -475,8 +475,6 @@ def check(world, name, code, said, before, harmed):
         is_as_before(world, before)
     if code in UNTOUCHED and not harmed and not before.unfinished:
         assert before.sent == len(world.host.sent), "nobody was signalled"
-    if name == "start" and code not in (ExitCode.OK, None) and not harmed:
-        is_taken_back(world, before)
     failed = code != ExitCode.OK and not may_end_service(world, name, code, before, harmed)
     if failed and before.served and "serves" not in harmed:
         assert world.serves(), f"it served before, and not after {name}: {code} {said}"
@@ -487,7 +485,7 @@ def may_end_service(world, name, code, before, harmed):
     if name in STOPPING:
         return True
     if name in RESTARTING:
-        return code is None or "state" in harmed or not (before.fit and world.fit())
+        return code in (ExitCode.GENERIC, None) or "state" in harmed
     if name in ("reload", "force-reload") and world.service.reload_execs:
         # It executes itself anew: if that fails it is down.
         return not (before.fit and world.fit())
@@ -505,14 +503,6 @@ def is_as_before(world, before):
         assert f"{before.masters[0].pid}" == world.host.files[world.service.pidfile].text.strip()
 
 
-def is_taken_back(world, before):
-    """Whatever a failed start has started is ended again."""
-    if not (before.starting or before.stopping):
-        assert set(world.daemon.alive_masters()) <= set(before.masters)
-        assert set(world.daemon.orphans()) <= set(before.processes)
-        assert [] == world.daemon.starting()
-
-
 def looks_only(world, name, before):
     """Looking changes nothing."""
     assert before.sent == len(world.host.sent), "no signals"
@@ -523,18 +513,11 @@ def looks_only(world, name, before):
         assert before.files == files
 
 
-def named(world):
-    """The pidfile names a master of the service, unless it cannot be written."""
-    if not world.host.full:
-        named = world.host.files[world.service.pidfile].text.strip()
-        assert named in [f"{master.pid}" for master in world.daemon.alive_masters()]
-
-
 def runs(world, before):
     """One master that the pidfile names, workers that serve, no orphans, nothing half done."""
     (master,) = world.daemon.alive_masters()
-    named(world)
     if not world.host.full:
+        assert f"{master.pid}" == world.host.files[world.service.pidfile].text.strip()
         assert world.service.oldbin not in world.host.files
     assert world.daemon.takers(), "workers serve"
     assert [] == world.daemon.orphans(), "no orphans"
@@ -565,8 +548,7 @@ def is_stopped(world, before):
 
 
 def is_reloaded(world, before):
-    """Only workers that were not there before take requests; the pidfile is right."""
-    named(world)
+    """Only workers that were not there before take requests."""
     assert world.daemon.takers(), "workers serve"
     assert [] == [w for w in world.daemon.takers() if w in before.workers]
 
@@ -594,16 +576,12 @@ PROMISES = {
     "upgrade": is_upgraded,
 }
 
-# The more an action can go wrong, the oftener it is tried.
-OFTEN = [*ACTIONS, *["upgrade"] * 5, *["start", "stop", "restart", "reload"] * 2]
-
 NOW = st.just(0)
-MOMENTS = st.integers(1, 300)
-ACT = st.tuples(st.sampled_from(OFTEN), NOW)
-BEFALL = st.tuples(st.sampled_from(sorted(FAULTS)), NOW)
-INTERRUPT = st.tuples(st.sampled_from(sorted(FAULTS)), MOMENTS)
-KILL = st.tuples(st.just("script killed"), MOMENTS)
-STEPS = st.one_of(ACT, ACT, BEFALL, INTERRUPT, KILL)
+STEPS = st.one_of(
+    st.tuples(st.sampled_from(sorted(ACTIONS)), NOW),
+    st.tuples(st.sampled_from(sorted(FAULTS)), NOW),
+    st.tuples(st.sampled_from(sorted(FAULTS)), st.integers(1, 300)),
+)
 
 
 def play(daemon, running, steps, last):
@@ -625,118 +603,6 @@ def play(daemon, running, steps, last):
     assert ExitCode.OK == code, "all being well, it succeeds"
 
 
-# What this has found, each once: running at first, steps, last.
-FOUND = {
-    "upgrade killed, then start": (True, [("script killed", 25), ("upgrade", 0)], "start"),
-    "takeover killed, then start": (True, [("script killed", 60), ("upgrade", 0)], "start"),
-    "takeover killed, then reload": (
-        True,
-        [("script killed", 60), ("upgrade", 0), ("reload", 0)],
-        "start",
-    ),
-    "old master killed while both are up": (
-        True,
-        [("old master killed", 51), ("upgrade", 0)],
-        "upgrade",
-    ),
-    "master killed in a takeover, its pid recycled": (
-        True,
-        [("master killed and its pid recycled", 56), ("upgrade", 0)],
-        "start",
-    ),
-    "new master dies, its workers live": (
-        True,
-        [("binary that dies", 0), ("upgrade", 0), ("reload", 0)],
-        "start",
-    ),
-    "new master dies after the script": (
-        True,
-        [("script killed", 30), ("binary that dies", 0), ("upgrade", 0)],
-        "upgrade",
-    ),
-    "orphans of the other instance": (
-        True,
-        [("other instance killed", 0), ("pidfile of the other instance", 0)],
-        "start",
-    ),
-    "stop killed while it drains": (
-        True,
-        [("script killed", 55), ("quick clients", 0), ("restart", 0)],
-        "start",
-    ),
-    "restart killed before it stops anything": (
-        True,
-        [("script killed", 3), ("try-restart", 0)],
-        "upgrade",
-    ),
-    "restart killed, then a start that fails": (
-        True,
-        [("script killed", 3), ("try-restart", 0), ("binary that exits", 0), ("start", 0)],
-        "upgrade",
-    ),
-    "start that hangs on the socket": (
-        True,
-        [("script killed", 61), ("binary that freezes", 0), ("USR2 by hand", 0), ("stop", 0)],
-        "restart",
-    ),
-    "reload of a master just born": (
-        True,
-        [("script killed", 130), ("try-restart", 0), ("reload", 0)],
-        "stop",
-    ),
-    "takeover killed, and the binary replaced": (
-        True,
-        [("script killed", 182), ("upgrade", 0), ("new binary", 0)],
-        "start",
-    ),
-    "pidfile garbage while both are up": (
-        True,
-        [("USR2 by hand", 0), ("force-reload", 0), ("pidfile garbage", 0)],
-        "upgrade",
-    ),
-    "orphans beside a master that does not serve": (
-        True,
-        [
-            ("script killed", 84),
-            ("binary that workerless", 0),
-            ("old master killed", 0),
-            ("restart", 0),
-        ],
-        "upgrade",
-    ),
-}
-
-
-# Of these, what is found to this day.
-OPEN = {
-    ("nginx", "restart killed, then a start that fails"),
-    ("php-fpm", "restart killed, then a start that fails"),
-    ("nginx", "start that hangs on the socket"),
-    ("nginx", "pidfile garbage while both are up"),
-}
-
-
-@pytest.mark.parametrize(("daemon", "found"), [(d, f) for d in MODELS for f in FOUND])
-def test_once_found(daemon, found, request):
-    """What was found once is not found again, nor some calls earlier or later."""
-    if (daemon, found) in OPEN:
-        request.applymarker(pytest.mark.xfail(reason="to be repaired", strict=True))
-    running, steps, last = FOUND[found]
-    for shift in range(-6, 7):
-        shifted = [(name, moment and max(1, moment + shift)) for name, moment in steps]
-        play(daemon, running, shifted, last)
-
-
-@pytest.fixture
-def untraced():
-    """Measure no coverage: a line that only chance has run is tested by nobody."""
-    tracer = sys.gettrace()
-    sys.settrace(None)
-    yield
-    sys.settrace(tracer)
-
-
-@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("daemon", MODELS)
 def test_anything(daemon):
     """What is promised holds, whatever befalls the service, and whenever."""
@@ -751,7 +617,7 @@ def test_anything(daemon):
     )
     @given(
         running=st.booleans(),
-        steps=st.lists(STEPS, min_size=1, max_size=8),
+        steps=st.lists(STEPS, max_size=6),
         last=st.sampled_from(["start", "restart", "stop", "upgrade"]),
     )
     def holds(running, steps, last):
