@@ -42,6 +42,7 @@ class Census:
             self.starting.append(facts.process)
         elif (
             service.worker_titles
+            and is_worker(service, facts.title)
             and not facts.nested
             and not looks_like_master(service, host.title(facts.ppid))
         ):

@@ -89,11 +89,10 @@ def master_of(service: Service, host: Host = HERE) -> Process:
 def workers_of(service: Service, master: Process, host: Host) -> dict[Process, str]:
     """Return the workers and helpers of *master* with their titles."""
     workers = {}
-    for pid in host.children(master):
-        title = host.title(pid)
-        process = host.find(pid) if title and is_worker(service, title) else None
-        if process is not None:
-            workers[process] = title
+    for child in host.children(master):
+        title = host.title(child.pid)
+        if title and is_worker(service, title):
+            workers[child] = title
     return workers
 
 
@@ -111,18 +110,22 @@ def _scan(service: Service, host: Host, known: Survey) -> Survey:
     census = Census(service, host)
     found = census.grown()
     rest = [process for process in found if process not in (known.master, known.old_master)]
-    master, old = known.master, known.old_master
+    master, old, handover = known.master, known.old_master, known.handover
     if master is None and rest:
         master = rest.pop()
         parent = census.masters[master.pid].ppid
         if parent in census.masters:  # both pidfiles lost in the middle of an upgrade
             old = census.masters[parent].process
             rest.remove(old)
+    elif handover and rest and workers_of(service, rest[-1], host):
+        # It starts workers only once it has written its pidfile: that is what is lost.
+        master, old, handover = rest.pop(), master, False
     sessions = {known.pidfile.pid, known.oldbin.pid}
     sessions |= {facts.session for facts in census.masters.values()}
     return known.replace(
         master=master,
         old_master=old,
+        handover=handover,
         others=tuple(rest),
         orphans=census.orphans(sessions, known.pidfile),
         starting=tuple(census.starting),

@@ -286,7 +286,16 @@ class FakeHost(Host):
 
     def children(self, process):
         self.happen()
-        return [p.pid for p in self.processes.values() if p.ppid == process.pid]
+        if not self._alive(process):
+            return []
+        return [
+            p.id for p in self.processes.values() if p.ppid == process.pid and self._alive(p.id)
+        ]
+
+    def has_dead_child(self, process):
+        self.happen()
+        brood = [p for p in self.processes.values() if p.ppid == process.pid]
+        return self._alive(process) and any(p.state == "Z" for p in brood)
 
     def signals(self, process):
         self.happen()
@@ -312,7 +321,7 @@ class FakeHost(Host):
 
     def socket_inodes(self, process):
         self.happen()
-        found = self.processes.get(process.pid)
+        found = self._alive(process) and self.processes[process.pid]
         return set(found.sockets) if found else set()
 
     def copy_listeners(self, process):
@@ -320,7 +329,7 @@ class FakeHost(Host):
         if not self.copyable:
             raise CannotCopy(f"the sockets of pid {process} cannot be copied: no right to")
         listeners = []
-        found = self.processes.get(process.pid)
+        found = self._alive(process) and self.processes[process.pid]
         for inode, place in found.sockets.items() if found else ():
             self._count += 1
             self.copies[self._count] = (inode, place)

@@ -201,7 +201,7 @@ def test_children_without_kernel_support(machine, monkeypatch):
     child.kill_group()
     child.close()
 
-    assert child.pid in found
+    assert child.pid in [process.pid for process in found]
 
 
 @pytest.mark.parametrize(

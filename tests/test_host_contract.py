@@ -225,6 +225,23 @@ def test_live_process(machine, host):
     assert 0 <= host.age(process) < 60
 
 
+def test_former_owner_of_a_number(machine, host):
+    """Of one whose number is another's by now, nothing is seen of that other one."""
+    child = host.spawn([machine.program(endless=True, brood=True)])
+    now = host.find(child.pid)
+    former = now.replace(started=now.started - 1)
+    wait_until(lambda: host.children(now), within=10, host=host, what="its child")
+
+    assert [] == host.children(former)
+    assert not host.has_dead_child(former)
+    assert [] == host.copy_listeners(former)
+    assert set() == host.socket_inodes(former)
+    assert not host.kill(former, signal.SIGKILL)
+    assert now == host.find(child.pid)
+    child.kill_group()
+    child.close()
+
+
 def test_gone_process(machine, host):
     """Of one that is gone nothing can be seen, and nothing fails."""
     process = machine.process()
@@ -613,7 +630,7 @@ def test_kill_group(machine, host):
     child = host.spawn([machine.program(endless=True, brood=True)])
     process = host.find(child.pid)
     wait_until(lambda: host.children(process), within=10, host=host, what="its child")
-    (kin,) = [host.find(pid) for pid in host.children(process)]
+    (kin,) = host.children(process)
 
     child.kill_group()
 

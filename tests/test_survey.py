@@ -223,11 +223,11 @@ def test_workers_of_a_master(host, nginx):
     """Only what is titled as a worker is one; what ends meanwhile is left out."""
     master = nginx.run()
     host.add(ppid=master.pid, title="/bin/sh -c logger")
-    ghost = host.add(ppid=master.pid, title=nginx.worker, state="Z")
+    host.add(ppid=master.pid, title=nginx.worker, state="Z")
     expected = {worker.id: nginx.worker for worker in nginx.workers(master)[:2]}
 
     assert expected == workers_of(NGINX, master.id, host)
-    assert ghost.pid in host.children(master.id)
+    assert host.has_dead_child(master.id)
 
 
 def test_master_of(host, nginx):

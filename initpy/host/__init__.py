@@ -10,7 +10,6 @@ import os
 import time
 
 from .files import FileFacts, Files
-from .processes import Processes
 from .procfs import Process, ProcessFacts, SignalMasks
 from .programs import Child, Programs
 from .sockets import CannotCopy, Holder, Listener, Sockets
@@ -33,7 +32,7 @@ __all__ = [
 ]
 
 
-class Host(Processes, Files, Programs, Sockets):
+class Host(Sockets, Files, Programs):
     """The machine we run on."""
 
     def __init__(self) -> None:

@@ -76,21 +76,37 @@ class Processes:
         """Tell whether other users' processes are shown to us. See proc(5), hidepid."""
         return os.path.exists("/proc/1/stat")
 
-    def children(self, process: Process) -> list[int]:
-        """Return the numbers of its children, zombies too.
+    def children(self, process: Process) -> list[Process]:
+        """Return its living children.
 
         Not reliable for one that ends while we look (proc(5)), so the end of a
         process is to be seen by ``find``, never by its absence here.
         """
-        pid = process.pid
+        stats = self._child_stats(process)
+        return [child for child, state in stats.items() if state not in "ZX"]
+
+    def has_dead_child(self, process: Process) -> bool:
+        """Tell whether a child of it has ended that it has not waited for yet."""
+        return "Z" in self._child_stats(process).values()
+
+    def _child_stats(self, process: Process) -> dict[Process, str]:
+        stats = {}
+        for pid in self._child_pids(process.pid):
+            try:
+                state, ppid, _, started = procfs.parse_stat(_read(f"/proc/{pid}/stat"))
+            except _GONE:
+                continue
+            if ppid == process.pid:
+                stats[Process(pid=pid, started=started)] = state
+        # Last: while its number was its own, so were the children of that number.
+        return stats if self.find(process.pid) == process else {}
+
+    def _child_pids(self, pid: int) -> list[int]:
         try:
             return [int(word) for word in _read(f"/proc/{pid}/task/{pid}/children").split()]
         except _GONE:
-            pass  # gone, or a kernel without CONFIG_PROC_CHILDREN
-        if self.find(pid) != process:
-            return []
-        looks = (self.look(other) for other in self.pids())
-        return [facts.process.pid for facts in looks if facts and facts.ppid == pid]
+            # It is gone, or the kernel has no CONFIG_PROC_CHILDREN.
+            return self.pids() if self.find(pid) else []
 
     def signals(self, process: Process) -> SignalMasks | None:
         """Return its signal masks, or None if it is gone."""

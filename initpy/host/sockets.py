@@ -8,6 +8,7 @@ import stat
 
 from ..errors import InitError
 from ..record import Record
+from .processes import Processes
 from .procfs import Process
 
 TYPE_CHECKING = False
@@ -42,15 +43,16 @@ class Holder(Record):
     started: str  # local time
 
 
-class Sockets:
+class Sockets(Processes):
     """The sockets of this machine's processes."""
 
     def socket_inodes(self, process: Process) -> set[int]:
         """Return the inodes of the sockets it has open, as far as we may see."""
         try:
-            return set(_sockets(process).values())
+            inodes = set(_sockets(process).values())
         except PermissionError:
             return set()
+        return inodes if self.find(process.pid) == process else set()
 
     def copy_listeners(self, process: Process) -> list[Listener]:
         """Copy every socket on which *process* waits for clients. See pidfd_getfd(2).
@@ -68,6 +70,8 @@ class Sockets:
             return []
         listeners: list[Listener] = []
         try:
+            if self.find(process.pid) != process:
+                return []
             for number, inode in _sockets(process).items():
                 fd = _copy(process, pidfd, number)
                 if fd is None:
