@@ -15,10 +15,10 @@ from .killing import end
 from .lock import ActionLock
 from .orphans import finish_orphans
 from .repair import remove_stale, repair_pidfile
-from .schedule import Step
+from .schedule import Step, parse_schedule
 from .service import TAKEOVER, Service
 from .settling import running, settled
-from .stopping import end_service, finish_stop
+from .stopping import end_service
 from .survey import survey
 from .takeover import finish_takeover, recover
 
@@ -29,9 +29,12 @@ def start(service: Service, host: Host = HERE) -> None:
     Raises NotInstalled, ConfigTestFailed, or InitError with whatever was
     started ended again.
     """
-    with ActionLock(service, "start", host, within=service.timeout) as left:
-        finish_stop(service, left, host)
-        _start(service, host)
+    with ActionLock(service, "start", host, within=service.timeout) as lock:
+        if lock.doomed and lock.doomed.intersection(settled(service, host).masters):
+            host.tell("finishing a stop that was cut short")
+            _restart(service, lock, host)
+        else:
+            _start(service, host)
 
 
 def stop(service: Service, host: Host = HERE, *, schedule: tuple[Step, ...] = ()) -> None:
@@ -41,8 +44,8 @@ def stop(service: Service, host: Host = HERE, *, schedule: tuple[Step, ...] = ()
     it returns none is left, and stale pidfiles are removed. Raises
     NotPermitted, WaitTimeout if one outlives the schedule, and Interrupted.
     """
-    with ActionLock(service, "stop", host, within=service.timeout, without=True):
-        end_service(service, schedule or service.stop, host, interruptible=True)
+    with ActionLock(service, "stop", host, within=service.timeout, without=True) as lock:
+        end_service(service, schedule or service.stop, lock, host, interruptible=True)
 
 
 def force_quit(service: Service, host: Host = HERE) -> None:
@@ -55,18 +58,18 @@ def restart(service: Service, host: Host = HERE) -> None:
 
     Its configuration is tested first, and if that fails it is left alone.
     """
-    with ActionLock(service, "restart", host, within=service.timeout):
-        _restart(service, host)
+    with ActionLock(service, "restart", host, within=service.timeout) as lock:
+        _restart(service, lock, host)
 
 
 def try_restart(service: Service, host: Host = HERE) -> None:
     """Restart the service if it runs; stopped is success, and it stays so."""
-    with ActionLock(service, "try-restart", host, within=service.timeout):
+    with ActionLock(service, "try-restart", host, within=service.timeout) as lock:
         try:
             running(service, host)
         except NotRunning:
             return
-        _restart(service, host)
+        _restart(service, lock, host)
 
 
 def reload(service: Service, host: Host = HERE) -> None:
@@ -78,8 +81,9 @@ def reload(service: Service, host: Host = HERE) -> None:
     """
     from .reloading import reload_and_see
 
-    with ActionLock(service, "reload", host, within=service.timeout):
-        seen = running(service, host)
+    with ActionLock(service, "reload", host, within=service.timeout) as lock:
+        seen = running(service, host, thorough=lock.was_left)
+        lock.refuse_doomed(seen.masters)
         if service.reload is None:
             raise Unimplemented("this daemon cannot reload its configuration")
         if seen.upgrading and service.upgrade == TAKEOVER:
@@ -110,17 +114,18 @@ def force_reload(service: Service, host: Host = HERE) -> None:
     if service.reload is not None:
         reload(service, host)
         return
-    with ActionLock(service, "force-reload", host, within=service.timeout):
+    with ActionLock(service, "force-reload", host, within=service.timeout) as lock:
         running(service, host)
-        _restart(service, host)
+        _restart(service, lock, host)
 
 
 def reopen(service: Service, host: Host = HERE) -> None:
     """Have the service open its logs anew, after they were rotated. Raises NotRunning."""
     from .reopening import reopen_and_see
 
-    with ActionLock(service, "reopen", host, within=service.timeout):
+    with ActionLock(service, "reopen", host, within=service.timeout) as lock:
         seen = running(service, host)
+        lock.refuse_doomed(seen.masters)
         if service.reopen is None:
             raise Unimplemented("this daemon cannot reopen its logs")
         reopen_and_see(service, seen.masters, host)
@@ -142,14 +147,15 @@ def check_configuration(service: Service, host: Host = HERE) -> None:
 
 
 def _start(service: Service, host: Host, *, tested: bool = False) -> None:
-    seen = settled(service, host)
+    # Thorough: workers beside it whose own master is dead would go on serving what was.
+    seen = settled(service, host, thorough=True)
     if seen.master is not None:
         repair_pidfile(service, seen, host, needed=False)
         if not await_service(service, seen.master, host):
             _start(service, host)  # it was on its way out
             return
         if seen.upgrading and service.upgrade == TAKEOVER:
-            finish_takeover(service, settled(service, host, thorough=True), host, any_binary=True)
+            finish_takeover(service, seen, host, any_binary=True)
         elif seen.upgrading:
             host.tell(f"an upgrade is unfinished, old master {seen.masters[0]} serves: upgrade")
         elif seen.orphans or seen.leftover:
@@ -160,6 +166,7 @@ def _start(service: Service, host: Host, *, tested: bool = False) -> None:
         remove_stale(service, host)
     if service.test_args is not None and not tested:
         traceless_configtest(service, host)
+    end(seen.starting, parse_schedule("KILL/5"), host, what=f"{service.name} that hangs")
     host.make_directory(service.pidfile.rpartition("/")[0] or "/")
     if not (seen.orphans and recover(service, seen.orphans, host)):
         end(seen.orphans, service.stop, host, what="workers of a dead master")
@@ -168,7 +175,7 @@ def _start(service: Service, host: Host, *, tested: bool = False) -> None:
     host.mark_started(service.subsys)
 
 
-def _restart(service: Service, host: Host) -> None:
+def _restart(service: Service, lock: ActionLock, host: Host) -> None:
     seen = survey(service, host)
     if seen.master is None:
         _start(service, host)
@@ -178,5 +185,5 @@ def _restart(service: Service, host: Host) -> None:
     if service.test_args is not None:
         configtest(service, host)
     # From here on there is no giving up half way: stopped is not what was asked.
-    end_service(service, service.stop, host)
+    end_service(service, service.stop, lock, host)
     _start(service, host, tested=True)

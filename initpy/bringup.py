@@ -9,6 +9,7 @@ from .errors import InitError, NotInstalled
 from .host import Host, Process
 from .intruders import family
 from .killing import end
+from .orphans import behead
 from .pidfile import read_pidfile
 from .program import run, spawn
 from .schedule import parse_schedule
@@ -68,9 +69,8 @@ def bring_up(
 
     def up() -> Process | None:
         code = child.poll()
-        if foster and started:
-            fostered = host.children(started)  # unreaped, so the dead are among them
-            code = 1 if fostered and not any(map(host.find, fostered)) else code
+        if foster and started and host.has_dead_child(started):
+            code = 1  # it waits for nobody before it is released
         if code:
             how = f"signal {-code}" if code < 0 else f"code {code}"
             said = child.output()
@@ -191,14 +191,14 @@ def _take_back(
     seen = survey(service, host, thorough=True)
     masters = [master for master in seen.masters if master not in beside]
     workers = [worker for master in masters for worker in workers_of(service, master, host)]
+    if shared:
+        for master in masters:
+            drain(service, behead(service, master, host), host, what="new workers")
     brood = family(started, host) if started else []
     child.kill_group()
-    hung = [*brood, *seen.starting]
+    hung = [one for one in (*brood, *seen.starting) if one not in (*masters, *workers)]
     end(hung, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
-    if shared:
-        end(masters, parse_schedule("KILL/5"), host, what="new master")
-        drain(service, workers, host, what="new workers")
-    else:
+    if not shared:
         end([*masters, *workers], service.force_quit, host, leaders=masters)
         # Again if something is left: workers may have been born meanwhile.
         while left := survey(service, host, thorough=True).family:

@@ -7,16 +7,20 @@ removing it would let two in at once.
 
 from __future__ import annotations
 
-from .errors import Busy, InitError, Interrupted, NotPermitted, WaitTimeout
-from .host import Host
+from .errors import Busy, InitError, Interrupted, NotPermitted, NotRunning, WaitTimeout
+from .host import Host, Process
 from .service import Service
 from .wait import wait_until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from types import TracebackType
 
+    from typing_extensions import Self
+
 DIRECTORY = "/run/initpy"
+_DOOMED = "; ends "  # before the processes that are being ended, as PID@STARTED
 
 
 def lock_path(service: Service) -> str:
@@ -49,9 +53,15 @@ class ActionLock:
         self._within = within
         self._without = without
         self._fd: int | None = None
+        self.was_left = False
+        self.doomed: frozenset[Process] = frozenset()
 
-    def __enter__(self) -> str:
-        """Take the lock. Return the action that its last holder was killed in, or ""."""
+    def __enter__(self) -> Self:
+        """Take the lock.
+
+        ``was_left`` is then whether its last holder was killed, and ``doomed``
+        whom it has told to end and not seen gone.
+        """
         try:
             self._fd = self._attempt()
         except (Busy, Interrupted, NotPermitted):
@@ -60,10 +70,19 @@ class ActionLock:
             if not self._without:
                 raise
             self._host.tell(f"going on without a lock: {exc}")
-            return ""
-        left = self._signature().partition(" ")[0]
-        self._host.sign_lock(self._fd, f"{self._action} (pid {self._host.getpid()})")
-        return left
+            return self
+        holder, _, doomed = self._text().partition(_DOOMED)
+        self.was_left = bool(holder)
+        self.doom(_doomed(doomed))
+        return self
+
+    def doom(self, processes: Collection[Process]) -> None:
+        """Write down who is told to end, before they are: nothing else would tell it of them.
+
+        None any more, once they have been seen gone.
+        """
+        self.doomed = frozenset(processes)
+        self._sign(f"{self._action} (pid {self._host.getpid()})")
 
     def _attempt(self) -> int:
         # A tuple, since the descriptor may be 0 if our stdin is closed.
@@ -76,20 +95,32 @@ class ActionLock:
                 attempt,
                 within=self._within,
                 host=self._host,
-                what=lambda: (
-                    f"another action to finish: {self._signature() or 'it has not said which'}"
-                ),
+                what=lambda: f"another action to finish: {self._holder()}",
                 interruptible=True,
             )
         except WaitTimeout as exc:
-            raise Busy(
-                f"another action is under way: {self._signature() or 'it has not said which'}"
-            ) from exc
+            raise Busy(f"another action is under way: {self._holder()}") from exc
         return fd
 
-    def _signature(self) -> str:
-        facts = self._host.examine(self._path, 200)
+    def refuse_doomed(self, masters: Collection[Process]) -> None:
+        """Raise NotRunning if one of *masters* was told to end by somebody who was cut short."""
+        for master in self.doomed.intersection(masters):
+            raise NotRunning(
+                f"master {master} was told to end by a stop that was cut short: "
+                "start or stop finishes that"
+            )
+
+    def _sign(self, holder: str) -> None:
+        if self._fd is not None:
+            doomed = " ".join(f"{process.pid}@{process.started}" for process in self.doomed)
+            self._host.sign_lock(self._fd, holder + (_DOOMED + doomed if doomed else ""))
+
+    def _text(self) -> str:
+        facts = self._host.examine(self._path, 1000)
         return facts.text if facts else ""
+
+    def _holder(self) -> str:
+        return self._text().partition(_DOOMED)[0] or "it has not said which"
 
     def __exit__(
         self,
@@ -99,6 +130,15 @@ class ActionLock:
     ) -> None:
         """Let it go."""
         if self._fd is not None:
-            self._host.sign_lock(self._fd, "")
+            self._sign("")
             self._host.unlock(self._fd)
             self._fd = None
+
+
+def _doomed(text: str) -> frozenset[Process]:
+    pairs = [word.partition("@") for word in text.split()]
+    return frozenset(
+        Process(pid=int(pid), started=int(started))
+        for pid, _, started in pairs
+        if pid.isdecimal() and started.isdecimal()
+    )

@@ -1,11 +1,15 @@
-"""Workers whose master is dead, beside a master that serves."""
+"""Workers whose master is dead, beside a master that serves: made, and let finish."""
 
 from __future__ import annotations
 
 from .draining import drain
+from .errors import InitError
 from .host import Host, Process
+from .killing import end
+from .schedule import parse_schedule, signal_named
 from .service import Service
-from .survey import survey
+from .settling import await_titles
+from .survey import survey, workers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +21,29 @@ def finish_orphans(service: Service, host: Host, known: Iterable[Process] = ()) 
 
     known: those that we have made ourselves. Others are looked for: a master
            that was killed meanwhile has left its workers behind, and they
-           accept. Raises WaitTimeout if one outlives even KILL.
+           accept.
+
+    Raises WaitTimeout if one outlives even KILL; InitError if the master is
+    dead too: then they are all that serves, and go on.
     """
     drain(service, [one for one in known if host.find(one.pid) == one], host)
-    while orphans := survey(service, host, thorough=True).orphans:
-        drain(service, orphans, host, what="workers of a dead master")
+    while (seen := survey(service, host, thorough=True)).orphans:
+        if seen.master is None:
+            raise InitError("the master died meanwhile, its workers still serve: start recovers it")
+        drain(service, seen.orphans, host, what="workers of a dead master")
     host.remove(service.oldbin)
+
+
+def behead(service: Service, master: Process, host: Host) -> list[Process]:
+    """End *master* and return its workers, which go on.
+
+    KILL: on QUIT or TERM it would remove its sockets' paths and its pidfile,
+    which are another's by now. STOP before, so that no worker is born between
+    the list and the end; and no longer, for with catch_workers_output a worker
+    blocks as soon as the pipe to a stopped master is full.
+    """
+    host.kill(master, signal_named("STOP"))
+    await_titles(service, master, host)
+    workers = list(workers_of(service, master, host))
+    end([master], parse_schedule("KILL/5"), host, what="old master")
+    return workers

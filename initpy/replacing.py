@@ -119,6 +119,9 @@ def _let_go(service: Service, old: Process, new: Process, host: Host) -> None:
         return list(workers_of(service, old, host))
 
     drain(service, [old], host, workers=workers)
+    try:
+        finish_orphans(service, host)  # of an old master that was killed, with its .oldbin
+    except InitError as exc:
+        raise RollbackFailed(f"Upgrade failed! {exc}") from exc
     if survey(service, host).master != new:
         raise RollbackFailed(f"Upgrade failed! {service.pidfile} does not name new master {new}")
-    finish_orphans(service, host)  # of an old master that was killed, with its .oldbin

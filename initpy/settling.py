@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from .census import INFANCY
 from .errors import NotInstalled, NotRunning, WaitTimeout
-from .host import Host
+from .host import Host, Process
+from .identity import looks_like_master
 from .service import Service
 from .survey import Survey, survey
 from .wait import wait_until
@@ -42,3 +44,21 @@ def running(service: Service, host: Host, *, thorough: bool = False) -> Survey:
         raise NotRunning("not running")
     host.require_permission(seen.master)
     return seen
+
+
+def await_titles(service: Service, master: Process, host: Host) -> None:
+    """Wait until every child of *master* says what it is: a newborn bears its master's title."""
+
+    def newborn() -> list[Process]:
+        return [
+            child
+            for child in host.children(master)
+            if looks_like_master(service, host.title(child.pid)) and host.age(child) < INFANCY
+        ]
+
+    wait_until(
+        lambda: not newborn(),
+        within=service.timeout,
+        host=host,
+        what=f"the children of master {master} to say what they are",
+    )

@@ -24,7 +24,8 @@ class Inheritance:
 
         php-fpm removes the path of an inherited unix socket that its
         configuration does not name, and the old pool would be unreachable: so
-        only those it names. Raises CannotCopy.
+        only those it names. And only those that have their path still: on one
+        that has lost it no client would find the new master. Raises CannotCopy.
         """
         self._host = host
         self._fpm = service.inherits == FPM_SOCKETS
@@ -35,7 +36,8 @@ class Inheritance:
             for process in processes:
                 for listener in host.copy_listeners(process):
                     self._copies.append(listener.fd)
-                    if listener.place in named or not listener.unix:
+                    reached = listener.place in named and host.exists(listener.place)
+                    if reached or not listener.unix:
                         found.setdefault(listener.inode, listener)
         except BaseException:
             self._close()

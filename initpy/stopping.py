@@ -5,17 +5,21 @@ from __future__ import annotations
 from .host import Host, Process
 from .intruders import end_intruders
 from .killing import end
+from .lock import ActionLock
 from .repair import remove_stale
 from .schedule import Step
 from .service import Service
 from .settling import settled
 from .survey import workers_of
 
-STOPS = ("stop", "force-quit", "restart", "try-restart", "force-reload")
-
 
 def end_service(
-    service: Service, schedule: tuple[Step, ...], host: Host, *, interruptible: bool = False
+    service: Service,
+    schedule: tuple[Step, ...],
+    lock: ActionLock,
+    host: Host,
+    *,
+    interruptible: bool = False,
 ) -> None:
     """End masters, workers and orphans, and remove stale pidfiles.
 
@@ -24,6 +28,7 @@ def end_service(
     # Again if something is left: a worker may have been started and orphaned
     # between a look and the KILL of its master.
     while (seen := settled(service, host, thorough=True)).family:
+        lock.doom(seen.masters)
         for master in seen.masters:
             end_intruders(service, master, host, spare=seen.masters)
 
@@ -44,14 +49,5 @@ def end_service(
                 what=f"{service.name} processes",
                 interruptible=interruptible,
             )
+    lock.doom(())
     remove_stale(service, host)
-
-
-def finish_stop(service: Service, left: str, host: Host) -> None:
-    """Finish what a killed script was stopping: a master that ends soon is not one to keep.
-
-    left: the action that its lock still names, or "".
-    """
-    if left in STOPS:
-        host.tell(f"finishing a {left} that was killed")
-        end_service(service, service.stop, host)

@@ -16,16 +16,14 @@ from .bringup import bring_up
 from .draining import drain
 from .errors import InitError, Reverted, RollbackFailed, Unimplemented
 from .host import CannotCopy, Host, Process
-from .killing import end
-from .orphans import finish_orphans
+from .orphans import behead, finish_orphans
 from .pidfile import read_pidfile
 from .proving import prove_binary, prove_master, run_check
 from .repair import name_in_pidfile, repair_pidfile
-from .schedule import parse_schedule, signal_named
 from .service import Service
 from .serving import may_be_workerless
 from .sockets import Inheritance
-from .survey import Survey, proven, survey, workers_of
+from .survey import Survey, proven, survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,8 +168,11 @@ def _finish(
         ) from exc
     if proven(service, read_pidfile(service.pidfile, host), host) != new:
         name_in_pidfile(service.pidfile, new, host)
-    for master in old:
-        finish_orphans(service, host, _behead(service, master, host))
+    try:
+        for master in old:
+            finish_orphans(service, host, behead(service, master, host))
+    except InitError as exc:
+        raise RollbackFailed(f"Upgrade failed! {exc}") from exc
     _see_paths(service, new, host)
 
 
@@ -190,18 +191,4 @@ def _see_paths(service: Service, new: Process, host: Host) -> None:
 
 
 def _abandon(service: Service, new: Process, host: Host) -> None:
-    drain(service, _behead(service, new, host), host, what="new workers")
-
-
-def _behead(service: Service, master: Process, host: Host) -> list[Process]:
-    """End *master* and return its workers, which go on.
-
-    KILL: on QUIT or TERM it would remove its sockets' paths and its pidfile,
-    which are another's by now. STOP before, so that no worker is born between
-    the list and the end; and no longer, for with catch_workers_output a worker
-    blocks as soon as the pipe to a stopped master is full.
-    """
-    host.kill(master, signal_named("STOP"))
-    workers = list(workers_of(service, master, host))
-    end([master], parse_schedule("KILL/5"), host, what="old master")
-    return workers
+    drain(service, behead(service, new, host), host, what="new workers")

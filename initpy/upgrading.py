@@ -20,9 +20,10 @@ def upgrade(service: Service, host: Host = HERE) -> None:
     NotInstalled; ConfigTestFailed, and nothing was signalled; Reverted, and
     the old master serves as before; RollbackFailed.
     """
-    with ActionLock(service, "upgrade", host, within=service.timeout):
+    with ActionLock(service, "upgrade", host, within=service.timeout) as lock:
         # Thorough, for a new master that crashed leaves nothing else to be known by.
         seen = running(service, host, thorough=True)
+        lock.refuse_doomed(seen.masters)
         if seen.orphans or (seen.leftover and service.upgrade is not None):
             # They may be the only ones who serve.
             if seen.master is not None and not await_service(service, seen.master, host):

@@ -347,9 +347,9 @@ class ModelNginx(Modelled, FakeNginx):
                 self.host.end(starting)
 
             def ended():
-                # Nobody waits for it while the shell reads.
+                # Nobody waits for it while the shell reads. Else it goes on as the master.
                 starting.state = "Z"
-                if not self.alive(shell):
+                if not run.code or not self.alive(shell):
                     reap()
 
             shell.at_end.append(lambda: starting.state == "Z" and reap())

@@ -19,6 +19,7 @@ from initpy.lock import lock_path
 from initpy.schedule import parse_schedule
 from initpy.services.nginx import NGINX
 from initpy.services.php_fpm import PHP_FPM
+from initpy.upgrading import upgrade
 
 CHANGING = [
     actions.start,
@@ -658,3 +659,59 @@ def test_killed_at_any_look_and_run_again(host, nginx, action, number):
     host._before.clear()
 
     assert (0 if action is actions.stop else 1) == len(nginx.serving())
+
+
+def cut_short(host, nginx, master):
+    """Have a stop of *master* be interrupted before it sees it end."""
+    nginx.drain = 20
+    host.at(1, lambda: setattr(host, "interrupted_by", "SIGINT"))
+    with pytest.raises(Interrupted):
+        actions.stop(NGINX, host)
+    host.interrupted_by = ""
+
+
+def test_start_finishes_a_stop_that_was_cut_short(host, nginx):
+    """A master that is on its way out is none to keep: it ends, and another one serves."""
+    old = nginx.run()
+    cut_short(host, nginx, old)
+
+    actions.start(NGINX, host)
+
+    (new,) = masters(host, nginx)
+    assert old is not new
+    assert ["finishing a stop that was cut short"] == host.told
+
+
+def test_start_finishes_no_stop_if_nothing_would_come_after_it(host, nginx):
+    """Its configuration is bad: the old master may finish its requests."""
+    old = nginx.run()
+    cut_short(host, nginx, old)
+    nginx.tested = Run(code=1, output="unexpected }")
+
+    with pytest.raises(ConfigTestFailed):
+        actions.start(NGINX, host)
+
+    assert ["SIGQUIT"] == sent(host)
+
+
+@pytest.mark.parametrize("action", [actions.reload, actions.reopen, upgrade])
+def test_nothing_is_asked_of_a_master_that_a_stop_has_told_to_end(host, nginx, action):
+    """It is as good as stopped, which is said."""
+    cut_short(host, nginx, nginx.run())
+
+    with pytest.raises(NotRunning, match="start or stop finishes that"):
+        action(NGINX, host)
+
+    assert ["SIGQUIT"] == sent(host)
+
+
+def test_start_of_another_master_than_the_doomed(host, nginx):
+    """What a stop has told to end is gone: who runs by now is left alone."""
+    cut_short(host, nginx, nginx.run())
+    host.sleep(30)
+    new = nginx.run()
+
+    actions.start(NGINX, host)
+
+    assert [new] == masters(host, nginx)
+    assert [] == host.told

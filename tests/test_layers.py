@@ -72,6 +72,7 @@ CATCHES = [
     ("pidfile", "read_pidfile"),
     ("repair", "repair_pidfile"),
     ("replacing", "_forward"),
+    ("replacing", "_let_go"),
     ("takeover", "_begin"),
     ("takeover", "_finish"),
 ]

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from initpy.errors import Busy, InitError, Interrupted, NotPermitted
+from initpy.errors import Busy, InitError, Interrupted, NotPermitted, NotRunning
+from initpy.host import Process
 from initpy.lock import ActionLock, lock_path
 from initpy.services.nginx import NGINX
 
@@ -130,3 +131,52 @@ def test_impossible_but_urgent(host):
         told = list(host.told)
 
     assert ["going on without a lock: no space left"] == told
+
+
+def test_doomed(host):
+    """Who is told to end is known to the next, until it was seen gone."""
+    master, other = host.add(7).id, host.add(8).id
+    with ActionLock(NGINX, "stop", host, within=5) as first:
+        first.doom([master])
+    with ActionLock(NGINX, "reload", host, within=5) as second:
+        with pytest.raises(NotRunning, match="master 7 was told to end"):
+            second.refuse_doomed([other, master])
+        second.refuse_doomed([other])
+        second.doom(())
+    with ActionLock(NGINX, "reload", host, within=5) as third:
+        third.refuse_doomed([master])
+
+    assert set() == third.doomed
+
+
+def test_last_holder_was_killed(host):
+    """The lock still names its action."""
+    with ActionLock(NGINX, "stop", host, within=5) as first:
+        pass
+    host.sign_lock(host.lock(PATH), "upgrade (pid 7); ends 12@34")
+    host.locks.clear()
+    with ActionLock(NGINX, "reload", host, within=5) as second:
+        pass
+
+    assert (False, True) == (first.was_left, second.was_left)
+    assert {Process(pid=12, started=34)} == second.doomed
+
+
+def test_garbage_in_the_lock(host):
+    """Whatever stands in it, nobody is taken to be doomed who is not named."""
+    host.put(PATH, "stop; ends 12@ @34 x@y 1")
+
+    with ActionLock(NGINX, "start", host, within=5) as lock:
+        assert set() == lock.doomed
+
+
+def test_holder_is_named_without_its_victims(host):
+    """Who waits is told who has the lock, and no more."""
+    fd = host.lock(PATH)
+    host.sign_lock(fd, "stop (pid 7); ends 12@34")
+
+    with (
+        pytest.raises(Busy, match=r"another action is under way: stop \(pid 7\)$"),
+        ActionLock(NGINX, "start", host, within=5),
+    ):
+        pass
