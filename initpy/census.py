@@ -57,19 +57,17 @@ class Census:
         ]
         return sorted(found, key=lambda process: (process.started, process.pid))
 
-    def orphans(self, hinted: set[int], named: Pidfile) -> tuple[Process, ...]:
+    def orphans(self, *pidfiles: Pidfile) -> tuple[Process, ...]:
         """Return those strays that are this service's: families, of one session each.
 
         A family is ours if one of it holds a socket that is ours: one that our
         master has too, or, if we have no master, one on an address that the
-        configuration names. Or if a trusted pidfile that is older than the
-        family names its session: its master has written it itself.
+        configuration names. Or by its session, which bears the number of the
+        master that made it: ours that lives, or one that a trusted pidfile names
+        which is older than the family, for then its master has written it itself.
 
-        named:  the pidfile.
-        hinted: sessions of our masters, living or dead. Where we may not look
-                at sockets they are all the proof there is. But two daemons that
-                one parent has started in the foreground share a session too, so
-                one with another instance's master in it proves nothing.
+        Two daemons that one parent has started in the foreground share a session,
+        so one with another instance's master in it proves nothing.
         """
         service, host = self._service, self._host
         if not self.strays:
@@ -78,24 +76,27 @@ class Census:
         ours = {inode for master in masters for inode in host.socket_inodes(master)}
         config = service.read_config(service, host) if service.read_config else Configuration()
 
-        def holds_ours(facts: ProcessFacts) -> bool:
-            runs = runs_daemon(service, facts, host)
-            hint = facts.session in hinted - {0, *self.foreign}
-            places = places_of(facts.process, host)
-            if places is None:
-                return runs and hint
-            if ours:
-                return bool(ours & host.socket_inodes(facts.process))
-            if not runs:
+        def made_by_ours(facts: ProcessFacts) -> bool:
+            if facts.session in self.foreign:
                 return False
-            return not places.isdisjoint(config.listens) or (
-                hint and facts.session == named.pid and self._wrote(named, facts.process)
+            return facts.session in self.masters or any(
+                facts.session == pidfile.pid and self._wrote(pidfile, facts.process)
+                for pidfile in pidfiles
             )
 
-        holding = [facts for facts in self.strays if holds_ours(facts)]
-        sessions = {facts.session for facts in holding} - {0, *self.foreign}
+        def is_ours(facts: ProcessFacts) -> bool:
+            runs = runs_daemon(service, facts, host)
+            places = places_of(facts.process, host)
+            if places is None:
+                return runs and made_by_ours(facts)
+            if ours:
+                return bool(ours & host.socket_inodes(facts.process))
+            return runs and (not places.isdisjoint(config.listens) or made_by_ours(facts))
+
+        proven = [facts for facts in self.strays if is_ours(facts)]
+        sessions = {facts.session for facts in proven} - {0, *self.foreign}
         return tuple(
-            facts.process for facts in self.strays if facts in holding or facts.session in sessions
+            facts.process for facts in self.strays if facts in proven or facts.session in sessions
         )
 
     def _wrote(self, pidfile: Pidfile, child: Process) -> bool:

@@ -120,13 +120,11 @@ def _scan(service: Service, host: Host, known: Survey) -> Survey:
     elif handover and rest and workers_of(service, rest[-1], host):
         # It starts workers only once it has written its pidfile: that is what is lost.
         master, old, handover = rest.pop(), master, False
-    sessions = {known.pidfile.pid, known.oldbin.pid}
-    sessions |= {facts.session for facts in census.masters.values()}
     return known.replace(
         master=master,
         old_master=old,
         handover=handover,
         others=tuple(rest),
-        orphans=census.orphans(sessions, known.pidfile),
+        orphans=census.orphans(known.pidfile, known.oldbin),
         starting=tuple(census.starting),
     )
