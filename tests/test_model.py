@@ -52,6 +52,7 @@ ACTIONS = {
 }
 STOPPING = ("stop", "force-quit")
 RESTARTING = ("restart", "try-restart")
+RELOADING = ("reload", "force-reload")
 LOOKING = ("configtest", "status")
 CODES = {code for name, code in vars(ExitCode).items() if name.isupper()}
 # That nothing was done, as the message says.
@@ -373,6 +374,8 @@ class World:
         self.host.forget()
         harmed, self.harmed = self.harmed, set()
         check(self, name, code, said, before, harmed)
+        if code is None and name in RELOADING and self.service.reload_execs:
+            self.unsettled = self.host.now + UNSEEN
         return code
 
     def run(self, name):
@@ -496,7 +499,7 @@ def may_end_service(world, name, code, before, harmed):
         return True
     if name in RESTARTING:
         return code in (ExitCode.GENERIC, None) or "state" in harmed
-    if name in ("reload", "force-reload") and world.service.reload_execs:
+    if name in RELOADING and world.service.reload_execs:
         # It executes itself anew: if that fails it is down.
         return "state" in harmed or not (before.fit and world.fit())
     # Without the right to copy sockets orphans are ended before a start.
