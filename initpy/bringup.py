@@ -7,6 +7,7 @@ from .diagnose import gist, holders
 from .draining import drain
 from .errors import InitError, NotInstalled
 from .host import Host, Process
+from .identity import workers_of
 from .intruders import family
 from .killing import end
 from .orphans import behead
@@ -15,7 +16,7 @@ from .program import run, spawn
 from .schedule import parse_schedule
 from .service import Service
 from .serving import SETTLE, may_be_workerless, serving_workers
-from .survey import proven, survey, workers_of
+from .survey import proven, survey
 from .wait import wait_until
 
 TYPE_CHECKING = False

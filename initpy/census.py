@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from .configuration import Configuration
 from .host import CannotCopy, Host, Process, ProcessFacts
-from .identity import is_master, is_starting, is_worker, looks_like_master, runs_daemon
+from .identity import is_master, is_starting, is_worker, looks_like_master, runs_daemon, workers_of
 from .pidfile import Pidfile
 from .service import Service
 
-INFANCY = 0.1  # seconds; a worker bears its master's title for its first 1 to 4 ms
+CLOCKS = 0.1  # seconds by which the age of a file and that of a process may differ
 
 
 class Census:
@@ -18,7 +18,7 @@ class Census:
         """Look at all of them; the price grows with the host."""
         self._service, self._host = service, host
         self.masters: dict[int, ProcessFacts] = {}  # of this service, workers just born included
-        self.foreign: set[int] = set()  # sessions of other instances
+        self.foreign: list[ProcessFacts] = []  # masters of other instances
         self.strays: list[ProcessFacts] = []  # workers without a master, whosever
         self.starting: list[Process] = []
         if service.master_title is None:
@@ -37,7 +37,7 @@ class Census:
         if is_master(service, facts, host):
             self.masters[facts.process.pid] = facts
         elif looks_like_master(service, facts.title):
-            self.foreign.add(facts.session)
+            self.foreign.append(facts)
         elif is_starting(service, facts, host):
             self.starting.append(facts.process)
         elif (
@@ -49,11 +49,15 @@ class Census:
             self.strays.append(facts)
 
     def grown(self) -> list[Process]:
-        """Return the masters, the oldest first, without workers too young for their own title."""
+        """Return the masters, the oldest first, without workers too young for their own title.
+
+        A child of a master is one itself, nginx's new one, once it has workers.
+        """
         found = [
             facts.process
             for facts in self.masters.values()
-            if facts.ppid not in self.masters or self._host.age(facts.process) > INFANCY
+            if facts.ppid not in self.masters
+            or workers_of(self._service, facts.process, self._host)
         ]
         return sorted(found, key=lambda process: (process.started, process.pid))
 
@@ -74,10 +78,12 @@ class Census:
             return ()
         masters = [facts.process for facts in self.masters.values()]
         ours = {inode for master in masters for inode in host.socket_inodes(master)}
+        # A newborn worker of ours may have its own user already, and its master's title still.
+        foreign = {other.session for other in self.foreign if other.ppid not in self.masters}
         config = service.read_config(service, host) if service.read_config else Configuration()
 
         def made_by_ours(facts: ProcessFacts) -> bool:
-            if facts.session in self.foreign:
+            if facts.session in foreign:
                 return False
             return facts.session in self.masters or any(
                 facts.session == pidfile.pid and self._wrote(pidfile, facts.process)
@@ -94,14 +100,14 @@ class Census:
             return runs and (not places.isdisjoint(config.listens) or made_by_ours(facts))
 
         proven = [facts for facts in self.strays if is_ours(facts)]
-        sessions = {facts.session for facts in proven} - {0, *self.foreign}
+        sessions = {facts.session for facts in proven} - {0, *foreign}
         return tuple(
             facts.process for facts in self.strays if facts in proven or facts.session in sessions
         )
 
     def _wrote(self, pidfile: Pidfile, child: Process) -> bool:
         age = self._host.file_age(pidfile.path)
-        return pidfile.trusted and age is not None and age >= self._host.age(child) - INFANCY
+        return pidfile.trusted and age is not None and age >= self._host.age(child) - CLOCKS
 
 
 def places_of(process: Process, host: Host) -> set[str] | None:

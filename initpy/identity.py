@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os.path
 
-from .host import Host, ProcessFacts
+from .host import Host, Process, ProcessFacts
 from .service import Service
 
 
@@ -67,6 +67,16 @@ def serves(service: Service, title: str) -> bool:
 def runs_daemon(service: Service, facts: ProcessFacts, host: Host) -> bool:
     """Tell whether that process runs this daemon's binary, as far as we may see."""
     return facts.exe is None or _runs(service, facts, host)
+
+
+def workers_of(service: Service, master: Process, host: Host) -> dict[Process, str]:
+    """Return the workers and helpers of *master* with their titles."""
+    workers = {}
+    for child in host.children(master):
+        title = host.title(child.pid)
+        if title and is_worker(service, title):
+            workers[child] = title
+    return workers
 
 
 def argv0_of(service: Service, title: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from .draining import drain
 from .errors import InitError
 from .host import Host, Process
+from .identity import workers_of
 from .killing import end
 from .schedule import parse_schedule, signal_named
 from .service import Service
 from .settling import await_titles
-from .survey import survey, workers_of
+from .survey import survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

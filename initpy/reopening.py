@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .host import Host, Process
+from .identity import workers_of
 from .killing import killproc
 from .schedule import signal_named
 from .service import Service
-from .survey import workers_of
 from .wait import wait_until
 
 

@@ -7,7 +7,7 @@ from .diagnose import LogMark, gist
 from .draining import drain
 from .errors import InitError, Reverted, RollbackFailed
 from .host import Host, Process
-from .identity import argv0_of
+from .identity import argv0_of, workers_of
 from .killing import killproc
 from .oldbin import rollback, wait_for_oldbin
 from .orphans import finish_orphans
@@ -16,7 +16,7 @@ from .repair import repair_pidfile
 from .schedule import signal_named
 from .service import Service
 from .serving import let_go, serving_workers
-from .survey import Survey, survey, workers_of
+from .survey import Survey, survey
 from .wait import wait_until
 
 

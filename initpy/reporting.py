@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from .census import places_of
 from .host import HERE, Host, Process
-from .identity import serves
+from .identity import serves, workers_of
 from .lsb import StatusCode
 from .pidfile import EMPTY, MISSING, UNTRUSTED, UNUSABLE
 from .record import Record
 from .service import Service
-from .survey import Survey, survey, workers_of
+from .survey import Survey, survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from .host import Host, Process
-from .identity import serves
+from .identity import serves, workers_of
 from .service import Service
-from .survey import workers_of
 
 SETTLE = 0.1  # seconds that new workers must last; nginx's own pause in a reload
 

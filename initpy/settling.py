@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from .census import INFANCY
 from .errors import NotInstalled, NotRunning, WaitTimeout
 from .host import Host, Process
-from .identity import looks_like_master
+from .identity import looks_like_master, workers_of
 from .service import Service
 from .survey import Survey, survey
 from .wait import wait_until
+
+INFANCY = 1.0  # seconds; a worker bears its master's title for 1 to 4 ms, on a busy host for longer
 
 
 def settled(service: Service, host: Host, *, thorough: bool = False) -> Survey:
@@ -53,7 +54,9 @@ def await_titles(service: Service, master: Process, host: Host) -> None:
         return [
             child
             for child in host.children(master)
-            if looks_like_master(service, host.title(child.pid)) and host.age(child) < INFANCY
+            if looks_like_master(service, host.title(child.pid))
+            and host.age(child) < INFANCY
+            and not workers_of(service, child, host)
         ]
 
     wait_until(

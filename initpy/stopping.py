@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .host import Host, Process
+from .identity import workers_of
 from .intruders import end_intruders
 from .killing import end
 from .lock import ActionLock
@@ -10,7 +11,6 @@ from .repair import remove_stale
 from .schedule import Step
 from .service import Service
 from .settling import settled
-from .survey import workers_of
 
 
 def end_service(

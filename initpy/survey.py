@@ -11,7 +11,7 @@ from __future__ import annotations
 from .census import Census
 from .errors import NotRunning
 from .host import HERE, Host, Process
-from .identity import is_master, is_worker
+from .identity import is_master, workers_of
 from .pidfile import MISSING, Pidfile, read_pidfile
 from .record import Record
 from .service import Service
@@ -84,16 +84,6 @@ def master_of(service: Service, host: Host = HERE) -> Process:
     if master is None:
         raise NotRunning("not running")
     return master
-
-
-def workers_of(service: Service, master: Process, host: Host) -> dict[Process, str]:
-    """Return the workers and helpers of *master* with their titles."""
-    workers = {}
-    for child in host.children(master):
-        title = host.title(child.pid)
-        if title and is_worker(service, title):
-            workers[child] = title
-    return workers
 
 
 def proven(service: Service, pidfile: Pidfile, host: Host) -> Process | None:

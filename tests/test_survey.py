@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import pytest
+from daemons import FakeFpm, FakeNginx
 
 from initpy.errors import NotInstalled, NotPermitted, NotRunning
+from initpy.identity import workers_of
 from initpy.services.nginx import NGINX
 from initpy.services.php_fpm import PHP_FPM
 from initpy.settling import running
-from initpy.survey import master_of, survey, workers_of
+from initpy.survey import master_of, survey
 
 SILENT = NGINX.replace(master_title=None, worker_titles=(), upgrade=None)
 
@@ -253,3 +255,26 @@ def test_missing_daemon_of_a_stopped_service_is_not_installed(host):
 
     with pytest.raises(NotInstalled):
         running(NGINX, host)
+
+
+@pytest.mark.parametrize("service", [NGINX, PHP_FPM], ids=lambda service: service.name)
+def test_newborn_workers_of_a_busy_host(host, service):
+    """A worker that has not come to write its own title is no master, however long that takes."""
+    daemon = (FakeNginx if service is NGINX else FakeFpm)(host, service)
+    master = daemon.run()
+    host.add(ppid=master.pid, title=master.title, session=master.session, started=1)
+    host.add(ppid=master.pid, title=master.title, session=master.session, uid=33)
+
+    seen = survey(service, host, thorough=True)
+
+    assert (master.id,) == seen.masters
+
+
+def test_orphans_beside_a_newborn_worker(host, nginx):
+    """A worker of ours that has its user already, and no title yet, is no other instance."""
+    master = nginx.run()
+    host.add(ppid=master.pid, title=master.title, session=master.session, uid=33)
+    orphan = host.add(ppid=1, title=nginx.worker, session=master.session, exe=NGINX.daemon)
+    host.copyable = False
+
+    assert (orphan.id,) == survey(NGINX, host, thorough=True).orphans
