@@ -262,7 +262,8 @@ def test_newborn_workers_of_a_busy_host(host, service):
     """A worker that has not come to write its own title is no master, however long that takes."""
     daemon = (FakeNginx if service is NGINX else FakeFpm)(host, service)
     master = daemon.run()
-    host.add(ppid=master.pid, title=master.title, session=master.session, started=1)
+    host.add(ppid=master.pid, title=master.title, session=master.session)
+    host.sleep(5)
     host.add(ppid=master.pid, title=master.title, session=master.session, uid=33)
 
     seen = survey(service, host, thorough=True)
