@@ -16,6 +16,7 @@ from .repair import repair_pidfile
 from .schedule import signal_named
 from .service import Service
 from .serving import let_go, serving_workers
+from .settling import running
 from .survey import Survey, survey
 from .wait import wait_until
 
@@ -30,7 +31,7 @@ def replace_binary(service: Service, seen: Survey, host: Host) -> None:
         host.tell(f"finished the upgrade that was under way: master {new} serves")
         if host.exe_file(new) == host.file_id(service.daemon):
             return
-        seen = survey(service, host)
+        seen = running(service, host)
     old = seen.masters[-1]
     repair_pidfile(service, seen, host)
     await_release(service, old, host)

@@ -22,8 +22,9 @@ from .proving import prove_binary, prove_master, run_check
 from .repair import name_in_pidfile, repair_pidfile
 from .service import Service
 from .serving import may_be_workerless
+from .settling import running
 from .sockets import Inheritance
-from .survey import Survey, proven, survey
+from .survey import Survey, proven
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def take_over(service: Service, seen: Survey, host: Host) -> None:
         new = finish_takeover(service, seen, host)
         if host.exe_file(new) == host.file_id(service.daemon):
             return
-        seen = survey(service, host)
+        seen = running(service, host)
     old = seen.masters[-1]
     _refuse_supervised(old, host)
     repair_pidfile(service, seen, host)

@@ -733,6 +733,17 @@ FOUND = {
         ],
         "upgrade",
     ),
+    "master killed between two upgrades of one action": (
+        True,
+        [
+            ("script killed", 78),
+            ("upgrade", 0),
+            ("binary that hangs", 250),
+            ("master killed and its pid recycled", 269),
+            ("upgrade", 0),
+        ],
+        "restart",
+    ),
     "interrupted while the new master's workers are newborn": (
         True,
         [("interrupt", 218), ("upgrade", 0)],
