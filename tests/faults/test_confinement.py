@@ -42,7 +42,7 @@ def confined(site, action):
 
 @pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix socket"])
 def test_takeover_without_ptrace(place, unix):
-    """Nobody has CAP_SYS_PTRACE: php-fpm is upgraded by takeover all the same, no request lost."""
+    """Nobody has CAP_SYS_PTRACE: php-fpm is upgraded by takeover all the same."""
     shop = Shop(place, unix=unix, children=6)
     assert 0 == confined(shop.fpm, "start").code
     shop.open()

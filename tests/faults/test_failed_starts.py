@@ -30,7 +30,7 @@ def nothing_left(site):
     ],
 )
 def test_daemon_that_hangs(nginx, body):
-    """A daemon that never comes up is ended at the deadline, with all that it has started."""
+    """A daemon never comes up: it is ended at the deadline, with all that it has started."""
     nginx.fake_binary(body.format(sleep=nginx.place.tool("sleep")))
 
     result = nginx.act("start", "--timeout", "1")
@@ -41,7 +41,7 @@ def test_daemon_that_hangs(nginx, body):
 
 
 def test_daemon_that_ends(nginx):
-    """A daemon that ends at once is reported at once, with its own words."""
+    """A daemon ends at once: start is 1 at once, with its own words."""
     nginx.fake_binary("echo these are my words; exit 3")
 
     result = nginx.act("start")
@@ -53,7 +53,7 @@ def test_daemon_that_ends(nginx):
 
 
 def test_pidfile_elsewhere(nginx):
-    """A configuration that names another pidfile is told of, and what was started is ended."""
+    """The configuration names another pidfile: start says so, and ends what it has started."""
     nginx.service = nginx.service.replace(pidfile=nginx.path("other.pid"))
 
     result = nginx.act("start", "--timeout", "1")
@@ -64,7 +64,7 @@ def test_pidfile_elsewhere(nginx):
 
 
 def test_workers_that_never_come(nginx):
-    """A master whose workers end before they serve is no success."""
+    """Workers end before they serve: start is 1, whatever the master does."""
     nginx.configure(main="working_directory /nonexistent;")
 
     result = nginx.act("start", "--timeout", "1")
@@ -86,7 +86,7 @@ def test_restart_with_a_daemon_that_ends(nginx):
 
 
 def test_starts_at_once(site):
-    """Of several starts at once each is 0, and there is one master."""
+    """Several starts at once: each is 0, and there is one master."""
     scripts = [
         subprocess.Popen([site.wrapper, "start"], stdout=subprocess.DEVNULL) for _ in range(4)
     ]
@@ -98,7 +98,7 @@ def test_starts_at_once(site):
 
 
 def test_starts_and_stops_at_once(site):
-    """Starts and stops at once end in one of the two states, and never in between."""
+    """Starts and stops at once: it is running or stopped in the end, and never in between."""
     scripts = [
         subprocess.Popen([site.wrapper, action], stdout=subprocess.DEVNULL)
         for action in ("start", "stop", "restart", "stop", "start", "try-restart")
@@ -114,7 +114,7 @@ def test_starts_and_stops_at_once(site):
 
 
 def test_zombie_master(nginx):
-    """A master whose parent does not wait for it is dead, whatever kill -0 says."""
+    """The master is dead, and its parent does not wait for it: it is gone, kill -0 or not."""
     argv = [nginx.daemon, "-g", "daemon off;", "-c", nginx.config]
     parent = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
     try:
@@ -149,7 +149,7 @@ def test_interrupted_stop(nginx, sig):
 
 
 def test_runtime_directory_removed(nginx):
-    """With the pidfile's directory gone it is still seen, and stopped."""
+    """The pidfile's directory is gone: the master is still seen, and stopped."""
     os.mkdir(nginx.path("run"))
     nginx.pidfile = nginx.path("run", "nginx.pid")
     nginx.configure()
@@ -166,7 +166,7 @@ def test_runtime_directory_removed(nginx):
 
 @pytest.mark.parametrize("action", ["reload", "restart", "force-reload"])
 def test_binary_is_gone(site, action):
-    """What needs the binary is 5 when it is gone, and the service is untouched."""
+    """The binary is gone: what needs it is 5, and the service is untouched."""
     master, workers = site.start(), site.workers
     os.unlink(site.daemon)
 
@@ -192,7 +192,7 @@ def test_binary_that_cannot_test(site, action):
 
 
 def test_terminal_that_goes_away(nginx, client):
-    """An ssh session that breaks in the middle of an upgrade leaves nothing in between."""
+    """An ssh session breaks in the middle of an upgrade: forward or back, nothing in between."""
     old = nginx.master
     sleep = nginx.place.tool("sleep")
     nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{sleep} 600'\n")
@@ -218,7 +218,7 @@ def test_terminal_that_goes_away(nginx, client):
 
 
 def test_nohup(nginx, client):
-    """Under nohup a hangup does not end an upgrade."""
+    """A hangup under nohup: the upgrade goes on."""
     old = nginx.master
     sleep = nginx.place.tool("sleep")
     nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{sleep} 0.5'\n")

@@ -37,7 +37,7 @@ def unharmed(nginx, old, client, workers=None):
     ],
 )
 def test_binary_that_ends_at_once(nginx, client, body):
-    """A new binary that ends at once is reported within a second, and the old one serves."""
+    """A new binary ends at once: 150 within a second, and the old one serves."""
     old, workers = nginx.master, nginx.workers
     nginx.fake_binary(body)
 
@@ -59,7 +59,7 @@ def test_binary_that_ends_at_once(nginx, client, body):
     ],
 )
 def test_binary_that_cannot_be_executed(nginx, client, text):
-    """A new binary that the kernel refuses is reported within a second, nothing signalled."""
+    """The kernel refuses the new binary: 150 within a second, nothing signalled."""
     old, workers = nginx.master, nginx.workers
     nginx.place.write("sbin/nginx", text, 0o755)
 
@@ -72,7 +72,7 @@ def test_binary_that_cannot_be_executed(nginx, client, text):
 
 
 def test_binary_that_may_not_be_executed(nginx, client):
-    """A new binary without its x bit is reported within a second, nothing signalled."""
+    """The new binary has no x bit: 150 within a second, nothing signalled."""
     old, workers = nginx.master, nginx.workers
     nginx.replace_binary()
     os.chmod(nginx.daemon, 0o644)
@@ -86,7 +86,7 @@ def test_binary_that_may_not_be_executed(nginx, client):
 
 
 def test_missing_binary(nginx, client):
-    """A binary that is gone from the disk is 5, and the running one goes on."""
+    """The binary is gone from the disk: upgrade is 5, and the running one goes on."""
     old, workers = nginx.master, nginx.workers
     os.unlink(nginx.daemon)
 
@@ -99,7 +99,7 @@ def test_missing_binary(nginx, client):
 
 
 def test_broken_configuration(nginx, client):
-    """A configuration broken since the start is 6, with nginx's own words, nothing signalled."""
+    """The configuration is broken since the start: upgrade is 6, with nginx's own words."""
     old, workers = nginx.master, nginx.workers
     nginx.replace_binary()
     nginx.configure(main="frobnicate on;")
@@ -115,7 +115,7 @@ def test_broken_configuration(nginx, client):
 
 @pytest.mark.parametrize("passes_test", [True, False])
 def test_binary_that_exits_late(nginx, client, passes_test):
-    """A new binary that exits after half a second is noticed then, whoever answers its -t."""
+    """A new binary exits after half a second: 150 then, whoever answers its -t."""
     old, workers = nginx.master, nginx.workers
     nginx.fake_binary(f"{nginx.place.tool('sleep')} 0.5; exit 1", passes_test=passes_test)
 
@@ -140,7 +140,7 @@ def test_binary_that_exits_late(nginx, client, passes_test):
     ],
 )
 def test_binary_that_hangs_before_its_pidfile(nginx, client, body, passes_test):
-    """A new binary that never writes its pidfile is ended at the deadline, with its children."""
+    """A new binary never writes its pidfile: ended at the deadline, with its children."""
     old, workers = nginx.master, nginx.workers
     nginx.fake_binary(body.format(sleep=nginx.place.tool("sleep")), passes_test=passes_test)
 
@@ -153,7 +153,7 @@ def test_binary_that_hangs_before_its_pidfile(nginx, client, body, passes_test):
 
 
 def test_new_master_that_gets_no_workers(nginx, client):
-    """A new master whose workers end before they serve is ended at the deadline."""
+    """A new master's workers end before they serve: it is ended at the deadline."""
     old, workers = nginx.master, nginx.workers
     nginx.replace_binary()
     # Passes -t; a worker that cannot go there ends, and is not started again.
@@ -168,7 +168,7 @@ def test_new_master_that_gets_no_workers(nginx, client):
 
 
 def test_new_master_that_loses_its_workers(nginx, client):
-    """A new master whose workers are up and do not last is not trusted with the requests."""
+    """A new master's workers are up and do not last: it is not trusted with the requests."""
     old, workers = nginx.master, nginx.workers
     nginx.replace_binary()
 
@@ -193,7 +193,7 @@ def test_new_master_that_loses_its_workers(nginx, client):
 
 @pytest.mark.parametrize("check", ["false", "sleep 600", "missing"])
 def test_failing_check(nginx, client, check):
-    """An UPGRADE_CHECK that fails, hangs or is missing brings the old one back."""
+    """UPGRADE_CHECK fails, hangs or is missing: the old one is back."""
     old = nginx.master
     program, *args = check.split()
     path = nginx.place.path("missing") if program == "missing" else nginx.place.tool(program)
@@ -209,7 +209,7 @@ def test_failing_check(nginx, client, check):
 
 
 def test_check_sees_only_the_new_master(nginx, client):
-    """While UPGRADE_CHECK runs no worker of the old master takes requests."""
+    """UPGRADE_CHECK runs: no worker of the old master takes requests meanwhile."""
     seen = nginx.place.path("seen")
     check = nginx.place.script("check", f"cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' > {seen}")
     nginx.place.settings(nginx.name, f"UPGRADE_CHECK={check}\n")
@@ -225,7 +225,7 @@ def test_check_sees_only_the_new_master(nginx, client):
 
 
 def test_new_master_killed_when_both_are_up(nginx, client):
-    """A new master that dies while both are up leaves the old one serving."""
+    """The new master is killed while both are up: the old one serves."""
     old = nginx.master
     check = nginx.place.script("check", f"kill -9 $(cat {nginx.pidfile}); exit 1")
     nginx.place.settings(nginx.name, f"UPGRADE_CHECK={check}\n")
@@ -242,7 +242,7 @@ def test_new_master_killed_when_both_are_up(nginx, client):
 
 
 def test_upgrade_works_after_a_failed_one(nginx, client):
-    """A rolled back upgrade is no obstacle to the next one."""
+    """An upgrade was rolled back: that is no obstacle to the next one."""
     old = nginx.master
     nginx.fake_binary("exit 1")
     assert 150 == nginx.act("upgrade").code
@@ -258,7 +258,7 @@ def test_upgrade_works_after_a_failed_one(nginx, client):
 
 @pytest.mark.parametrize("broken", [False, True])
 def test_rollback_keeps_the_old_configuration(nginx, client, broken):
-    """Rolled back after its workers were let go, the old master serves what it served before."""
+    """Rolled back after the old workers were let go: the old master serves what it did before."""
     old = nginx.master
     later = nginx.place.write("later.conf", "frobnicate on;\n")
     replace = f"cp {later} {nginx.config}; " if broken else ""
@@ -280,7 +280,7 @@ def test_rollback_keeps_the_old_configuration(nginx, client, broken):
 
 
 def test_rollback_with_a_download_on_the_new_master(nginx, client):
-    """What a new master that is rolled back has begun is finished, for DRAIN_TIMEOUT at most."""
+    """A new master with a download is rolled back: it may finish, for DRAIN_TIMEOUT at most."""
     old = nginx.master
     go = nginx.place.path("go")
     sleep = nginx.place.tool("sleep")
@@ -300,7 +300,7 @@ def test_rollback_with_a_download_on_the_new_master(nginx, client):
 
 
 def test_settings_broken_meanwhile(nginx, client):
-    """Settings that cannot be believed are 6 for an upgrade, and nothing was signalled."""
+    """Settings cannot be believed: upgrade is 6, and nothing was signalled."""
     old, workers = nginx.master, nginx.workers
     nginx.replace_binary()
     nginx.place.settings(nginx.name, "DRAIN_TIMEOUT=soon\n")

@@ -24,7 +24,7 @@ def serving_alone(nginx, master):
 
 
 def test_status_tells_of_both(nginx):
-    """Status is 0, names both masters, and changes nothing."""
+    """Both masters are up: status is 0, names both, and changes nothing."""
     nginx.start()
     old, new = nginx.half_upgrade()
 
@@ -40,7 +40,7 @@ def test_status_tells_of_both(nginx):
 
 @pytest.mark.parametrize("action", ["stop", "force-quit"])
 def test_stop_ends_both(nginx, action):
-    """Stop ends both masters and all their workers, and removes both pidfiles."""
+    """Both masters are up: stop ends both with all their workers, and removes both pidfiles."""
     nginx.start()
     nginx.half_upgrade()
 
@@ -54,7 +54,7 @@ def test_stop_ends_both(nginx, action):
 
 
 def test_start_has_nothing_to_do(nginx):
-    """Start is 0, and both masters go on."""
+    """Both masters are up: start is 0, and they go on."""
     nginx.start()
     old, new = nginx.half_upgrade()
 
@@ -67,7 +67,7 @@ def test_start_has_nothing_to_do(nginx):
 
 
 def test_restart_leaves_one(nginx):
-    """Restart ends both and starts one."""
+    """Both masters are up: restart ends both and starts one."""
     nginx.start()
     old, new = nginx.half_upgrade()
 
@@ -94,7 +94,7 @@ def test_reload_refuses(nginx):
 
 
 def test_reopen_reaches_both(nginx):
-    """Reopen has both masters let go of rotated logs."""
+    """Both masters are up: reopen has both let go of rotated logs."""
     nginx.start()
     old, new = nginx.half_upgrade()
     os.rename(nginx.log, nginx.log + ".1")
@@ -107,7 +107,7 @@ def test_reopen_reaches_both(nginx):
 
 
 def test_upgrade_finishes_it(nginx):
-    """Upgrade finishes what was begun; no request is lost."""
+    """Both masters are up: upgrade finishes what was begun."""
     nginx.start()
     client = Client(nginx)
     try:
@@ -123,7 +123,7 @@ def test_upgrade_finishes_it(nginx):
 
 
 def test_upgrade_goes_on_to_a_yet_newer_binary(nginx):
-    """If the half done upgrade was to a binary since replaced, it is finished and done again."""
+    """A half done upgrade is to a binary since replaced: it is finished and done again."""
     nginx.start()
     old, new = nginx.half_upgrade()
     nginx.replace_binary()
@@ -175,7 +175,7 @@ def hanging(nginx):
 
 
 def test_status_with_a_hung_binary(nginx):
-    """Status is 0, and says that no new master is up yet."""
+    """The new binary hangs: status is 0, and says that no new master is up yet."""
     old = hanging(nginx)
 
     told = nginx.act("status")
@@ -199,7 +199,7 @@ def test_stop_with_a_hung_binary(nginx):
 
 
 def test_restart_with_a_hung_binary(nginx):
-    """Restart ends the hung new binary too, if the one on disk is good again."""
+    """The new binary hangs: restart ends it too, if the one on disk is good again."""
     old = hanging(nginx)
     nginx.replace_binary()
 
@@ -211,7 +211,7 @@ def test_restart_with_a_hung_binary(nginx):
 
 
 def test_reload_with_a_hung_binary(nginx):
-    """Reload refuses with a sentence, and the old master serves."""
+    """The new binary hangs: reload refuses with a sentence, and the old master serves."""
     old = hanging(nginx)
     nginx.replace_binary()
 
@@ -224,7 +224,7 @@ def test_reload_with_a_hung_binary(nginx):
 
 
 def test_upgrade_with_a_hung_binary(nginx):
-    """Upgrade waits for the new master, and then brings the old one back."""
+    """The new binary hangs: upgrade waits for it, and then brings the old master back."""
     old = hanging(nginx)
 
     result = nginx.act("upgrade", "--timeout", "1")
@@ -280,7 +280,7 @@ def test_old_master_killed(nginx, action):
 
 @pytest.mark.parametrize("action", ["status", "stop", "upgrade"])
 def test_both_pidfiles_lost(nginx, action):
-    """Both masters are found by what they are when both pidfiles are gone."""
+    """Both pidfiles are lost: both masters are found by what they are."""
     nginx.start()
     old, new = nginx.half_upgrade()
     os.unlink(nginx.pidfile)

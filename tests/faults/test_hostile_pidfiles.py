@@ -82,7 +82,7 @@ def hostile(request):
 
 @pytest.mark.parametrize("action", ["status", "stop"])
 def test_of_a_stopped_service(nginx, stranger, hostile, action):
-    """Nothing hangs, nobody is signalled, and nothing is taken for running."""
+    """A hostile pidfile of a stopped service: nothing hangs, nobody is signalled."""
     HOSTILE[hostile](nginx.pidfile, stranger.pid)
 
     result = nginx.act(action)
@@ -100,7 +100,7 @@ def test_of_a_stopped_service(nginx, stranger, hostile, action):
 
 @pytest.mark.parametrize("action", ["reload", "upgrade", "reopen", "force-reload"])
 def test_of_a_stopped_service_to_be_signalled(nginx, stranger, hostile, action):
-    """What needs a running service is 7, and nobody is signalled."""
+    """A hostile pidfile of a stopped service: reload and upgrade are 7, and nobody is signalled."""
     HOSTILE[hostile](nginx.pidfile, stranger.pid)
 
     result = nginx.act(action)
@@ -112,7 +112,7 @@ def test_of_a_stopped_service_to_be_signalled(nginx, stranger, hostile, action):
 
 @pytest.mark.parametrize("name", REGULAR)
 def test_start_replaces_a_stale_one(nginx, stranger, name):
-    """Start is not impressed by a stale pidfile, whatever it says."""
+    """A hostile pidfile of a stopped service: start is not impressed, whatever it says."""
     HOSTILE[name](nginx.pidfile, stranger.pid)
 
     result = nginx.act("start")
@@ -125,7 +125,7 @@ def test_start_replaces_a_stale_one(nginx, stranger, name):
 
 @pytest.mark.parametrize("name", ["FIFO", "socket", "link", "dangling link"])
 def test_start_with_what_is_no_file(nginx, stranger, name):
-    """Start puts a pidfile in the place of a link or a FIFO, and writes through neither."""
+    """The pidfile is a link or a FIFO: start puts a file there, and writes through neither."""
     HOSTILE[name](nginx.pidfile, stranger.pid)
 
     result = nginx.act("start")
@@ -141,7 +141,7 @@ def test_start_with_what_is_no_file(nginx, stranger, name):
 
 @pytest.mark.parametrize("name", STAYING)
 def test_start_with_what_must_stay(nginx, stranger, name):
-    """A start that cannot have its pidfile there says so, and leaves nothing running."""
+    """The pidfile is a directory or a device: start says so, and leaves nothing running."""
     HOSTILE[name](nginx.pidfile, stranger.pid)
 
     result = nginx.act("start", "--timeout", "1")
@@ -157,7 +157,7 @@ def test_start_with_what_must_stay(nginx, stranger, name):
     "action", ["status", "start", "reload", "reopen", "upgrade", "stop", "restart"]
 )
 def test_of_a_running_nginx(nginx, stranger, hostile, action):
-    """The master is found by what it is; what needs a right pidfile repairs it first."""
+    """A hostile pidfile of a running nginx: the master is found by what it is."""
     old = nginx.start()
     os.unlink(nginx.pidfile)
     HOSTILE[hostile](nginx.pidfile, stranger.pid)
@@ -218,7 +218,7 @@ def test_of_a_running_php_fpm(fpm, stranger, hostile, action):
 
 
 def test_untrusted_directory(nginx, stranger):
-    """A pidfile in a directory that somebody else can write is not believed, and that is said."""
+    """The pidfile's directory is somebody else's: the file is not believed, and that is said."""
     old = nginx.start()
     folder = os.path.dirname(nginx.pidfile)
     os.chown(folder, NOBODY, NOBODY)

@@ -38,7 +38,7 @@ def handed_over(nginx):
 
 @pytest.mark.parametrize("sig", SIGNALS)
 def test_while_the_new_binary_is_slow(nginx, client, sig):
-    """A signal while the new master is awaited ends the wait, and the old one is back."""
+    """A signal while the new master is awaited: the wait ends, and the old one is back."""
     old = nginx.master
     nginx.fake_binary(f"exec {nginx.place.tool('sleep')} 600")
 
@@ -82,7 +82,7 @@ def idle(nginx, master):
 
 @pytest.mark.parametrize("sig", SIGNALS)
 def test_while_the_check_runs(nginx, client, sig):
-    """A signal during UPGRADE_CHECK ends the check, and the old one takes requests again."""
+    """A signal during UPGRADE_CHECK: the check ends, and the old one takes requests again."""
     old = nginx.master
     sleep = nginx.place.tool("sleep")
     nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{sleep} 600'\n")
@@ -123,7 +123,7 @@ def test_while_the_old_master_drains(nginx, client, sig):
 
 @pytest.mark.parametrize("sig", SIGNALS)
 def test_while_the_configuration_is_tested(nginx, client, sig):
-    """A signal during the configuration test ends it, and nothing was signalled."""
+    """A signal during the configuration test: it ends, and nothing was signalled."""
     old, workers = nginx.master, nginx.workers
     sleep = nginx.place.tool("sleep")
     nginx.fake_binary(f"{sleep} 600", passes_test=False)
@@ -143,7 +143,7 @@ def test_while_the_configuration_is_tested(nginx, client, sig):
 
 @pytest.mark.parametrize("moment", range(12))
 def test_at_any_moment(nginx, client, moment):
-    """A signal at any moment of a good upgrade ends it forward or back."""
+    """A signal at any moment of a good upgrade: forward or back."""
     old = nginx.master
     nginx.replace_binary()
 
@@ -172,7 +172,7 @@ def ready(script):
 
 @pytest.mark.parametrize("moment", range(12))
 def test_killed_at_any_moment_and_run_again(nginx, client, moment):
-    """A script killed with KILL leaves what the next upgrade finishes."""
+    """The script gets KILL at any moment of an upgrade: the next upgrade finishes it."""
     old = nginx.master
     nginx.replace_binary()
     with nginx.running_script("upgrade") as upgrade:
@@ -216,7 +216,7 @@ def test_killed_during_the_check(nginx):
 
 
 def test_many_signals(nginx, client):
-    """Ctrl-C again and again does not stop the way back."""
+    """Ctrl-C again and again: the way back is gone to its end."""
     old = nginx.master
     sleep = nginx.place.tool("sleep")
     nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{sleep} 600'\n")
@@ -240,7 +240,7 @@ def test_many_signals(nginx, client):
 
 
 def test_reader_that_goes_away(nginx, client):
-    """A pipe whose reader is gone, as of less(1), does not stop an upgrade."""
+    """A pipe's reader is gone, as of less(1): the upgrade goes on."""
     nginx.place.settings(nginx.name, "DRAIN_TIMEOUT=1.5\n")
     old = nginx.master
     nginx.replace_binary()
