@@ -211,7 +211,7 @@ def certificate(place):
 
 
 def test_every_kind_of_listen(place):
-    """The nginx master is killed under load on IPv4, IPv6, unix, reuseport, ssl, udp: start recovers."""
+    """The nginx master is killed on IPv4, IPv6, unix, reuseport, ssl and udp: start recovers."""
     assert os.path.exists(STREAM), "libnginx-mod-stream is not installed: this test needs it"
     nginx = Nginx(place)
     six, shared, tls, udp = (free_port() for _ in range(4))
