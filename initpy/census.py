@@ -8,6 +8,7 @@ from .identity import is_master, is_starting, is_worker, looks_like_master, runs
 from .pidfile import Pidfile
 from .service import Service
 
+LISTINGS = 3  # of all processes, in one census
 CLOCKS = 0.1  # seconds by which the age of a file and that of a process may differ
 
 
@@ -23,14 +24,26 @@ class Census:
         self.starting: list[Process] = []
         if service.master_title is None:
             return
-        for pid in host.pids():
-            title = host.title(pid)
-            titled = looks_like_master(service, title) or is_worker(service, title)
-            # The whole of a process is looked at only if its title has a reason.
-            if titled or (service.config or service.daemon) in title:
-                facts = host.look(pid)
-                if facts is not None:
-                    self._count(facts)
+        listed: set[int] = set()
+        # Again for who was born meanwhile: a daemon that goes to the background is
+        # another process then, and the one that was listed is dead.
+        for _ in range(LISTINGS):
+            fresh = [pid for pid in host.pids() if pid not in listed]
+            if not fresh:
+                break
+            listed.update(fresh)
+            for pid in fresh:
+                self._consider(pid)
+
+    def _consider(self, pid: int) -> None:
+        service, host = self._service, self._host
+        title = host.title(pid)
+        titled = looks_like_master(service, title) or is_worker(service, title)
+        # The whole of a process is looked at only if its title has a reason.
+        if titled or (service.config or service.daemon) in title:
+            facts = host.look(pid)
+            if facts is not None:
+                self._count(facts)
 
     def _count(self, facts: ProcessFacts) -> None:
         service, host = self._service, self._host

@@ -279,3 +279,20 @@ def test_orphans_beside_a_newborn_worker(host, nginx):
     host.copyable = False
 
     assert (orphan.id,) == survey(NGINX, host, thorough=True).orphans
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_daemon_that_goes_to_the_background_meanwhile(host, fpm, number):
+    """It is seen, although whoever was listed is dead when looked at, and who is born is not."""
+    for _ in range(3):
+        host.add(title="sleep 1000", exe="/bin/sleep")
+    command = tuple(PHP_FPM.command(PHP_FPM.start_args))
+    parent = host.add(argv=command, exe=PHP_FPM.daemon)
+
+    def go():
+        fpm.run()
+        host.end(parent)
+
+    host.before_look(number, go)
+
+    assert survey(PHP_FPM, host, thorough=True).family
