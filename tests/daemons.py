@@ -241,8 +241,8 @@ class FakeNginx(FakeDaemon):
             self.host.at(2.5, lambda: self.log(master, gave_up))
             return
         old = self.workers(master)
-        self.host.at(0.004, lambda: self.new_workers(master))
-        self.host.at(0.1, lambda: self.retire(old))
+        self.host.at(0.004, lambda: self.alive(master) and self.new_workers(master))
+        self.host.at(0.1, lambda: self.alive(master) and self.retire(old))
 
     def usr1(self, master):
         """Open the logs anew."""
