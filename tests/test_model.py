@@ -262,7 +262,8 @@ class World:
     def port_held_by_a_stranger(self):
         """Another program listens where the service would, while it is stopped."""
         # While it executes itself anew it holds its sockets all the time.
-        if not self.daemon.taken() and not (self.acting and self.service.reload_execs):
+        execs = self.service.reload_execs and (self.acting or self.host.now < self.unsettled)
+        if not self.daemon.taken() and not execs:
             self.squatter = self.stranger()
             self.daemon.path = self.squatter.pid + 7000
             self.squatter.sockets = {self.daemon.path: self.daemon.place}
