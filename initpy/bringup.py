@@ -7,7 +7,7 @@ from .diagnose import gist, holders
 from .draining import drain
 from .errors import InitError, NotInstalled
 from .host import Host, Process
-from .identity import workers_of
+from .identity import FOSTER, workers_of
 from .intruders import family
 from .killing import end
 from .orphans import behead
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # ignores USR2 while the parent lives that it was started by, or if that was init
 # already: so a parent that lives until we have seen it serve, and then ends. If we
 # are killed it lives on for a second, which nginx needs to have seen it.
-FOSTER = ("/bin/sh", "-c", 'setsid "$@" & read _ || sleep 1', "initpy-foster")
+_FOSTER = ("/bin/sh", "-c", 'setsid "$@" & read _ || sleep 1', FOSTER)
 
 
 def bring_up(
@@ -58,7 +58,7 @@ def bring_up(
     workerless = may_be_workerless(service, host)
     foster = inheritance is not None and inheritance.foster
     child = spawn(
-        [*FOSTER, *argv] if foster else argv,
+        [*_FOSTER, *argv] if foster else argv,
         host,
         nice=service.nice,
         limits=service.limits,
@@ -103,22 +103,6 @@ def bring_up(
     finally:
         child.close()
     return master
-
-
-def await_release(service: Service, master: Process, host: Host) -> None:
-    """Wait for the end of the foster of *master*, whose script was killed."""
-
-    def released() -> bool:
-        facts = host.look(master.pid)
-        return facts is None or FOSTER[-1] not in host.title(facts.ppid).split(" ")
-
-    wait_until(
-        released,
-        within=service.timeout,
-        host=host,
-        what=f"the parent of master {master} to end",
-        interruptible=True,
-    )
 
 
 def await_service(service: Service, master: Process, host: Host) -> bool:

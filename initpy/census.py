@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from .configuration import Configuration
 from .host import CannotCopy, Host, Process, ProcessFacts
-from .identity import is_master, is_starting, is_worker, looks_like_master, runs_daemon, workers_of
+from .identity import (
+    executes,
+    is_master,
+    is_starting,
+    is_worker,
+    looks_like_master,
+    runs_daemon,
+    workers_of,
+)
 from .pidfile import Pidfile
 from .service import Service
 
@@ -22,6 +30,7 @@ class Census:
         self.foreign: list[ProcessFacts] = []  # masters of other instances
         self.strays: list[ProcessFacts] = []  # workers without a master, whosever
         self.starting: list[Process] = []
+        self.executing = False  # somebody is about to be one of them
         if service.master_title is None:
             return
         listed: set[int] = set()
@@ -38,6 +47,9 @@ class Census:
     def _consider(self, pid: int) -> None:
         service, host = self._service, self._host
         title = host.title(pid)
+        if not title:
+            self.executing = self.executing or executes(service, pid, host)
+            return
         titled = looks_like_master(service, title) or is_worker(service, title)
         # The whole of a process is looked at only if its title has a reason.
         if titled or (service.config or service.daemon) in title:

@@ -13,6 +13,8 @@ import os.path
 from .host import Host, Process, ProcessFacts
 from .service import Service
 
+FOSTER = "initpy-foster"  # how the shell is called that is a daemon's parent until it serves
+
 
 def is_master(service: Service, facts: ProcessFacts, host: Host) -> bool:
     """Tell whether that process is a master of *service*.
@@ -23,7 +25,7 @@ def is_master(service: Service, facts: ProcessFacts, host: Host) -> bool:
     if facts.nested or facts.uid not in (0, host.geteuid()):
         return False
     if service.master_title is None:
-        return _runs(service, facts, host)
+        return _runs(service, facts.exe, host)
     before, placeholder, after = _template(service.master_title)
     title = facts.title
     if not (title.startswith(before) and title.endswith(after)):
@@ -38,12 +40,24 @@ def is_master(service: Service, facts: ProcessFacts, host: Host) -> bool:
 def is_starting(service: Service, facts: ProcessFacts, host: Host) -> bool:
     """Tell whether that process is the daemon on its way to be a master of *service*.
 
-    It runs the daemon with the arguments of a start, and has no title yet.
+    It runs the daemon with the arguments of a start, and has no title yet; or it
+    is the foster parent that we have started it by.
     """
-    if facts.nested or facts.uid not in (0, host.geteuid()) or not _runs(service, facts, host):
+    if facts.nested or facts.uid not in (0, host.geteuid()):
         return False
-    arguments = service.command(service.start_args)[1:]
-    return list(facts.argv[1:]) == arguments
+    command = service.command(service.start_args)
+    if _runs(service, facts.exe, host):
+        return list(facts.argv[1:]) == command[1:]
+    return list(facts.argv[-len(command) - 1 :]) == [FOSTER, *command]
+
+
+def executes(service: Service, pid: int, host: Host) -> bool:
+    """Tell whether a process without arguments runs this daemon: it will be something yet.
+
+    In the middle of execve(2) the new binary is there already, its arguments are
+    not; what was inherited, a lock among it, is closed by then.
+    """
+    return _runs(service, host.exe(pid), host)
 
 
 def looks_like_master(service: Service, title: str) -> bool:
@@ -66,7 +80,7 @@ def serves(service: Service, title: str) -> bool:
 
 def runs_daemon(service: Service, facts: ProcessFacts, host: Host) -> bool:
     """Tell whether that process runs this daemon's binary, as far as we may see."""
-    return facts.exe is None or _runs(service, facts, host)
+    return facts.exe is None or _runs(service, facts.exe, host)
 
 
 def workers_of(service: Service, master: Process, host: Host) -> dict[Process, str]:
@@ -100,16 +114,13 @@ def _template(title: str) -> tuple[str, str, str]:
     return before, placeholder, after
 
 
-def _runs(service: Service, facts: ProcessFacts, host: Host) -> bool:
-    return facts.exe is not None and facts.exe in (
-        service.daemon,
-        host.realpath(service.daemon),
-    )
+def _runs(service: Service, exe: str | None, host: Host) -> bool:
+    return exe is not None and exe in (service.daemon, host.realpath(service.daemon))
 
 
 def _daemon_in(service: Service, told: str, facts: ProcessFacts, host: Host) -> bool:
     # nginx's own "make install" renames the running binary: seen by argv[0].
-    if _runs(service, facts, host) or f"{told} ".startswith(service.daemon + " "):
+    if _runs(service, facts.exe, host) or f"{told} ".startswith(service.daemon + " "):
         return True
     argv0 = told.split(" ", 1)[0]
     # Who may not read exe may not send signals either; it is enough for status.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .bringup import await_release
 from .diagnose import LogMark, gist
 from .draining import drain
 from .errors import InitError, Reverted, RollbackFailed
@@ -34,7 +33,6 @@ def replace_binary(service: Service, seen: Survey, host: Host) -> None:
         seen = running(service, host)
     old = seen.masters[-1]
     repair_pidfile(service, seen, host)
-    await_release(service, old, host)
     _refuse_argv0(service, old, host)
     prove_binary(service, old, host)
     # Before the signal: afterwards it is too late to tell a reverted pidfile

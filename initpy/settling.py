@@ -20,7 +20,7 @@ def settled(service: Service, host: Host, *, thorough: bool = False) -> Survey:
 
     def look() -> Survey | None:
         seen = survey(service, host, thorough=thorough)
-        return None if seen.starting else seen
+        return None if seen.starting or seen.executing else seen
 
     try:
         return wait_until(

@@ -28,6 +28,7 @@ class Survey(Record):
     others: tuple[Process, ...] = ()  # further masters of the same configuration
     orphans: tuple[Process, ...] = ()  # workers whose master is dead
     starting: tuple[Process, ...] = ()  # the daemon, not yet a master; only where all is looked at
+    executing: bool = False  # the daemon's binary, by somebody who does not tell yet for whom
 
     @property
     def lost(self) -> bool:
@@ -117,4 +118,5 @@ def _scan(service: Service, host: Host, known: Survey) -> Survey:
         others=tuple(rest),
         orphans=census.orphans(known.pidfile, known.oldbin),
         starting=tuple(census.starting),
+        executing=census.executing,
     )

@@ -272,6 +272,11 @@ class FakeHost(Host):
     def age(self, process):
         return BOOTED + self.now - process.started / TICKS
 
+    def exe(self, pid):
+        self.happen()
+        found = self.processes.get(pid)
+        return found.exe if found and found.state != "Z" else None
+
     def title(self, pid):
         self.happen()
         found = self.processes.get(pid)

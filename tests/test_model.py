@@ -575,8 +575,8 @@ def is_upgraded(world, before):
 
 
 def is_restarted_if_it_ran(world, before):
-    """It runs anew if it ran."""
-    if before.masters:
+    """It runs anew if it ran, and was not on its way out."""
+    if before.masters and not before.stopping:
         runs_anew(world, before)
 
 

@@ -40,3 +40,36 @@ def test_nothing_on_its_way(host, nginx):
 
     assert master.id == settled(NGINX, host).master
     assert 0 == host.now
+
+
+def test_one_in_the_middle_of_exec(host, nginx):
+    """It has no arguments yet, and lets go of its script's lock: it is waited for."""
+    nascent = host.add(argv=(), exe=NGINX.daemon)
+    host.at(0.1, lambda: setattr(nascent, "argv", tuple(NGINX.command(NGINX.start_args))))
+    host.at(0.2, lambda: host.end(nascent))
+    host.at(0.2, nginx.boot)
+
+    seen = settled(NGINX, host)
+
+    assert nginx.masters[-1].id == seen.master
+
+
+def test_others_without_arguments(host):
+    """A thread of the kernel, and whoever else has no title, is not waited for."""
+    host.add(argv=())
+    host.add(argv=(), exe="/bin/sleep")
+
+    settled(NGINX, host)
+
+    assert 0 == host.now
+
+
+def test_foster_parent_of_a_killed_script(host, nginx):
+    """While it lives its nginx would ignore USR2."""
+    command = NGINX.command(NGINX.start_args)
+    foster = host.add(argv=("/bin/sh", "-c", "...", "initpy-foster", *command), exe="/bin/dash")
+    host.at(1, lambda: host.end(foster))
+
+    settled(NGINX, host, thorough=True)
+
+    assert 1 <= host.now < 2

@@ -45,12 +45,13 @@ class Processes:
             state=state,
             uid=int(status["Uid"].split()[0]),
             argv=argv,
-            exe=self._exe(pid),
+            exe=self.exe(pid),
             # One number for every pid namespace from that of this /proc down.
             nested=len(status.get("NSpid", "").split()) > 1,
         )
 
-    def _exe(self, pid: int) -> str | None:
+    def exe(self, pid: int) -> str | None:
+        """Return the path, at the time of exec, of the binary it runs; None if we cannot see."""
         try:
             return procfs.without_deleted(os.readlink(f"/proc/{pid}/exe"))
         except (*_GONE, PermissionError):
