@@ -252,6 +252,7 @@ def test_gone_process(machine, host):
     assert "" == host.title(process.pid)
     assert host.signals(process) is None
     assert host.exe_file(process) is None
+    assert host.exe(process.pid) is None
     assert [] == host.children(process) == host.open_files(process)
     assert [] == host.copy_listeners(process)
     assert set() == host.socket_inodes(process)
@@ -272,6 +273,7 @@ def test_binary(machine, host):
     process = machine.process()
 
     exe = host.look(process.pid).exe
+    assert exe == host.exe(process.pid)
 
     assert host.file_id(exe) == host.exe_file(process) is not None
     assert host.file_id(exe) == host.file_id(f"/proc/{process.pid}/exe")
