@@ -6,8 +6,9 @@ from .daemonize import background_command
 from .diagnose import gist, holders
 from .draining import drain
 from .errors import InitError, NotInstalled
+from .foster import fostered
 from .host import Host, Process
-from .identity import FOSTER, workers_of
+from .identity import workers_of
 from .intruders import family
 from .killing import end
 from .orphans import behead
@@ -25,13 +26,6 @@ if TYPE_CHECKING:
 
     from .host import Child
     from .sockets import Inheritance
-
-
-# A daemon that is told of inherited sockets stays in the foreground, and nginx
-# ignores USR2 while the parent lives that it was started by, or if that was init
-# already: so a parent that lives until we have seen it serve, and then ends. If we
-# are killed it lives on for a second, which nginx needs to have seen it.
-_FOSTER = ("/bin/sh", "-c", 'setsid "$@" & read _ || sleep 1', FOSTER)
 
 
 def bring_up(
@@ -58,7 +52,7 @@ def bring_up(
     workerless = may_be_workerless(service, host)
     foster = inheritance is not None and inheritance.foster
     child = spawn(
-        [*_FOSTER, *argv] if foster else argv,
+        fostered(argv) if foster else argv,
         host,
         nice=service.nice,
         limits=service.limits,

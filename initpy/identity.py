@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os.path
 
+from .foster import SHELL, is_foster
 from .host import Host, Process, ProcessFacts
 from .service import Service
-
-FOSTER = "initpy-foster"  # how the shell is called that is a daemon's parent until it serves
 
 
 def is_master(service: Service, facts: ProcessFacts, host: Host) -> bool:
@@ -48,16 +47,17 @@ def is_starting(service: Service, facts: ProcessFacts, host: Host) -> bool:
     command = service.command(service.start_args)
     if _runs(service, facts.exe, host):
         return list(facts.argv[1:]) == command[1:]
-    return list(facts.argv[-len(command) - 1 :]) == [FOSTER, *command]
+    return is_foster(facts.argv, command)
 
 
 def executes(service: Service, pid: int, host: Host) -> bool:
-    """Tell whether a process without arguments runs this daemon: it will be something yet.
+    """Tell whether a process without arguments will be the daemon, or its foster parent.
 
     In the middle of execve(2) the new binary is there already, its arguments are
     not; what was inherited, a lock among it, is closed by then.
     """
-    return _runs(service, host.exe(pid), host)
+    exe = host.exe(pid)
+    return exe is not None and (_runs(service, exe, host) or exe == host.realpath(SHELL))
 
 
 def looks_like_master(service: Service, title: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .bringup import await_service
 from .diagnose import LogMark, gist
 from .draining import drain
 from .errors import InitError, Reverted, RollbackFailed
@@ -16,7 +17,7 @@ from .schedule import signal_named
 from .service import Service
 from .serving import let_go, serving_workers
 from .settling import running
-from .survey import Survey, survey
+from .survey import Survey, master_of, survey
 from .wait import wait_until
 
 
@@ -77,6 +78,8 @@ def _forward(
         if host.find(new.pid) != new:
             raise InitError(f"new master {new} died")  # noqa: TRY301 - the way back is below
     except InitError as exc:
+        if host.find(old.pid) != old:
+            return _succeed(service, exc, host)
         said = "\n".join(log.lines("[emerg]", "[alert]", "[crit]"))
         why = f"{exc}: {gist(said)}" if said else str(exc)
         try:
@@ -87,6 +90,21 @@ def _forward(
             f"Upgrade failed! {why}; old master {old} serves as before", exc.output or said
         ) from exc
     _let_go(service, old, new, host)
+    return new
+
+
+def _succeed(service: Service, why: InitError, host: Host) -> Process:
+    """Return the new master, which is the service now: somebody has let the old one go.
+
+    A script that was killed, perhaps, after its QUIT. Raises RollbackFailed.
+    """
+    try:
+        new = master_of(service, host)
+        if not await_service(service, new, host):
+            raise InitError(f"new master {new} died too")  # noqa: TRY301 - one way out
+    except InitError as worse:
+        raise RollbackFailed(f"Upgrade failed! {why}; and {worse}") from why
+    _finish(service, new, host)
     return new
 
 
@@ -118,6 +136,11 @@ def _let_go(service: Service, old: Process, new: Process, host: Host) -> None:
         return list(workers_of(service, old, host))
 
     drain(service, [old], host, workers=workers)
+    _finish(service, new, host)
+
+
+def _finish(service: Service, new: Process, host: Host) -> None:
+    """See that *new* is alone and named."""
     try:
         finish_orphans(service, host)  # of an old master that was killed, with its .oldbin
     except InitError as exc:

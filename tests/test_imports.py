@@ -42,6 +42,7 @@ EDGE = {
     "cli",
     "console",
     "errors",
+    "foster",
     "host",
     "host.files",
     "host.processes",

@@ -14,7 +14,7 @@ ROOT = os.path.dirname(initpy.__file__)
 # layers below its own and from nowhere else. ``host`` is a package, and one
 # module here. The front door, ``initpy`` itself, loads whatever is asked for.
 LAYERS = [
-    {"lsb", "record", "console", "daemonize"},
+    {"lsb", "record", "console", "daemonize", "foster"},
     {"errors", "schedule"},
     {"host", "service"},
     {"wait", "pidfile", "identity", "settings", "sockets", "diagnose"},
@@ -71,8 +71,9 @@ CATCHES = [
     ("lock", "__enter__"),
     ("pidfile", "read_pidfile"),
     ("repair", "repair_pidfile"),
+    ("replacing", "_finish"),
     ("replacing", "_forward"),
-    ("replacing", "_let_go"),
+    ("replacing", "_succeed"),
     ("takeover", "_begin"),
     ("takeover", "_finish"),
 ]

@@ -160,6 +160,15 @@ def test_old_master_that_dies_is_a_failed_rollback(host, nginx, old):
     assert [] == nginx.serving()
 
 
+def test_old_master_that_ends_by_itself_leaves_the_new_one(host, nginx, old):
+    """A script that was killed had told it to; the new one serves, and there is only forward."""
+    host.on("SIGUSR2", lambda old: (nginx.hand_over(old), host.at(0.05, lambda: host.end(old))))
+
+    upgrade(NGINX, host)
+
+    asserts_new_serves(nginx, old)
+
+
 def test_new_master_that_dies_after_quit_is_a_failed_rollback(host, nginx, old):
     """With the old master let go already there is no way back."""
     nginx.drain = 10
