@@ -96,6 +96,10 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
     host = host or Host()
     host.tell = lambda sentence: console.complain(f"{service.name}: {sentence}")
     host.progress = console.progress
+    if argv is None and host.exists("/run/systemd/system"):  # sd_booted(3)
+        code = _redirected(service, arguments, console, host)
+        if code is not None:
+            return code
     if arguments.action == "status":
         return _status(service, arguments, console, host)
     if argv is not None:  # a program of the caller's, and so are its signals
@@ -105,6 +109,24 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
         return _act(service, arguments, console, host)
     finally:
         host.ignore_signals()
+
+
+def _redirected(service: Service, arguments: Arguments, console: Console, host: Host) -> int | None:
+    """Leave the action to systemctl, if it is systemctl's. None if it is ours."""
+    from .redirect import redirect
+
+    looks = arguments.action == "status"
+    if looks and (arguments.quiet or arguments.json):  # systemctl has no such answer
+        return None
+    try:
+        ended = redirect(sys.argv[0], arguments.action, host, stay=arguments.json)
+    except InitError as exc:
+        console.complain(f"{service.name}: {exc}")
+        return StatusCode.UNKNOWN if looks else exc.exit_code
+    if ended is None:
+        return None
+    _answer_json(console, _done(service, arguments, ended.code, ended.output))
+    return ended.code
 
 
 def _act(service: Service, arguments: Arguments, console: Console, host: Host) -> int:
@@ -125,10 +147,7 @@ def _act(service: Service, arguments: Arguments, console: Console, host: Host) -
         console.complain(f"{service.name}: {message}")
     host.syslog(service.name, f"{arguments.action}: {message or 'done'} (exit {code})")
     if arguments.json:
-        _answer_json(
-            console,
-            {"name": service.name, "action": arguments.action, "code": code, "message": message},
-        )
+        _answer_json(console, _done(service, arguments, code, message))
     if arguments.action == "start" and code in _NO_FAILURES and host.run_by_systemd():
         return ExitCode.GENERIC
     return code
@@ -160,6 +179,10 @@ def _status(service: Service, arguments: Arguments, console: Console, host: Host
         for note in told.notes:
             console.answer(f"{service.name}: {note}")
     return told.code
+
+
+def _done(service: Service, arguments: Arguments, code: int, message: str) -> dict[str, object]:
+    return {"name": service.name, "action": arguments.action, "code": code, "message": message}
 
 
 def _answer_json(console: Console, answer: object) -> None:

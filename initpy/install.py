@@ -1,4 +1,4 @@
-"""Put a wrapper in ``/etc/init.d`` and have the host know of it."""
+"""Put a wrapper in ``/etc/init.d``, or a unit beside it, and have the host know of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from .program import run
 from .service import Service
 
 DIRECTORY = "/etc/init.d"
+UNITS = "/etc/systemd/system"
 WITHIN = 60.0  # seconds for a program of the host
 
 # Who registers a script, the first that is there; {name} is the script's.
@@ -18,6 +19,9 @@ _REGISTRARS = (
     ("/sbin/chkconfig", "--add", "{name}"),
     ("/sbin/rc-update", "add", "{name}", "default"),
 )
+
+
+_SYSTEMCTL = ("/usr/bin/systemctl", "/bin/systemctl")
 
 
 def write_wrapper(path: str, text: str, host: Host) -> None:
@@ -33,14 +37,36 @@ def install(service: Service, text: str, host: Host) -> str:
     path = f"{DIRECTORY}/{service.name}"
     write_wrapper(path, text, host)
     for program, *args in _REGISTRARS:
-        if not host.is_executable(program):
-            continue
-        argv = [program, *(arg.format(name=service.name) for arg in args)]
-        finished = run(argv, host, within=WITHIN)
-        if finished.code:
-            raise InitError(f"{path} is written, but {' '.join(argv)} failed", finished.output)
-        return f"{path} written, registered with {' '.join(argv)}"
+        if host.is_executable(program):
+            return _register(path, [program, *(a.format(name=service.name) for a in args)], host)
     return f"{path} written; there is no update-rc.d, chkconfig or rc-update to register it with"
+
+
+def install_unit(service: Service, wrapper: str, unit: str, host: Host) -> str:
+    """Write the wrapper and the unit that calls it, and enable that; return how.
+
+    Raises InitError if they cannot be written or enabled.
+    """
+    systemctl = find_systemctl(host)
+    if not systemctl:
+        raise InitError("there is no systemctl: no unit is of use here, and nothing is written")
+    write_wrapper(f"{DIRECTORY}/{service.name}", wrapper, host)
+    path = f"{UNITS}/{service.name}.service"
+    host.write(path, unit)
+    # It has systemd read its units again, if that runs.
+    return _register(path, [systemctl, "enable", f"{service.name}.service"], host)
+
+
+def find_systemctl(host: Host) -> str:
+    """Return the path of systemctl(1), or "" if there is none."""
+    return next(filter(host.is_executable, _SYSTEMCTL), "")
+
+
+def _register(path: str, argv: list[str], host: Host) -> str:
+    finished = run(argv, host, within=WITHIN)
+    if finished.code:
+        raise InitError(f"{path} is written, but {' '.join(argv)} failed", finished.output)
+    return f"{path} written, registered with {' '.join(argv)}"
 
 
 def trusted_interpreter(host: Host) -> str:

@@ -97,6 +97,14 @@ class Run(SimpleNamespace):
     code, output, seconds, begin, then = 0, "", 0.0, None, None
 
 
+class Became(Exception):
+    """We are another program now; *argv* is its command line."""
+
+    def __init__(self, argv):
+        super().__init__(argv)
+        self.argv = argv
+
+
 class FakeChild:
     """A program that was started."""
 
@@ -174,6 +182,7 @@ class FakeHost(Host):
         self.distrusted = {}  # path: why
         self.unwritable = {}  # path: the error that writing or removing it raises
         self.locks = {}  # path: who holds it
+        self.variables = {}  # of the caller's environment
         self.euid, self.by_systemd, self.heeding = 0, False, ""
         self._events, self._before, self._count, self._last_pid = [], [], 0, 99
 
@@ -597,6 +606,12 @@ class FakeHost(Host):
 
     def run_by_systemd(self):
         return self.by_systemd
+
+    def environment(self, name):
+        return self.variables.get(name, "")
+
+    def become(self, argv):
+        raise Became(argv)
 
     def syslog(self, ident, line):
         self.logged.append(f"{ident}: {line}")

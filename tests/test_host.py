@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -166,6 +168,41 @@ def test_signals_are_ignored_at_last(machine, signals):
 def test_who_we_are(machine):
     """Number and rights are the kernel's word."""
     assert (os.getpid(), os.geteuid()) == (machine.getpid(), machine.geteuid())
+
+
+def test_environment(machine, monkeypatch):
+    """A variable of the caller's is told; one that is not set is empty."""
+    monkeypatch.setenv("INITPY_A", "b")
+    monkeypatch.delenv("INITPY_B", raising=False)
+
+    assert ("b", "") == (machine.environment("INITPY_A"), machine.environment("INITPY_B"))
+
+
+def test_become():
+    """We are that program from then on, with our number and our streams."""
+    program = (
+        "import os; from initpy.host import Host; print(os.getpid(), flush=True); "
+        "Host().become(['/bin/sh', '-c', 'echo $$; kill -PIPE $$; exit 7'])"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+
+    assert 2 == len(ended.stdout.split())
+    assert 1 == len(set(ended.stdout.split()))
+    assert -signal.SIGPIPE == ended.returncode  # which Python ignores, and its heirs did
+
+
+def test_become_nothing(machine):
+    """What cannot be executed is an error."""
+    own = {sig: signal.getsignal(sig) for sig in (signal.SIGPIPE, signal.SIGXFSZ)}
+    try:
+        with pytest.raises(InitError, match="/nonexistent cannot be executed"):
+            machine.become(["/nonexistent"])
+    finally:
+        for sig, handler in own.items():
+            signal.signal(sig, handler)
 
 
 def test_nested_process(machine):

@@ -19,7 +19,7 @@ LAYERS = [
     {"host", "service"},
     {"wait", "pidfile", "identity", "settings", "sockets", "diagnose"},
     {"lock", "killing", "program", "pidof"},
-    {"configuration"},
+    {"configuration", "install"},
     {"census"},
     {"survey"},
     {
@@ -30,14 +30,14 @@ LAYERS = [
         "repair",
         "reopening",
         "reporting",
-        "install",
+        "redirect",
     },
     {"intruders", "orphans", "proving", "discover", "services.nginx", "services.php_fpm"},
     {"bringup", "oldbin", "stopping"},
     {"reloading", "replacing", "takeover"},
     {"actions", "upgrading"},
     {"cli"},
-    {"wrappers"},
+    {"wrappers", "units"},
     {"command"},
 ]
 
@@ -66,6 +66,7 @@ COMPUTES = {"abspath", "basename", "dirname", "join", "normpath"}  # of os.path
 CATCHES = [
     ("bringup", "bring_up"),
     ("cli", "_act"),
+    ("cli", "_redirected"),
     ("cli", "_status"),
     ("command", "main"),
     ("lock", "__enter__"),

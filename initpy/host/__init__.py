@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from ..errors import InitError
 from .files import FileFacts, Files
 from .procfs import Process, ProcessFacts, SignalMasks
 from .programs import Child, Programs
@@ -17,6 +18,7 @@ from .sockets import CannotCopy, Holder, Listener, Sockets
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
 __all__ = [
     "HERE",
@@ -97,6 +99,22 @@ class Host(Sockets, Files, Programs):
     def run_by_systemd(self) -> bool:
         """Tell whether systemd itself, not a person, runs us."""
         return os.getppid() == 1 and os.path.isdir("/run/systemd/system")
+
+    def environment(self, name: str) -> str:
+        """Return a variable of our caller's environment, or "" if it is not set."""
+        return os.environ.get(name, "")
+
+    def become(self, argv: list[str]) -> NoReturn:
+        """Go on as that program, with the caller's environment and terminal: execv(2)."""
+        import signal
+
+        # What Python ignores would stay ignored, and ``systemctl | head`` never end.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        try:
+            os.execv(argv[0], argv)
+        except OSError as exc:
+            raise InitError(f"{argv[0]} cannot be executed: {exc.strerror}") from exc
 
     def syslog(self, ident: str, line: str) -> None:
         """Send one line to the system log, where there is one."""

@@ -1,0 +1,61 @@
+"""Where systemd runs, a script in ``/etc/init.d`` hands its action to ``systemctl``.
+
+A daemon that a person starts by its script belongs to its unit, not to the
+person's session, and systemd is to know what runs. The function files of
+Debian and Red Hat do the same for shell scripts.
+"""
+
+from __future__ import annotations
+
+from .install import DIRECTORY, find_systemctl
+from .program import Finished, run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .host import Host
+
+# What systemctl can do too. The other actions are only ours.
+ACTIONS = (
+    "start",
+    "stop",
+    "restart",
+    "try-restart",
+    "condrestart",
+    "reload",
+    "force-reload",
+    "status",
+)
+# Set to anything, these keep an action here; the second is Debian's own.
+BYPASSES = ("SYSTEMCTL_SKIP_REDIRECT", "_SYSTEMCTL_SKIP_REDIRECT")
+
+LOOK = 10.0  # seconds for systemd to say whether it knows a unit
+MOST = 900.0  # seconds: TimeoutSec= of a stop and of a start, and some
+
+
+def redirect(script: str, action: str, host: Host, *, stay: bool) -> Finished | None:
+    """Become ``systemctl ACTION UNIT``; return None if the action is to be done here.
+
+    script: as it was called: a path, or a link to it.
+    stay:   run systemctl and return how it ended, instead of becoming it.
+
+    It is done here if systemd has no such unit, or is the caller itself: as
+    our parent, or because what calls us runs in that very unit.
+    """
+    if action not in ACTIONS or any(map(host.environment, BYPASSES)) or host.run_by_systemd():
+        return None
+    directory, _, name = host.realpath(script).rpartition("/")
+    unit = f"{name.removesuffix('.sh')}.service"
+    systemctl = find_systemctl(host)
+    ourselves = host.find(host.getpid())
+    if (
+        directory != host.realpath(DIRECTORY)
+        or not systemctl
+        or (ourselves and host.systemd_unit(ourselves) == unit)
+    ):
+        return None
+    asked = run([systemctl, "show", "--property=LoadState", "--value", unit], host, within=LOOK)
+    # A masked unit is systemd's to refuse.
+    if asked.output not in ("loaded", "masked"):
+        return None
+    command = [systemctl, action, unit]
+    return run(command, host, within=MOST) if stay else host.become(command)
