@@ -9,7 +9,7 @@ from .console import Console, standard_console
 from .discover import FACTS, discover
 from .errors import InitError, NotRunning, UsageError
 from .host import Host
-from .install import install, trusted_interpreter, write_wrapper
+from .install import DIRECTORY, install, install_unit, trusted_interpreter
 from .killing import end, killproc
 from .lsb import ExitCode, StatusCode
 from .pidof import pidofproc
@@ -17,12 +17,14 @@ from .schedule import parse_schedule, signal_named
 from .service import Service
 from .services.nginx import NGINX
 from .services.php_fpm import PHP_FPM
+from .units import render_unit
 from .wrappers import render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+FORMATS = ("sysv", "systemd")
 SERVICES: dict[str, Service] = {"nginx": NGINX, "php-fpm": PHP_FPM}
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -50,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="initpy", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, run, text in (
-        ("generate", _generate, "print an /etc/init.d script"),
+        ("generate", _generate, "print an /etc/init.d script, or a unit"),
         ("install", _install, "write /etc/init.d/NAME and register it"),
     ):
         command = commands.add_parser(name, help=text, allow_abbrev=False)
@@ -59,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--daemon", metavar="PATH", help="the executable")
         command.add_argument("--config", metavar="PATH", help="its configuration")
         command.add_argument("--pidfile", metavar="PATH", help="where it writes its pid")
+        command.add_argument(
+            "--format", choices=FORMATS, default=FORMATS[0], help="sysv, if not said"
+        )
         if name == "generate":
             command.add_argument("-o", dest="output", metavar="FILE", help="instead of stdout")
         command.set_defaults(run=run)
@@ -101,31 +106,47 @@ def _delay(text: str) -> float:
     return float(number) * _SECONDS[text[len(number) :]]
 
 
-def _rendered(parsed: argparse.Namespace, host: Host) -> tuple[Service, str]:
-    declared = SERVICES[parsed.service]
+def _discovered(parsed: argparse.Namespace, host: Host) -> Service:
     given = {fact: value for fact in FACTS if (value := getattr(parsed, fact)) is not None}
     for fact in ("daemon", "config", "pidfile"):
         if fact in given:
             given[fact] = os.path.abspath(given[fact])
+    declared = SERVICES[parsed.service]
     name = given.get("name", declared.name)
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise UsageError(f"{name!r} is no name for a script: letters, digits, - _ . only")
-    service = discover(declared, given, host)
-    return service, render(service, declared, interpreter=trusted_interpreter(host))
+    return discover(declared, given, host)
+
+
+def _wrapper(service: Service, parsed: argparse.Namespace, host: Host) -> str:
+    interpreter = trusted_interpreter(host)
+    return render(service, SERVICES[parsed.service], interpreter=interpreter)
 
 
 def _generate(parsed: argparse.Namespace, console: Console, host: Host) -> int:
-    _, text = _rendered(parsed, host)
+    service = _discovered(parsed, host)
+    if parsed.format == "systemd":
+        wrapper = f"{DIRECTORY}/{service.name}"
+        text, mode = render_unit(service, wrapper), 0o644
+        if not host.exists(wrapper):
+            host.tell(f"the unit calls {wrapper}, which is not there yet: initpy install makes it")
+    else:
+        text, mode = _wrapper(service, parsed, host), 0o755
     if parsed.output is None:
         console.answer(text.rstrip("\n"))
     else:
-        write_wrapper(os.path.abspath(parsed.output), text, host)
+        host.write(os.path.abspath(parsed.output), text, mode)
     return ExitCode.OK
 
 
 def _install(parsed: argparse.Namespace, console: Console, host: Host) -> int:
-    service, text = _rendered(parsed, host)
-    console.answer(install(service, text, host))
+    service = _discovered(parsed, host)
+    wrapper = _wrapper(service, parsed, host)
+    if parsed.format == "systemd":
+        unit = render_unit(service, f"{DIRECTORY}/{service.name}")
+        console.answer(install_unit(service, wrapper, unit, host))
+    else:
+        console.answer(install(service, wrapper, host))
     return ExitCode.OK
 
 

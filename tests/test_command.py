@@ -80,6 +80,35 @@ def test_install(host, capsys):
     assert capsys.readouterr().out.startswith("/etc/init.d/rtmp written, registered with")
 
 
+def test_generate_unit(host, capsys):
+    """A unit calls the wrapper; that it is not there yet is said."""
+    host.put("/tmp", kind="dir")
+
+    printed = main(["generate", "nginx", *GIVEN, "--format", "systemd"], host)
+    out, err = capsys.readouterr()
+    host.put("/etc/init.d/rtmp", mode=0o755)
+    written = main(["generate", "nginx", *GIVEN, "--format", "systemd", "-o", "/tmp/x"], host)
+
+    assert ExitCode.OK == printed == written
+    assert "ExecReload=/etc/init.d/rtmp reload" in out.splitlines()
+    assert (out, 0o644) == (host.files["/tmp/x"].text, host.files["/tmp/x"].mode)
+    assert err.startswith("initpy: the unit calls /etc/init.d/rtmp, which is not there yet")
+    assert "" == capsys.readouterr().err
+
+
+def test_install_unit(host, capsys):
+    """Wrapper and unit are written and registered, and both said."""
+    host.put("/etc/init.d", kind="dir")
+    host.put("/etc/systemd/system", kind="dir")
+    host.put("/usr/bin/systemctl", mode=0o755)
+
+    code = main(["install", "nginx", *GIVEN, "--format", "systemd"], host)
+
+    assert ExitCode.OK == code
+    assert {"/etc/init.d/rtmp", "/etc/systemd/system/rtmp.service"} <= host.files.keys()
+    assert "systemctl enable rtmp.service" in capsys.readouterr().out
+
+
 def test_daemons_words(host, nginx, capsys):
     """What a program of the host said when it failed is shown."""
     host.put("/etc/init.d", kind="dir")
@@ -165,6 +194,7 @@ def test_pidofproc_of_nobody(host, capsys):
         ["generate", "apache"],
         ["generate", "nginx", "--nam", "x"],
         ["install", "nginx", "-o", "/tmp/x"],
+        ["generate", "nginx", "--format", "upstart"],
         ["killproc"],
         ["killproc", PROGRAM, "-NONE"],
         ["killproc", "-d", "soon", PROGRAM],

@@ -7,7 +7,7 @@ from fakes import Run
 
 from initpy import install as module
 from initpy.errors import InitError
-from initpy.install import install, trusted_interpreter, write_wrapper
+from initpy.install import UNITS, install, install_unit, trusted_interpreter, write_wrapper
 from initpy.services.nginx import NGINX
 
 PATH = "/etc/init.d/nginx"
@@ -83,3 +83,26 @@ def test_interpreter_of_somebody_else(host, path):
 
     with pytest.raises(InitError, match="not fit for a script that root runs: it belongs to x"):
         trusted_interpreter(host)
+
+
+def test_install_unit(host):
+    """The wrapper and the unit that calls it are written, and the unit enabled."""
+    host.put("/usr/bin/systemctl", mode=0o755)
+    host.put(UNITS, kind="dir")
+
+    sentence = install_unit(NGINX, "wrapper", "unit", host)
+
+    assert ("wrapper", 0o755) == (host.files[PATH].text, host.files[PATH].mode)
+    unit = host.files[f"{UNITS}/nginx.service"]
+    assert ("unit", 0o644) == (unit.text, unit.mode)
+    enabled = "/usr/bin/systemctl enable nginx.service"
+    assert [enabled.split()] == [argv for argv, _, _ in host.spawned]
+    assert f"{UNITS}/nginx.service written, registered with {enabled}" == sentence
+
+
+def test_install_unit_without_systemd(host):
+    """Where no systemctl is, nothing is written."""
+    with pytest.raises(InitError, match="there is no systemctl"):
+        install_unit(NGINX, "wrapper", "unit", host)
+
+    assert PATH not in host.files

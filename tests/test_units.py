@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from initpy.services.nginx import NGINX
+from initpy.services.php_fpm import PHP_FPM
+from initpy.units import render_unit
+
+
+def lines(service):
+    """Return the lines of a unit."""
+    return render_unit(service, "/etc/init.d/x").splitlines()
+
+
+@pytest.mark.parametrize("service", [NGINX, PHP_FPM])
+def test_unit(service):
+    """The verbs are the wrapper's, and the pidfile is the service's."""
+    text = lines(service)
+
+    assert f"Description={service.lsb['Short-Description']}" in text
+    assert f"PIDFile={service.pidfile}" in text
+    assert ["start", "reload", "stop"] == [
+        line.rpartition("=/etc/init.d/x ")[2] for line in text if line.startswith("Exec")
+    ]
+
+
+def test_order():
+    """The facilities that LSB names are targets to systemd, or nothing."""
+    ordered = [line for line in lines(NGINX) if line.startswith("After=")]
+
+    assert ["After=remote-fs.target network-online.target nss-lookup.target"] == ordered
+
+
+def test_specifiers():
+    """A percent sign in a path is no specifier."""
+    assert "PIDFile=/run/50%%.pid" in lines(NGINX.replace(pidfile="/run/50%.pid"))
