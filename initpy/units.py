@@ -29,7 +29,6 @@ _TARGETS = {
 _TEMPLATE = """\
 [Unit]
 Description={description}
-Documentation=man:initpy(8)
 After={after}
 Wants=network-online.target
 
