@@ -1,0 +1,35 @@
+# Completion of initpy(8) for bash: into /usr/share/bash-completion/completions/initpy.
+# bash-completion itself completes the actions of /etc/init.d/NAME and of
+# service(8): it reads them in the usage line of the script.
+# shellcheck disable=SC2207 # words, none of which holds a blank
+
+_initpy() {
+    local cur prev words cword
+    _init_completion || return
+    case $prev in
+    --name | --timeout | -d) return ;;
+    --format) COMPREPLY=($(compgen -W 'sysv systemd' -- "$cur")) && return ;;
+    --daemon | --config | --pidfile | -o | -p | -b) _filedir && return ;;
+    esac
+    local offered=
+    if ((cword == 1)); then
+        offered='generate install killproc pidofproc --help'
+    else
+        case ${words[1]} in
+        generate) offered='nginx php-fpm --name --daemon --config --pidfile --format -o --help' ;;
+        install) offered='nginx php-fpm --name --daemon --config --pidfile --format --help' ;;
+        killproc)
+            [[ $cur == -* ]] && offered="-p -b -d --help $(kill -l | grep -o 'SIG[A-Z12]*')"
+            offered=${offered//SIG/-}
+            ;;
+        pidofproc) [[ $cur == -* ]] && offered='-p --help' ;;
+        esac
+    fi
+    if [[ $offered ]]; then
+        COMPREPLY=($(compgen -W "$offered" -- "$cur"))
+    else
+        COMPREPLY=($(compgen -c -- "$cur"))
+    fi
+} && complete -F _initpy initpy
+
+# ex: filetype=sh
