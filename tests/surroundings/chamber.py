@@ -2,8 +2,9 @@
 
 Mount and pid namespaces of their own; whatever runs in it ends with it, and
 nothing that is written there is seen outside. The network is ours, so that a
-client outside can ask what serves inside. With systemd it is the real one, as
-process 1, in a cgroup of its own, with none of this machine's units.
+client outside can ask what serves inside; or, on an island, loopback alone.
+With systemd it is the real one, as process 1, in a cgroup of its own, with
+none of this machine's units.
 """
 
 from __future__ import annotations
@@ -31,12 +32,13 @@ for name in etc var; do
     mount -t overlay -o "lowerdir=/$name,upperdir=$1/$name,workdir=$1/$name.work" overlay "/$name"
 done
 mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /dev/shm
 mount -t tmpfs tmpfs /etc/init.d
 mkdir /run/lock
 """
 
 # Process 1 is to adopt orphans, and to reap them at once: a shell that waits does.
-PLAIN = MOUNTS + "touch /run/ready; while :; do sleep 3600 & wait; done"
+PLAIN = MOUNTS + "ip link set lo up; touch /run/ready; while :; do sleep 3600 & wait; done"
 
 # Of this machine's units and generators nothing but the one for init scripts.
 SYSTEMD = (
@@ -74,7 +76,7 @@ find "$1/$2" -depth -type d -exec rmdir {} +
 class Chamber:
     """A running one; ``close`` ends it."""
 
-    def __init__(self, place, *, systemd=False):
+    def __init__(self, place, *, systemd=False, island=False):
         self._inner, self._outer = place.path("chamber"), place.path("cgroup")
         os.mkdir(self._inner)
         os.mkdir(self._outer)
@@ -82,7 +84,8 @@ class Chamber:
             group = f"{place.name}.slice"
             argv = ["sh", "-c", IN_A_CGROUP, "sh", self._outer, group, SYSTEMD, self._inner]
         else:
-            argv = ["unshare", "--pid", "--fork", "sh", "-c", PLAIN, "sh", self._inner]
+            network = ["--net"] if island else []
+            argv = ["unshare", "--pid", *network, "--fork", "sh", "-c", PLAIN, "sh", self._inner]
         self._log = open(place.path("chamber.log"), "w+")  # noqa: SIM115 - closed in close()
         self._child = subprocess.Popen(
             ["unshare", "--mount", *argv],
@@ -119,7 +122,7 @@ class Chamber:
 
     def __call__(self, *argv, **options):
         """Run a program inside, as a person would, and wait for its end."""
-        command = ["nsenter", "--target", str(self.init), "--mount", "--pid", "--cgroup"]
+        command = ["nsenter", "--target", str(self.init), "--mount", "--pid", "--net", "--cgroup"]
         environment = {"PATH": f"{BIN}:{PATH}", "LANG": "C", **options.pop("env", {})}
         began = time.monotonic()
         done = subprocess.run(

@@ -22,6 +22,14 @@ def chamber(place):  # noqa: F811 - the fixture
 
 
 @pytest.fixture
+def island(place):  # noqa: F811 - the fixture
+    """Give a private copy of this machine, with a network of its own."""
+    mine = Chamber(place, island=True)
+    yield mine
+    mine.close()
+
+
+@pytest.fixture
 def systemd(place):  # noqa: F811 - the fixture
     """Give a private copy of this machine that systemd runs."""
     mine = Chamber(place, systemd=True)

@@ -1,7 +1,7 @@
 # Print what zsh would offer after $2, if the functions in directory $1 stand first.
 zmodload zsh/zpty
 zpty shell 'zsh -f -i'
-zpty -w shell "PS1=; fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; stty -echo"
+zpty -w shell "PS1=; fpath=($1 \$fpath); autoload -U compinit; compinit -u -d /run/zcompdump; stty -echo"
 zpty -w shell 'compadd() {
     [[ ${@[1,(i)(-|--)]} == *-(O|A|D)\ * ]] && { builtin compadd "$@"; return }
     local -a hits

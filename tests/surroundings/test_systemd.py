@@ -130,7 +130,7 @@ def test_upgrade_of_php_fpm(systemd, fpm):
 def test_crashed_master(web, asking):
     """Systemd starts another, which takes over from the workers: no request is lost."""
     crashed = web.site.named
-    assert 0 == web.chamber("kill", "-KILL", str(crashed)).code
+    assert 0 == web.chamber("sh", "-c", f"kill -KILL {crashed}").code
     restarted = lambda: "1" == web.show("NRestarts") and web.show("MainPID") != "0"  # noqa: E731
     wait_until(lambda: restarted() and web.follows(), "systemd to start another")
 
