@@ -119,14 +119,19 @@ def _redirected(service: Service, arguments: Arguments, console: Console, host: 
     if looks and (arguments.quiet or arguments.json):  # systemctl has no such answer
         return None
     try:
-        ended = redirect(sys.argv[0], arguments.action, host, stay=arguments.json)
+        service = _as_set(service, arguments, host)
+        ended = redirect(service, sys.argv[0], arguments.action, host, stay=arguments.json)
+        if ended is None:
+            return None
+        code, message = ended.code, ended.output
     except InitError as exc:
-        console.complain(f"{service.name}: {exc}")
-        return StatusCode.UNKNOWN if looks else exc.exit_code
-    if ended is None:
-        return None
-    _answer_json(console, _done(service, arguments, ended.code, ended.output))
-    return ended.code
+        code, message = StatusCode.UNKNOWN if looks else exc.exit_code, str(exc)
+        if exc.output:
+            console.complain(exc.output)
+        console.complain(f"{service.name}: {message}")
+    if arguments.json:
+        _answer_json(console, _done(service, arguments, code, message))
+    return code
 
 
 def _act(service: Service, arguments: Arguments, console: Console, host: Host) -> int:

@@ -7,12 +7,15 @@ Debian and Red Hat do the same for shell scripts.
 
 from __future__ import annotations
 
+from .configtesting import configtest
 from .install import DIRECTORY, find_systemctl
 from .program import Finished, run
+from .survey import survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .host import Host
+    from .service import Service
 
 # What systemctl can do too. The other actions are only ours.
 ACTIONS = (
@@ -25,6 +28,7 @@ ACTIONS = (
     "force-reload",
     "status",
 )
+RESTARTS = ("restart", "try-restart", "condrestart")
 # Set to anything, these keep an action here; the second is Debian's own.
 BYPASSES = ("SYSTEMCTL_SKIP_REDIRECT", "_SYSTEMCTL_SKIP_REDIRECT")
 
@@ -32,14 +36,18 @@ LOOK = 10.0  # seconds for systemd to say whether it knows a unit
 MOST = 900.0  # seconds: TimeoutSec= of a stop and of a start, and some
 
 
-def redirect(script: str, action: str, host: Host, *, stay: bool) -> Finished | None:
+def redirect(
+    service: Service, script: str, action: str, host: Host, *, stay: bool
+) -> Finished | None:
     """Become ``systemctl ACTION UNIT``; return None if the action is to be done here.
 
     script: as it was called: a path, or a link to it.
     stay:   run systemctl and return how it ended, instead of becoming it.
 
     It is done here if systemd has no such unit, or is the caller itself: as
-    our parent, or because what calls us runs in that very unit.
+    our parent, or because what calls us runs in that very unit. To systemd a
+    restart is a stop and a start, so what runs is tested before: raises
+    ConfigTestFailed, and it is left alone.
     """
     if action not in ACTIONS or any(map(host.environment, BYPASSES)) or host.run_by_systemd():
         return None
@@ -57,5 +65,9 @@ def redirect(script: str, action: str, host: Host, *, stay: bool) -> Finished | 
     # A masked unit is systemd's to refuse.
     if asked.output not in ("loaded", "masked"):
         return None
+    master = survey(service, host).master if action in RESTARTS else None
+    if master is not None:
+        host.require_permission(master)
+        configtest(service, host)
     command = [systemctl, action, unit]
     return run(command, host, within=MOST) if stay else host.become(command)

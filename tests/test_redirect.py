@@ -152,6 +152,32 @@ def test_status_that_systemctl_has_not(host, nginx, systemd, call, option):
     assert [] == asked(host)
 
 
+@pytest.mark.parametrize("action", ["restart", "try-restart", "condrestart"])
+def test_restart_is_tested_before(host, nginx, systemd, call, capsys, action):
+    """To systemd it is a stop and a start: with a bad configuration it is never begun."""
+    nginx.run()
+    nginx.tested = Run(code=1, output="unexpected }")
+
+    assert ExitCode.NOT_CONFIGURED == call(action)
+    assert "unexpected }\n" in capsys.readouterr().err
+    assert ([], 1) == (host.sent, len(asked(host)))
+
+
+def test_restart_of_the_stopped_is_not_tested(host, nginx, systemd, call):
+    """Start tests it, and try-restart has nothing to do."""
+    nginx.tested = Run(code=1)
+
+    assert [SYSTEMCTL, "try-restart", "nginx.service"] == call("try-restart")
+
+
+def test_restart_by_nobody(host, nginx, systemd, call):
+    """Who may not signal it may not restart it."""
+    nginx.run()
+    host.euid = 33
+
+    assert ExitCode.NOT_PERMITTED == call("restart")
+
+
 def test_json(host, systemd, call, capsys):
     """Asked for an object it answers one, with systemctl's words and code."""
     systemd["reload"] = Run(code=1, output="Job for nginx.service failed.")

@@ -155,6 +155,15 @@ def test_script_is_systemctl(unit):
     assert ("inactive", 3) == (unit.show("ActiveState"), unit.act("status").code)
 
 
+def test_restart_with_a_bad_configuration(unit):
+    """To systemd it would be a stop, and no start: the script tests it before."""
+    before = unit.site.named
+    unit.site.place.write(f"{unit.site.folder}/daemon.conf", "oops;\n")
+
+    assert 6 == unit.act("restart").code
+    assert (before, True) == (unit.site.named, unit.follows())
+
+
 def test_what_is_done_here(unit):
     """What systemctl has not is the script's own; so is everything, if that is asked for."""
     ours = [unit.act(action) for action in ("configtest", "reopen")]
