@@ -153,12 +153,14 @@ def _act(service: Service, arguments: Arguments, console: Console, host: Host) -
     host.syslog(service.name, f"{arguments.action}: {message or 'done'} (exit {code})")
     if arguments.json:
         _answer_json(console, _done(service, arguments, code, message))
-    if arguments.action == "start" and code in _NO_FAILURES and host.run_by_systemd():
+    if code in _NO_FAILURES and arguments.action in _BY_UNITS and host.run_by_systemd():
         return ExitCode.GENERIC
     return code
 
 
-# systemd's generator writes SuccessExitStatus=5 6 into the units it makes.
+# systemd's generator writes SuccessExitStatus=5 6 into the units it makes, and
+# that is of all that they run.
+_BY_UNITS = ("start", "reload")
 _NO_FAILURES = (ExitCode.NOT_INSTALLED, ExitCode.NOT_CONFIGURED)
 
 

@@ -301,12 +301,15 @@ def test_failed_start_by_systemd(host, action, by_systemd, code):
     assert code == wrapper(host, action)
 
 
-def test_bad_configuration_by_systemd(host, nginx):
+@pytest.mark.parametrize("action", ["start", "reload"])
+def test_bad_configuration_by_systemd(host, nginx, action):
     """Nor is a bad configuration success."""
     host.by_systemd = True
+    if action == "reload":
+        nginx.run()
     nginx.tested = Run(code=1)
 
-    assert ExitCode.GENERIC == wrapper(host, "start")
+    assert ExitCode.GENERIC == wrapper(host, action)
 
 
 def test_signals_of_a_wrapper(host, nginx, monkeypatch):
