@@ -119,7 +119,6 @@ def _redirected(service: Service, arguments: Arguments, console: Console, host: 
     if looks and (arguments.quiet or arguments.json):  # systemctl has no such answer
         return None
     try:
-        service = _as_set(service, arguments, host)
         ended = redirect(service, sys.argv[0], arguments.action, host, stay=arguments.json)
         if ended is None:
             return None

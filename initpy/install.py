@@ -20,7 +20,6 @@ _REGISTRARS = (
     ("/sbin/rc-update", "add", "{name}", "default"),
 )
 
-
 _SYSTEMCTL = ("/usr/bin/systemctl", "/bin/systemctl")
 
 

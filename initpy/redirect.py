@@ -10,6 +10,7 @@ from __future__ import annotations
 from .configtesting import configtest
 from .install import DIRECTORY, find_systemctl
 from .program import Finished, run
+from .settings import with_settings
 from .survey import survey
 
 TYPE_CHECKING = False
@@ -65,9 +66,14 @@ def redirect(
     # A masked unit is systemd's to refuse.
     if asked.output not in ("loaded", "masked"):
         return None
-    master = survey(service, host).master if action in RESTARTS else None
+    if action in RESTARTS:
+        _test_what_runs(with_settings(service, host), host)
+    command = [systemctl, action, unit]
+    return run(command, host, within=MOST) if stay else host.become(command)
+
+
+def _test_what_runs(service: Service, host: Host) -> None:
+    master = survey(service, host).master
     if master is not None:
         host.require_permission(master)
         configtest(service, host)
-    command = [systemctl, action, unit]
-    return run(command, host, within=MOST) if stay else host.become(command)

@@ -179,7 +179,6 @@ def test_what_is_done_here(unit):
 def test_script_through_the_generator(systemd, place):
     """Systemd's generator makes of our header all that a unit needs, of three instances."""
     units = [Unit(systemd, Nginx(place, name)) for name in ("nginx", "rtmp", "web_2.0")]
-    systemd("systemctl", "daemon-reload")
 
     for unit in units:
         assert "update-rc.d" in unit.installed.out
@@ -197,7 +196,6 @@ def test_script_through_the_generator(systemd, place):
 def test_generated_unit(systemd, site):
     """A script that systemd has made a unit of works as one, from start to stop."""
     unit = Unit(systemd, site)
-    systemd("systemctl", "daemon-reload")
     assert "active" != unit.show("ActiveState")
 
     assert 0 == unit.act("start").code, systemd.said()
