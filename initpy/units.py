@@ -17,19 +17,22 @@ from __future__ import annotations
 
 from .service import Service
 
-# What the facilities of LSB are to systemd: systemd.special(7). The rest need nothing.
+# What the facilities of LSB are to systemd: systemd.special(7). It has the
+# others up before any service; a name that is no facility is another service's.
 _TARGETS = {
     "$named": "nss-lookup.target",
+    "$local_fs": "",
     "$network": "network-online.target",
     "$portmap": "rpcbind.target",
     "$remote_fs": "remote-fs.target",
+    "$syslog": "",
     "$time": "time-sync.target",
 }
 
 _TEMPLATE = """\
 [Unit]
 Description={description}
-After={after}
+{order}
 Wants=network-online.target
 
 [Service]
@@ -49,13 +52,21 @@ WantedBy=multi-user.target
 
 def render_unit(service: Service, wrapper: str) -> str:
     """Return the text of the native unit of *service*, whose wrapper stands at *wrapper*."""
-    words = f"{service.lsb['Required-Start']} {service.lsb.get('Should-Start', '')}".split()
+    order = {
+        "After": _units(service, "Required-Start", "Should-Start"),
+        "Before": _units(service, "X-Start-Before"),
+    }
     return _TEMPLATE.format(
         description=_escaped(service.lsb["Short-Description"]),
-        after=" ".join(_TARGETS[word] for word in words if word in _TARGETS),
+        order="\n".join(f"{key}={units}" for key, units in order.items() if units),
         pidfile=_escaped(service.pidfile),
         wrapper=wrapper,
     )
+
+
+def _units(service: Service, *keywords: str) -> str:
+    words = " ".join(service.lsb.get(keyword, "") for keyword in keywords).split()
+    return " ".join(filter(None, (_TARGETS.get(word, f"{word}.service") for word in words)))
 
 
 def _escaped(text: str) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from initpy.services.nginx import NGINX
@@ -26,9 +28,19 @@ def test_unit(service):
 
 def test_order():
     """The facilities that LSB names are targets to systemd, or nothing."""
-    ordered = [line for line in lines(NGINX) if line.startswith("After=")]
+    after = "After=remote-fs.target network-online.target nss-lookup.target"
 
-    assert ["After=remote-fs.target network-online.target nss-lookup.target"] == ordered
+    assert [after] == [line for line in lines(NGINX) if re.match("After|Before", line)]
+    assert [after, "Before=nginx.service"] == [
+        line for line in lines(PHP_FPM) if re.match("After|Before", line)
+    ]
+
+
+def test_other_services():
+    """A name that is no facility is a service."""
+    service = NGINX.replace(lsb={**NGINX.lsb, "Should-Start": "php-fpm"})
+
+    assert any(line.startswith("After=") and "php-fpm.service" in line for line in lines(service))
 
 
 def test_specifiers():

@@ -197,6 +197,7 @@ def test_generated_unit(systemd, site):
     """A script that systemd has made a unit of works as one, from start to stop."""
     unit = Unit(systemd, site)
     assert "active" != unit.show("ActiveState")
+    assert ("nginx.service" in unit.show("Before")) == (site.kind == "php-fpm")
 
     assert 0 == unit.act("start").code, systemd.said()
     assert unit.follows()
@@ -212,3 +213,16 @@ def test_generated_unit(systemd, site):
     assert {} == site.place.processes()
     assert 0 != unit.act("start").code
     assert "failed" == unit.show("ActiveState")
+
+
+def test_pidfile_in_somebodys_directory(systemd):
+    """Debian's php-fpm, all of it as it is packaged: /run/php belongs to www-data."""
+    systemd("install", "-d", "-o", "www-data", "/run/php")
+    installed = systemd("initpy", "install", "php-fpm", "--format", "systemd")
+    assert 0 == installed.code, installed
+
+    for verb in ("start", "reload", "restart"):
+        done = systemd("systemctl", verb, "php-fpm")
+        main = systemd("systemctl", "show", "--value", "--property=MainPID", "php-fpm").out.strip()
+        told = systemd("/etc/init.d/php-fpm", "status", "--json").json
+        assert (0, main) == (done.code, str(told["master"])), verb
