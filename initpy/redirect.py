@@ -62,9 +62,9 @@ def redirect(
         or (ourselves and host.systemd_unit(ourselves) == unit)
     ):
         return None
-    asked = run([systemctl, "show", "--property=LoadState", "--value", unit], host, within=LOOK)
+    asked = run([systemctl, "show", "--property=LoadState", unit], host, within=LOOK)
     # A masked unit is systemd's to refuse.
-    if asked.output not in ("loaded", "masked"):
+    if asked.output.rpartition("=")[2] not in ("loaded", "masked"):
         return None
     if action in RESTARTS:
         _test_what_runs(with_settings(service, host), host)

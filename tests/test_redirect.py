@@ -18,7 +18,7 @@ SCRIPT = "/etc/init.d/nginx"
 @pytest.fixture
 def systemd(host, nginx):
     """Have systemd run the host, and know nginx.service; return how systemctl answers."""
-    answers = {"show": Run(output="loaded")}
+    answers = {"show": Run(output="LoadState=loaded")}
     host.put("/run/systemd/system", kind="dir")
     host.put("/etc/init.d", kind="dir")
     host.put(SCRIPT, mode=0o755)
@@ -64,7 +64,7 @@ def test_it_is_asked_once(host, systemd, call):
     """One question, and no file of the service is touched."""
     call("start")
 
-    assert [["show", "--property=LoadState", "--value", "nginx.service"]] == asked(host)
+    assert [["show", "--property=LoadState", "nginx.service"]] == asked(host)
     assert ([], "") == (host.logged, host.heeding)
 
 
@@ -116,7 +116,7 @@ def test_done_here(host, systemd, call, why):
     elif why == "no systemctl":
         host.remove(SYSTEMCTL)
     elif why == "no unit":
-        systemd["show"] = Run(output="not-found")
+        systemd["show"] = Run(output="LoadState=not-found")
     elif why == "another directory":
         script = "/opt/nginx.init"
         host.put(script, mode=0o755)
@@ -138,7 +138,7 @@ def test_other_units_script(host, systemd, call):
 
 def test_masked(host, systemd, call):
     """What the administrator has masked is systemd's to refuse, and not started behind it."""
-    systemd["show"] = Run(output="masked")
+    systemd["show"] = Run(output="LoadState=masked")
 
     assert [SYSTEMCTL, "start", "nginx.service"] == call("start")
 

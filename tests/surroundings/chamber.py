@@ -67,7 +67,7 @@ mount --make-rprivate /
 mount -t cgroup2 cgroup2 "$1"
 mkdir "$1/$2"
 echo 0 >"$1/$2/cgroup.procs"
-unshare --mount --pid --fork --cgroup --ipc --uts sh -c "$3" sh "$4" || :
+unshare --mount --pid --kill-child --cgroup --ipc --uts sh -c "$3" sh "$4" || :
 echo 0 >"$1/cgroup.procs"
 find "$1/$2" -depth -type d -exec rmdir {} +
 """
@@ -77,6 +77,7 @@ class Chamber:
     """A running one; ``close`` ends it."""
 
     def __init__(self, place, *, systemd=False, island=False):
+        self._host, self.init = place.host, None
         self._inner, self._outer = place.path("chamber"), place.path("cgroup")
         os.mkdir(self._inner)
         os.mkdir(self._outer)
@@ -85,17 +86,20 @@ class Chamber:
             argv = ["sh", "-c", IN_A_CGROUP, "sh", self._outer, group, SYSTEMD, self._inner]
         else:
             network = ["--net"] if island else []
-            argv = ["unshare", "--pid", *network, "--fork", "sh", "-c", PLAIN, "sh", self._inner]
+            unshare = ["unshare", "--pid", *network, "--kill-child"]
+            argv = [*unshare, "sh", "-c", PLAIN, "sh", self._inner]
         self._log = open(place.path("chamber.log"), "w+")  # noqa: SIM115 - closed in close()
         self._child = subprocess.Popen(
             ["unshare", "--mount", *argv],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
+            start_new_session=True,
         )
         ready = "/run/systemd/private" if systemd else "/run/ready"
         try:
-            self.init = wait_until(lambda: self._first(ready), "process 1 to be ready")
+            first = wait_until(lambda: self._first(ready), "process 1 to be ready")
+            self.init = self._host.find(first)
         except BaseException:
             self.close()
             raise
@@ -149,10 +153,10 @@ class Chamber:
 
     def close(self):
         """End all that runs inside, and wait until it is gone."""
-        if init := getattr(self, "init", None):
-            os.kill(init, signal.SIGKILL)
-        else:
-            self._child.kill()
+        if self.init is not None:
+            self._host.kill(self.init, signal.SIGKILL)
+        else:  # it never came up
+            os.killpg(self._child.pid, signal.SIGKILL)
         try:
             self._child.wait(PATIENCE)
         finally:

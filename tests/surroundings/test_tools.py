@@ -71,6 +71,7 @@ def play(chamber, nginx):
                 "HOME": "/run",
                 "LC_ALL": "C.UTF-8",
                 "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
+                "ANSIBLE_PIPELINING": "1",
             },
         )
         recap = dict(re.findall(r"(ok|changed|failed)=(\d+)", told.out))
