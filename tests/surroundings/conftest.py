@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 pytest.register_assert_rewrite("real_daemons", "real_fixtures", "chamber")
@@ -16,22 +18,19 @@ collect_ignore = ["conftest.py"]
 @pytest.fixture
 def chamber(place):  # noqa: F811 - the fixture
     """Give a private copy of this machine, with no init scripts."""
-    mine = Chamber(place)
-    yield mine
-    mine.close()
+    with closing(Chamber(place)) as mine:
+        yield mine
 
 
 @pytest.fixture
 def island(place):  # noqa: F811 - the fixture
     """Give a private copy of this machine, with a network of its own."""
-    mine = Chamber(place, island=True)
-    yield mine
-    mine.close()
+    with closing(Chamber(place, island=True)) as mine:
+        yield mine
 
 
 @pytest.fixture
 def systemd(place):  # noqa: F811 - the fixture
     """Give a private copy of this machine that systemd runs."""
-    mine = Chamber(place, systemd=True)
-    yield mine
-    mine.close()
+    with closing(Chamber(place, systemd=True)) as mine:
+        yield mine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from contextlib import closing
 
 import pytest
 from chamber import Chamber
@@ -22,15 +23,12 @@ COMPLETIONS = os.path.join(os.path.dirname(os.path.dirname(HERE)), "etc", "compl
 @pytest.fixture(scope="module")
 def chamber():
     """Give a private copy of this machine; a wrapper is installed as web, and one as other."""
-    place = Place()
-    mine = Chamber(place)
-    mine.write("/etc/init.d/other", "#!/bin/sh\ncase $1 in\n start|stop)\n ;;\nesac\n", 0o755)
-    facts = ("--daemon", "/d", "--config", "/c", "--pidfile", "/p")
-    made = mine("initpy", "generate", "nginx", "--name", "web", *facts, "-o", "/etc/init.d/web")
-    assert 0 == made.code, made
-    yield mine
-    mine.close()
-    place.close()
+    facts = ("--daemon", "/d", "--config", "/c", "--pidfile", "/p", "-o", "/etc/init.d/web")
+    with closing(Place()) as place, closing(Chamber(place)) as mine:
+        mine.write("/etc/init.d/other", "#!/bin/sh\ncase $1 in\n start|stop)\n ;;\nesac\n", 0o755)
+        made = mine("initpy", "generate", "nginx", "--name", "web", *facts)
+        assert 0 == made.code, made
+        yield mine
 
 
 @pytest.fixture(scope="module", params=["bash", "zsh"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from contextlib import closing
 
 import pytest
 from real_daemons import Client
@@ -41,12 +42,9 @@ def test_nginx(chamber, rotate, nginx):
     chamber("mkdir", "-p", os.path.dirname(LOG))
     chamber("sh", "-c", f"rm -f {LOG}*")
     install(chamber, nginx)
-    client = Client(nginx)
-
-    first, second = rotate("nginx"), rotate("nginx")
-
-    client.stop()
-    client.close()
+    with closing(Client(nginx)) as client:
+        first, second = rotate("nginx"), rotate("nginx")
+        client.stop()
     chamber("/etc/init.d/nginx", "stop")  # the last lines are written
     lines = {}
     for name, opener in ((LOG, open), (f"{LOG}.1.gz", gzip.open), (f"{LOG}.2.gz", gzip.open)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 from real_daemons import Client, Nginx, wait_until
 
@@ -54,9 +56,8 @@ def web(systemd, nginx):
 @pytest.fixture
 def asking(web):
     """Give a client that asks that nginx without a pause."""
-    client = Client(web.site)
-    yield client
-    client.close()
+    with closing(Client(web.site)) as client:
+        yield client
 
 
 def test_native_unit(unit):
