@@ -42,7 +42,7 @@ def redirect(
 ) -> Finished | None:
     """Become ``systemctl ACTION UNIT``; return None if the action is to be done here.
 
-    script: as it was called: a path, or a link to it.
+    script: as it was called: /etc/init.d/NAME, or a link that leads to the same file.
     stay:   run systemctl and return how it ended, instead of becoming it.
 
     It is done here if systemd has no such unit, or is the caller itself: as
@@ -52,12 +52,11 @@ def redirect(
     """
     if action not in ACTIONS or any(map(host.environment, BYPASSES)) or host.run_by_systemd():
         return None
-    directory, _, name = host.realpath(script).rpartition("/")
-    unit = f"{name.removesuffix('.sh')}.service"
+    unit = f"{service.name}.service"
     systemctl = find_systemctl(host)
     ourselves = host.find(host.getpid())
     if (
-        directory != host.realpath(DIRECTORY)
+        host.realpath(f"{DIRECTORY}/{service.name}") != host.realpath(script)
         or not systemctl
         or (ourselves and host.systemd_unit(ourselves) == unit)
     ):

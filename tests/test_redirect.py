@@ -68,18 +68,20 @@ def test_it_is_asked_once(host, systemd, call):
     assert ([], "") == (host.logged, host.heeding)
 
 
-@pytest.mark.parametrize(
-    "script", ["/etc/rc2.d/S01nginx", "/etc/init.d/web", "/etc/init.d/nginx.sh"]
-)
-def test_unit_is_named_after_the_script(host, systemd, call, script):
-    """It is the file's name that systemd has made a unit of, whatever link leads there."""
-    if "rc2" in script:
-        host.put(script, "/etc/init.d/nginx", kind="link")
-    else:
-        host.put(script, mode=0o755)
+@pytest.mark.parametrize("script", ["/etc/rc2.d/S01nginx", "/etc/init.d/www"])
+def test_link_to_the_script(host, systemd, call, script):
+    """It is the unit of the service's own script, whatever link leads there."""
+    host.put(script, "/etc/init.d/nginx", kind="link")
 
-    unit = "web.service" if "web" in script else "nginx.service"
-    assert [SYSTEMCTL, "start", unit] == call("start", script=script)
+    assert [SYSTEMCTL, "start", "nginx.service"] == call("start", script=script)
+
+
+def test_script_that_is_a_link_itself(host, systemd, call):
+    """Debian's packages keep it elsewhere."""
+    host.put("/etc/initpy/nginx", mode=0o755)
+    host.put("/etc/init.d/nginx", "/etc/initpy/nginx", kind="link")
+
+    assert [SYSTEMCTL, "start", "nginx.service"] == call("start", script="/etc/init.d/nginx")
 
 
 def test_red_hats_directory(host, systemd, call):
@@ -87,6 +89,7 @@ def test_red_hats_directory(host, systemd, call):
     host.put("/etc/rc.d/init.d", kind="dir")
     host.put("/etc/rc.d/init.d/nginx", mode=0o755)
     host.put("/etc/init.d", "/etc/rc.d/init.d", kind="link")
+    host.put("/etc/init.d/nginx", "/etc/rc.d/init.d/nginx", kind="link")
 
     command = call("start", script="/etc/rc.d/init.d/nginx")
 
