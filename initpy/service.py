@@ -76,7 +76,9 @@ class Service(Record):
     limits: Mapping[str, tuple[int, int]] = {}  # by resource(3py): RLIMIT_NOFILE
     lockfile: str = ""  # of Red Hat's rc; "" is /var/lock/subsys/NAME
 
-    lsb: Mapping[str, str] = {}  # the INIT INFO block of its wrapper
+    # The header of its wrapper.
+    lsb: Mapping[str, str] = {}  # the INIT INFO block
+    chkconfig: str = "- 85 15"  # Red Hat's: runlevels, and its places among starts and stops
 
     def __init__(self, **values: object) -> None:
         """Check what a wrong declaration gets wrong. Raises ValueError."""

@@ -12,9 +12,6 @@ from .cli import usage
 from .discover import FACTS
 from .service import Service
 
-# Where chkconfig would put a server: after the network, before the rest ends.
-CHKCONFIG = "- 85 15"
-
 _TEMPLATE = '''\
 #!{interpreter} -I
 ### BEGIN INIT INFO
@@ -59,7 +56,7 @@ def render(service: Service, declared: Service, *, interpreter: str) -> str:
     return _TEMPLATE.format(
         interpreter=interpreter,
         lsb="\n".join(f"# {f'{key}:':<18} {value}" for key, value in keywords.items()),
-        chkconfig=CHKCONFIG,
+        chkconfig=service.chkconfig,
         processname=service.daemon.rpartition("/")[2],
         pidfile=service.pidfile,
         description=service.lsb["Short-Description"],

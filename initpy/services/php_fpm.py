@@ -38,4 +38,5 @@ PHP_FPM = Service(
         "Short-Description": "PHP FastCGI process manager",
         "Description": "Answers FastCGI requests with PHP",
     },
+    chkconfig="- 84 16",  # as above: nginx has 85 and 15
 )
