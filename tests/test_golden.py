@@ -58,7 +58,7 @@ def test_tags_stand_outside_the_lsb_block(service, text):
     comments = [line for line in rest.splitlines() if line.startswith("# ")]
 
     assert f"# pidfile: {service.pidfile}" in comments
-    assert "# chkconfig: - 85 15" in comments
+    assert f"# chkconfig: {service.chkconfig}" in comments
     assert f"# processname: {os.path.basename(service.daemon)}" in comments
     assert "pidfile" not in block
 
