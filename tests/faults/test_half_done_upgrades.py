@@ -8,7 +8,7 @@ import signal
 import pytest
 from real_daemons import Client, can_bind, wait_until
 
-from initpy.census import INFANCY
+from initpy.settling import INFANCY
 from initpy.survey import workers_of
 
 pytestmark = pytest.mark.fault
