@@ -1,0 +1,144 @@
+"""Debian 12 with sysvinit in a folder: made once, kept in a cache, copied for each use.
+
+As a command, ``tests/debian_root.py FOLDER`` makes such a copy with the daemons.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+SUITE = "bookworm"
+# Without systemd-standalone-tmpfiles, php-fpm would bring in all of systemd.
+INIT = ("sysvinit-core", "systemd-standalone-tmpfiles", "ifupdown")
+DAEMONS = ("nginx", "php-fpm", "python3-psutil", "python3-daemon")
+APT = ("apt-get", "-y", "-qq", "-o", "Dpkg::Use-Pty=0", "--no-install-recommends")
+POLICY = "/usr/sbin/policy-rc.d"
+WITHIN = 900  # seconds for any one command: a download may be slow
+
+# New pid, network, host name; what is started in it ends with it. The mounts too
+# are this command's alone.
+_ALONE = ("unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child")
+_ENTER = """
+set -e
+root=$1
+layers=$2
+shift 2
+if [ "$layers" ]; then
+    mount -t overlay overlay \\
+        -o "lowerdir=$root,upperdir=$layers/upper,workdir=$layers/work" "$layers/root"
+    root=$layers/root
+    mount --bind "$layers/mnt" "$root/mnt"
+fi
+mount -t proc proc "$root/proc"
+exec chroot "$root" "$@"
+"""
+
+
+class Root:
+    """A Debian in a folder. What is run in it sees nothing of the host's processes."""
+
+    def __init__(self, path: Path, layers: Path | None = None) -> None:
+        """Take the folder as it is. With *layers*, changes are kept there instead.
+
+        That is a folder with the folders upper and work, for the overlay; root,
+        where it is mounted; and mnt, which is seen as /mnt.
+        """
+        self.path = path
+        self._layers = layers
+
+    def copy(self, to: Path) -> Root:
+        """Return a copy in a folder that is not there yet."""
+        subprocess.run(["cp", "-a", self.path, to], check=True, timeout=WITHIN)
+        return Root(to)
+
+    def run(self, *argv: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command in it, alone and without a network; return what it said.
+
+        Raises CalledProcessError, having shown what it said, unless *check* is
+        false.
+        """
+        finished = subprocess.run(
+            [*_ALONE, "sh", "-c", _ENTER, "sh", self.path, self._layers or "", *argv],
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=WITHIN,
+            check=False,
+        )
+        if check and finished.returncode:
+            sys.stdout.write(finished.stdout)
+            finished.check_returncode()
+        return finished
+
+    def forbid_starts(self) -> None:
+        """Let no package start or stop a service, as images are made."""
+        self.run("sh", "-c", f"printf '#!/bin/sh\\nexit 101\\n' >{POLICY}; chmod 755 {POLICY}")
+
+    def allow_starts(self) -> None:
+        """Let packages start services again."""
+        self.run("rm", POLICY)
+
+
+def bare_root() -> Root:
+    """Return the cached root with sysvinit, and the daemons' packages to install."""
+    with _cached("bare") as (path, new):
+        if new is not None:
+            include = ",".join(INIT)
+            _host("debootstrap", "--variant=minbase", f"--include={include}", SUITE, new)
+            _host("chroot", new, *APT, "update")
+            _host("chroot", new, *APT, "--download-only", "install", *DAEMONS)
+    return Root(path)
+
+
+def daemons_root() -> Root:
+    """Return the cached root in which nginx, php-fpm and what initpy needs are installed."""
+    bare = bare_root()
+    with _cached("daemons") as (path, new):
+        if new is not None:
+            new.rmdir()
+            root = bare.copy(new)
+            root.forbid_starts()
+            root.run(*APT, "install", *DAEMONS)
+            root.allow_starts()
+    return Root(path)
+
+
+@contextmanager
+def _cached(name: str):
+    """Yield where the cached root of that *name* is, and a folder to make it in, or None.
+
+    One process makes it; others wait. It is there when it is whole.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "initpy"
+    cache.mkdir(parents=True, exist_ok=True)
+    recipe = hashlib.sha256(repr((INIT, DAEMONS)).encode()).hexdigest()[:12]
+    path = cache / f"{SUITE}-{name}-{recipe}"
+    with open(cache / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.exists():
+            yield path, None
+            return
+        new = cache / f"{path.name}.new"
+        if new.exists():  # half made
+            shutil.rmtree(new)
+        new.mkdir()
+        yield path, new
+        new.rename(path)
+
+
+def _host(*argv: str | Path) -> None:
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+    subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, check=True, timeout=WITHIN)
+
+
+if __name__ == "__main__":
+    daemons_root().copy(Path(sys.argv[1]))
