@@ -1,0 +1,113 @@
+"""The fixtures of this folder: a disk with the packages installed, and a machine that is up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+pytest.register_assert_rewrite("booting", "real_daemons", "real_load")
+
+from booting import UP, Disk, booted  # noqa: E402
+from debian_root import daemons_root  # noqa: E402
+from real_load import run  # noqa: E402
+
+# Not for --doctest-modules: there is one conftest in every folder.
+collect_ignore = ["conftest.py"]
+
+TREE = Path(__file__).parent.parent.parent
+
+# Debian's default site with its lines for PHP; and a script that is as slow as is asked for.
+SITE = """
+server {
+    listen 80 default_server;
+    listen [::]:80 default_server;
+    root /var/www/html;
+    location / { return 200 "nginx"; }
+    location ~ \\.php$ {
+        include snippets/fastcgi-php.conf;
+        fastcgi_pass unix:/run/php/php8.2-fpm.sock;
+    }
+}
+"""
+SCRIPT = """<?php
+if (isset($_GET['until'])) {
+    touch('/tmp/asked');
+    for ($i = 0; $i < 6000 && !file_exists($_GET['until']); $i++) {
+        usleep(10000);
+        clearstatcache();
+    }
+}
+usleep(1000 * (int) ($_GET['ms'] ?? 0));
+$answer = 'php ' . ini_get('precision');
+header('Content-Length: ' . strlen($answer));
+echo $answer;
+"""
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory):
+    """Build the packages of this tree, as it is; return their files."""
+    tree = tmp_path_factory.mktemp("packages") / "tree"
+    git = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others"]
+    listed = run([*git, "--exclude-standard"], cwd=TREE)
+    assert 0 == listed.code, listed
+    for name in filter(None, listed.out.split("\0")):
+        if (TREE / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(TREE / name, tree / name)
+    built = run(["dpkg-buildpackage", "-us", "-uc", "-b"], cwd=tree)
+    assert 0 == built.code, built
+    return sorted(tree.parent.glob("*.deb"))
+
+
+@pytest.fixture(scope="session")
+def folder():
+    """Give a folder beside the cached root: the layers of a disk are on one file system."""
+    if os.geteuid() != 0:
+        raise AssertionError("only root boots a machine: run these tests as root")
+    path = Path(tempfile.mkdtemp(prefix="boot-", dir=daemons_root().path.parent))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def debian(folder):
+    """Give a disk with Debian's nginx and php-fpm, and a site, as Debian starts them."""
+    root = daemons_root().path
+    disk = Disk(folder / "debian", root)
+    disk.write("/etc/nginx/sites-available/default", SITE)
+    disk.write("/var/www/html/index.php", SCRIPT)
+    lines = (root / "etc/inittab").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if "getty" not in line]
+    assert kept != lines
+    # Instead of the terminals, whose turn is when the runlevel's scripts have ended.
+    disk.write("/etc/inittab", "".join(kept) + f"1:2345:once:/bin/echo {UP}\n")
+    return disk
+
+
+@pytest.fixture(scope="session")
+def installed(folder, debian, packages):
+    """Give a disk with our packages installed, too."""
+    disk = Disk(folder / "installed", *debian.layers)
+    (disk.written / "srv").mkdir()
+    for package in packages:
+        shutil.copy(package, disk.written / "srv")
+    disk.run("sh", "-c", "dpkg --install /srv/*.deb")
+    return disk
+
+
+@pytest.fixture
+def disk(tmp_path, folder, installed):
+    """Give a disk of one's own with our packages."""
+    return Disk(folder / tmp_path.name, *installed.layers)
+
+
+@pytest.fixture(scope="module")
+def machine(folder, installed):
+    """Give a machine that is up, and is left so: for tests that each begin with that."""
+    with booted(Disk(folder / "machine", *installed.layers)) as up:
+        yield up
