@@ -1,0 +1,244 @@
+"""The service under test: what is done to it by its script, and what is seen of it.
+
+Inside a private copy of the machine every process is the service's that is
+not the checker's own, so nothing has to be guessed from names.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from conformance import kernel
+
+# As at boot, or as service(8) calls it; and never handed over to systemctl.
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "TERM": "dumb",
+    "SYSTEMCTL_SKIP_REDIRECT": "1",
+    "_SYSTEMCTL_SKIP_REDIRECT": "1",
+}
+NOBODY = 65534
+PATIENCE = 90.0  # seconds for an action
+SETTLING = 5.0  # seconds in which what an action began must be seen
+POLL = 0.02
+# No daemon takes this: no directive, no section, no assignment, unbalanced.
+NONSENSE = "\n}{ no daemon takes this line\n"
+
+
+class NotApplicable(Exception):  # noqa: N818 - an outcome, not an error
+    """The check says nothing about this script; the sentence says why."""
+
+
+class Outcome:
+    """How an action ended. code is None if it did not within PATIENCE."""
+
+    def __init__(self, command, code, said):
+        self.command = command
+        self.code = code
+        self.said = said
+
+    def __str__(self):
+        end = f"did not end in {PATIENCE:.0f} s" if self.code is None else f"exit {self.code}"
+        last = self.said.strip().splitlines()[-1:]
+        return f"{self.command}: {end}" + (f", {last[0].strip()!r}" if last else "")
+
+
+class Bench:
+    """A service, stopped, in a machine of its own.
+
+    facts:    what was found out about it (see discovery.py).
+    problems: what was seen that should not be, as sentences.
+    remarks:  what is allowed, but could be better.
+    """
+
+    def __init__(self, machine, facts):
+        self.machine = machine
+        self.facts = facts
+        self.problems = []
+        self.remarks = []
+        self._ours = {1, os.getpid()}
+
+    # Verdicts.
+
+    def expect(self, truth, sentence):
+        """Note *sentence* as a problem unless *truth*; return the truth."""
+        if not truth:
+            self.problems.append(str(sentence))
+        return bool(truth)
+
+    def expect_code(self, outcome, *codes):
+        """Note a problem unless the action ended with one of *codes*."""
+        wanted = " or ".join(map(str, codes))
+        return self.expect(outcome.code in codes, f"{outcome}; should be {wanted}")
+
+    def expect_error(self, outcome, best=None):
+        """Note a problem unless the action failed; remark that LSB has a better code."""
+        failed = outcome.code not in (0, None)
+        if failed and best and outcome.code != best:
+            self.remarks.append(f"{outcome}; LSB's code for this is {best}")
+        return self.expect(failed, f"{outcome}; should not be 0")
+
+    # What is done.
+
+    def act(self, *arguments, user=None, environment=None):
+        """Run the script, and return the Outcome."""
+        return self.finish(self.begin(*arguments, user=user, environment=environment))
+
+    def begin(self, *arguments, user=None, environment=None):
+        """Run the script beside us; what is returned is for finish()."""
+        # Not a pipe: a daemon that keeps it open would keep us waiting.
+        said = tempfile.TemporaryFile()
+        rights = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+        try:
+            child = subprocess.Popen(
+                [self.facts["script"], *arguments],
+                cwd="/",
+                env=ENVIRONMENT if environment is None else environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+                preexec_fn=kernel.keep_in,
+                **rights,
+            )
+        except PermissionError as exc:
+            raise NotApplicable(f"uid {user} may not even run it: {exc}") from exc
+        self._ours.add(child.pid)
+        return child, " ".join(arguments) or "no action", said
+
+    def finish(self, begun):
+        """Wait for the action that was begun, and return its Outcome."""
+        child, command, said = begun
+        try:
+            code = child.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            code = None
+        self._ours.discard(child.pid)
+        said.seek(0)
+        return Outcome(command, code, said.read().decode(errors="replace"))
+
+    def begin_running(self):
+        """Start it, as what a check begins with. Raises NotApplicable if that fails."""
+        outcome = self.act("start")
+        if not self.up():
+            raise NotApplicable(f"it cannot be started: {outcome}")
+        return outcome
+
+    def kill_all(self):
+        """Kill every process of the service, as a crash would."""
+        while found := self.processes():
+            for pid in found:
+                _kill(pid, signal.SIGKILL)
+            time.sleep(POLL)
+
+    def stranger(self, pid=None):
+        """Start a process that is none of the service's, leader of its own group.
+
+        pid: the number that it is to get, of a process that is gone.
+        """
+        if pid:
+            os.pwrite(self.machine.last_pid, str(pid - 1).encode(), 0)
+        # A program of its own: the service's may be sleep.
+        program = "/run/a-stranger"
+        if not os.path.exists(program):
+            shutil.copy("/bin/sleep", program)
+        child = subprocess.Popen(
+            [program, "1000"], start_new_session=True, cwd="/", preexec_fn=kernel.keep_in
+        )
+        self._ours.add(child.pid)
+        return child
+
+    # What is seen.
+
+    def processes(self):
+        """Return pid -> parent's pid of every live process of the service."""
+        found = {}
+        for name in os.listdir("/proc"):
+            if not name.isdigit() or int(name) in self._ours:
+                continue
+            state, parent = _state_and_parent(int(name))
+            if state not in ("", "Z", "X"):
+                found[int(name)] = parent
+        return found
+
+    def roots(self):
+        """Return the pids of its processes that no other of its processes has started."""
+        found = self.processes()
+        return {pid for pid, parent in found.items() if parent not in found}
+
+    def wait(self, probe, within=SETTLING):
+        """Return what *probe* returns once it is true, or what it returns in the end."""
+        deadline = time.monotonic() + within
+        while True:
+            late = time.monotonic() >= deadline  # before looking: the last look is after it
+            seen = probe()
+            if seen or late:
+                return seen
+            time.sleep(POLL)
+
+    def up(self):
+        """Tell whether it runs, or does so soon: a process, and its pidfile naming one."""
+        return self.wait(self._up)
+
+    def _up(self):
+        found = self.processes()
+        pidfile = self.facts["pidfile"]
+        return bool(found) and (not pidfile or bool(found.keys() & numbers(pidfile)))
+
+    def gone(self):
+        """Tell whether no process of it is left, or is soon."""
+        return self.wait(lambda: not self.processes())
+
+    def expect_up(self, after):
+        """Note a problem unless it runs."""
+        return self.expect(self.up(), f"after {after} it does not run")
+
+    def expect_gone(self, after):
+        """Note a problem unless nothing of it is left."""
+        if self.gone():
+            return True
+        return self.expect(False, f"after {after} these still run: {self.listing()}")
+
+    def listing(self):
+        """Return its processes for a person to read."""
+        return ", ".join(f"{pid} {title(pid)[:60]!r}" for pid in sorted(self.processes()))
+
+
+def numbers(path):
+    """Return the numbers in a pidfile; none if it is missing or holds something else."""
+    try:
+        with open(path, "rb") as file:
+            words = file.read(4096).split()
+    except OSError:
+        return set()
+    return {int(word) for word in words} if all(map(bytes.isdigit, words)) else set()
+
+
+def title(pid):
+    """Return the command line of a process, or what it has put in its place."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _state_and_parent(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return "", 0
+    return fields[0], int(fields[1])
+
+
+def _kill(pid, sig):
+    try:
+        os.kill(pid, sig)
+    except ProcessLookupError:
+        pass
