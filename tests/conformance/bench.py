@@ -12,6 +12,7 @@ import tempfile
 import time
 
 from conformance import kernel
+from conformance.script import Script
 
 # As at boot, or as service(8) calls it; and never handed over to systemctl.
 ENVIRONMENT = {
@@ -22,7 +23,9 @@ ENVIRONMENT = {
 }
 NOBODY = 65534
 PATIENCE = 90.0  # seconds for an action
-SETTLING = 5.0  # seconds in which what an action began must be seen
+SETTLING = 5.0  # seconds in which what an action has begun must be seen
+ENDING = 3.0  # seconds in which what an action has ended must be gone
+SIGNALLED = 0.2  # seconds in which a signal that was sent takes effect
 POLL = 0.02
 # No daemon takes this: no directive, no section, no assignment, unbalanced.
 NONSENSE = "\n}{ no daemon takes this line\n"
@@ -52,6 +55,7 @@ class Bench:
     facts:    what was found out about it (see discovery.py).
     problems: what was seen that should not be, as sentences.
     remarks:  what is allowed, but could be better.
+    script:   its text.
     """
 
     def __init__(self, machine, facts):
@@ -59,6 +63,7 @@ class Bench:
         self.facts = facts
         self.problems = []
         self.remarks = []
+        self.script = Script.read(facts["script"])
         self._ours = {1, os.getpid()}
 
     # Verdicts.
@@ -140,18 +145,42 @@ class Bench:
         """Start a process that is none of the service's, leader of its own group.
 
         pid: the number that it is to get, of a process that is gone.
+        Its parent is process 1, which reaps it.
         """
-        if pid:
-            os.pwrite(self.machine.last_pid, str(pid - 1).encode(), 0)
         # A program of its own: the service's may be sleep.
         program = "/run/a-stranger"
         if not os.path.exists(program):
             shutil.copy("/bin/sleep", program)
-        child = subprocess.Popen(
-            [program, "1000"], start_new_session=True, cwd="/", preexec_fn=kernel.keep_in
-        )
-        self._ours.add(child.pid)
-        return child
+        reading, writing = os.pipe()
+        parent = os.fork()
+        if parent == 0:
+            self._bear(program, pid, writing)
+        os.waitpid(parent, 0)
+        number = int(os.read(reading, 32))
+        os.close(reading)
+        os.close(writing)
+        self._ours.add(number)
+        self.wait(lambda: title(number).startswith(program))
+        return number
+
+    def _bear(self, program, pid, writing):
+        """In a forked child: fork once more, write the number, and end."""
+        try:
+            if pid:
+                os.pwrite(self.machine.last_pid, str(pid - 1).encode(), 0)
+            child = os.fork()
+            if child == 0:
+                kernel.keep_in()
+                os.setsid()
+                os.execv(program, [program, "1000"])
+            os.write(writing, str(child).encode())
+        finally:
+            os._exit(0)
+
+    def harmed(self, strangers):
+        """Return those of *strangers* that have ended, or do so very soon."""
+        self.wait(lambda: not all(map(_alive, strangers)), SIGNALLED)
+        return [pid for pid in strangers if not _alive(pid)]
 
     # What is seen.
 
@@ -161,8 +190,8 @@ class Bench:
         for name in os.listdir("/proc"):
             if not name.isdigit() or int(name) in self._ours:
                 continue
-            state, parent = _state_and_parent(int(name))
-            if state not in ("", "Z", "X"):
+            parent = _parent(int(name))
+            if parent is not None:
                 found[int(name)] = parent
         return found
 
@@ -192,7 +221,7 @@ class Bench:
 
     def gone(self):
         """Tell whether no process of it is left, or is soon."""
-        return self.wait(lambda: not self.processes())
+        return self.wait(lambda: not self.processes(), ENDING)
 
     def expect_up(self, after):
         """Note a problem unless it runs."""
@@ -228,13 +257,18 @@ def title(pid):
         return ""
 
 
-def _state_and_parent(pid):
+def _parent(pid):
+    """Return the parent's pid of a live process, or None: a zombie is dead."""
     try:
         with open(f"/proc/{pid}/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
+            state, parent = file.read().rpartition(")")[2].split()[:2]
     except OSError:
-        return "", 0
-    return fields[0], int(fields[1])
+        return None
+    return None if state in "ZX" else int(parent)
+
+
+def _alive(pid):
+    return _parent(pid) is not None
 
 
 def _kill(pid, sig):

@@ -97,9 +97,11 @@ def _pidfiles(bench, script):
 def _daemon(master):
     """Return the program of a process: its binary, or the script that its binary runs."""
     binary = os.readlink(f"/proc/{master}/exe")
+    words = [word for word in _words(master) if word.startswith("/") and os.path.isfile(word)]
     if not INTERPRETER.match(os.path.basename(binary)):
-        return binary
-    return next((word for word in _words(master)[1:] if os.path.isfile(word)), "")
+        # By the name it was called by, which may be a link to it.
+        return next((word for word in words[:1] if os.path.samefile(word, binary)), binary)
+    return next((word for word in words if not os.path.samefile(word, binary)), "")
 
 
 def _words(pid):

@@ -16,22 +16,20 @@ class Strangers:
 
     def __init__(self, bench):
         self.bench = bench
-        self.children = {}
+        self.pids = set()
 
     def add(self, pid=None):
         """Return the number of one that lives; *pid*, if that is wanted."""
-        if pid not in self.children:
-            child = self.bench.stranger(pid)
-            self.children[child.pid] = child
-            return child.pid
+        if pid not in self.pids:
+            pid = self.bench.stranger(pid)
+            self.pids.add(pid)
         return pid
 
     def expect_unharmed(self, after):
         """Note a problem if one of them has been ended."""
-        for pid, child in list(self.children.items()):
-            if child.poll() is not None:
-                del self.children[pid]
-                self.bench.expect(False, f"{after}; it killed a process that is not the service's")
+        ended = self.bench.harmed(self.pids) if self.pids else []
+        self.pids -= set(ended)
+        self.bench.expect(not ended, f"{after}; it killed a process that is not the service's")
 
 
 def _crash(bench):
