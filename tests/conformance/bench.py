@@ -4,6 +4,7 @@ Inside a private copy of the machine every process is the service's that is
 not the checker's own, so nothing has to be guessed from names.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import tempfile
 import time
 
 from conformance import kernel
+from conformance.sandbox import SandboxError
 from conformance.script import Script
 
 # As at boot, or as service(8) calls it; and never handed over to systemctl.
@@ -23,7 +25,7 @@ ENVIRONMENT = {
 }
 NOBODY = 65534
 PATIENCE = 90.0  # seconds for an action
-SETTLING = 5.0  # seconds in which what an action has begun must be seen
+SETTLING = 10.0  # seconds in which what an action has begun must be seen
 ENDING = 3.0  # seconds in which what an action has ended must be gone
 SIGNALLED = 0.2  # seconds in which a signal that was sent takes effect
 POLL = 0.02
@@ -31,7 +33,7 @@ POLL = 0.02
 NONSENSE = "\n}{ no daemon takes this line\n"
 
 
-class NotApplicable(Exception):  # noqa: N818 - an outcome, not an error
+class NotApplicable(Exception):
     """The check says nothing about this script; the sentence says why."""
 
 
@@ -95,7 +97,7 @@ class Bench:
     def begin(self, *arguments, user=None, environment=None):
         """Run the script beside us; what is returned is for finish()."""
         # Not a pipe: a daemon that keeps it open would keep us waiting.
-        said = tempfile.TemporaryFile()
+        said = tempfile.TemporaryFile()  # noqa: SIM115 - finish() reads it
         rights = {} if user is None else {"user": user, "group": user, "extra_groups": []}
         try:
             child = subprocess.Popen(
@@ -106,11 +108,13 @@ class Bench:
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
-                preexec_fn=kernel.keep_in,
+                preexec_fn=kernel.keep_in,  # noqa: PLW1509 - there are no threads
                 **rights,
             )
-        except PermissionError as exc:
-            raise NotApplicable(f"uid {user} may not even run it: {exc}") from exc
+        except OSError as exc:
+            if user is not None:
+                raise NotApplicable(f"uid {user} may not even run it: {exc}") from exc
+            raise SandboxError(f"it cannot be run: {exc.strerror}") from exc
         self._ours.add(child.pid)
         return child, " ".join(arguments) or "no action", said
 
@@ -272,7 +276,5 @@ def _alive(pid):
 
 
 def _kill(pid, sig):
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, sig)
-    except ProcessLookupError:
-        pass

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import stat
 import sys
 
@@ -9,8 +10,6 @@ import conformance.checks  # noqa: F401 - puts the checks on the list
 from conformance import discovery, registry, report, sandbox
 from conformance.script import Script
 
-# Most of them wait for what a script waits for, not for a processor.
-AT_ONCE = 2 * (os.cpu_count() or 1)
 OPTIONS = {
     "daemon": "the program it runs, where that cannot be seen",
     "pidfile": "its pidfile, where that cannot be seen",
@@ -19,29 +18,32 @@ OPTIONS = {
 
 
 def main(argv):
-    """Check one script. Return 0 if nothing failed, 1 if something did, 2 if nothing can be said."""
+    """Check one script. Return 0 if all is well, 1 if something failed, 2 if unsaid."""
     options = _options(argv)
-    given = {name: getattr(options, name) for name in OPTIONS}
     try:
-        script = _script(options.script)
-        for path in filter(None, given.values()):
-            if not path.startswith("/"):
-                raise discovery.CannotCheckError(f"{path}: not an absolute path")
-        facts = discovery.discover(script, given)
-        results = []
-        if not options.json:
-            print(report.heading(facts), flush=True)
-        for result in registry.perform(registry.CHECKS, facts, AT_ONCE):
-            if not options.json:
-                print(report.line(result, results[-1] if results else None), flush=True)
-            results.append(result)
+        return _check(options)
     except (discovery.CannotCheckError, sandbox.SandboxError) as exc:
         print(f"check: {options.script}: {exc}", file=sys.stderr)
         return 2
-    if options.json:
-        print(report.as_json(facts, results))
-    else:
-        print(f"\n{report.summary(results)}")
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _check(options):
+    script = _script(options.script)
+    given = {name: getattr(options, name) for name in OPTIONS}
+    for name, path in given.items():
+        if path and not path.startswith("/"):
+            raise discovery.CannotCheckError(f"--{name} {path}: not an absolute path")
+    facts = discovery.discover(script, given)
+    if not options.json:
+        print(report.heading(facts), flush=True)
+    results = []
+    for result in registry.perform((each, facts) for each in registry.CHECKS):
+        if not options.json:
+            print(report.line(result, results[-1] if results else None), flush=True)
+        results.append(result)
+    print(report.as_json(facts, results) if options.json else f"\n{report.summary(results)}")
     return 1 if report.count(results)[registry.FAILED] else 0
 
 

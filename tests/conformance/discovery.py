@@ -16,7 +16,8 @@ from conformance.script import Script
 INTERPRETER = re.compile(r"(python|perl|ruby|lua|php|node|java|tclsh|bash|dash|busybox|sh)[\d.]*$")
 NO_CONFIGURATION = re.compile(
     r"/(etc/(default|sysconfig|init\.d|ssl|rcS|rc\.d|passwd|group|shadow|nsswitch\.conf|hosts|"
-    r"resolv\.conf|localtime|environment|logrotate\.d)\b|lib/|usr/|proc/|dev/|sys/|bin/|sbin/)"
+    r"resolv\.conf|localtime|environment|logrotate\.d)\b|"
+    r"(usr/)?(s?bin|lib|share)/|proc/|dev/|sys/)"
 )
 MOST_TRIED = 8
 
@@ -31,9 +32,14 @@ def discover(script, given):
     given: what was said by option: daemon, pidfile, config, or "".
     Raises CannotCheckError.
     """
+    for name in ("daemon", "config"):
+        if given[name] and not os.path.isfile(given[name]):
+            raise CannotCheckError(f"--{name} {given[name]}: no such file")
     facts = sandbox.run(observe, script.path, given)
     if not facts["runs"]:
         _see_installed(script, given, facts)
+    elif not facts["named"]:
+        raise CannotCheckError(f"--pidfile {given['pidfile']}: it names no process of the service")
     elif not given["config"]:
         facts["config"] = _breakable(facts)
     elif not sandbox.run(breaks, facts, given["config"]):
@@ -75,6 +81,8 @@ def observe(machine, path, given):
     if facts["runs"]:
         seen = bench.wait(lambda: _pidfiles(bench, script))
         facts["pidfile"] = given["pidfile"] or (seen[0] if seen else "")
+        named = numbers(facts["pidfile"]) & bench.processes().keys()
+        facts["named"] = bool(named) or not given["pidfile"]
         master = min(bench.roots() & numbers(facts["pidfile"]) or bench.roots())
         facts["roots"] = len(bench.roots())
         facts["daemon"] = given["daemon"] or _daemon(master)

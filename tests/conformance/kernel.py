@@ -59,7 +59,7 @@ def unshare(flags):
 
 
 def mount(source, target, kind=None, flags=0, data=None):
-    """Mount as mount(2) does."""
+    """Put a file system, or a part of one, at *target*, as the system call does."""
     strings = map(_bytes, (source, target, kind))
     _call(target, _libc.mount, *strings, ctypes.c_ulong(flags), _bytes(data))
 

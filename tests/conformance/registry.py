@@ -5,11 +5,15 @@ brackets, its source. It is handed a Bench, on which the service is stopped,
 in a private copy of the machine.
 """
 
+import os
+
 from conformance import sandbox
 from conformance.bench import Bench, NotApplicable
 
 PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not applicable"
 CHECKS = []
+# Most of them wait for what a script waits for, not for a processor.
+AT_ONCE = 2 * (os.cpu_count() or 1)
 
 
 class Check:
@@ -67,13 +71,16 @@ def _lack(need, facts):
     return "" if offered else f"it does not offer {need.replace('|', ' or ')}"
 
 
-def perform(checks, facts, at_once=1):
-    """Do each check in a copy of its own, *at_once* at a time; yield the results in order."""
-    waiting = list(checks)
+def perform(tasks, at_once=AT_ONCE):
+    """Do each check in a copy of its own, *at_once* at a time; yield the results in order.
+
+    tasks: pairs of a check and the facts of the service that it is about.
+    """
+    waiting = list(tasks)
     begun = []
     while waiting or begun:
         while waiting and len(begun) < at_once:
-            check = waiting.pop(0)
+            check, facts = waiting.pop(0)
             idle = check.lacking(facts)
             begun.append((check, idle, None if idle else sandbox.begin(_inside, check, facts)))
         check, idle, running = begun.pop(0)

@@ -33,10 +33,9 @@ def as_json(facts, results):
 def heading(facts):
     """Return what was found out about the service."""
     lines = [facts["script"]]
-    for key in ("daemon", "pidfile", "config"):
-        lines.append(f"  {key + ':':9} {facts[key] or 'not found'}")
-    lines.append(f"  {'actions:':9} {' '.join(facts['actions'])}")
-    return "\n".join(lines)
+    told = {key: facts[key] or "not found" for key in ("daemon", "pidfile", "config")}
+    told["actions"] = " ".join(facts["actions"])
+    return "\n".join(lines + [f"  {key + ':':9} {value}" for key, value in told.items()])
 
 
 def line(result, before):
@@ -60,8 +59,7 @@ def summary(results):
     """Return the last line."""
     counts = count(results)
     return (
-        f"{counts[PASSED]} passed, {counts[FAILED]} failed, "
-        f"{counts[NOT_APPLICABLE]} do not apply"
+        f"{counts[PASSED]} passed, {counts[FAILED]} failed, {counts[NOT_APPLICABLE]} do not apply"
     )
 
 

@@ -17,10 +17,28 @@ import traceback
 from conformance import kernel
 
 # Kinds of file systems that are views of the kernel: the copy has its own, or none.
-VIEWS = frozenset(
-    "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fusectl "
-    "hugetlbfs mqueue nsfs proc pstore rpc_pipefs securityfs sysfs tracefs".split()
-)
+VIEWS = {
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "efivarfs",
+    "fusectl",
+    "hugetlbfs",
+    "mqueue",
+    "nsfs",
+    "proc",
+    "pstore",
+    "rpc_pipefs",
+    "securityfs",
+    "sysfs",
+    "tracefs",
+}
 # Mounted over in our own mount namespace only: /sys is needed by nobody until we are done.
 STAGE = "/sys"
 ROOT = f"{STAGE}/root"
@@ -31,11 +49,11 @@ DEADLINE = 600.0  # seconds, for all that is done in one copy
 
 
 class SandboxError(Exception):
-    """No private copy of the machine could be made; the sentence says why."""
+    """Nothing was learned in a private copy, or none could be made; the sentence says why."""
 
 
 class KilledError(SandboxError):
-    """Whatever was in the copy was killed: by itself, since nobody else can."""
+    """Whatever was in the copy was killed: by what ran there, or because it did not end."""
 
 
 class Machine:
@@ -90,6 +108,8 @@ def finish(begun):
             if not some:
                 break
             said += some
+        else:
+            raise KilledError(f"it did not end within {DEADLINE:.0f} s")
     finally:
         os.close(reading)
         os.kill(child, signal.SIGKILL)  # what is in the copy dies with it
@@ -231,9 +251,7 @@ def _init(writing, uppers, function, arguments):
     machine = Machine(uppers, last_pid)
     driver = os.fork()
     if driver == 0:
-        _report(
-            writing, lambda: _write(writing, {"result": function(machine, *arguments)})
-        )
+        _report(writing, lambda: _write(writing, {"result": function(machine, *arguments)}))
     while os.wait()[0] != driver:
         pass
 

@@ -22,9 +22,13 @@ ACTIONS = (
     "testconfig",
     "checkconfig",
 )
-TAG = re.compile(r"^#\s*(chkconfig|description|processname|config|pidfile):[ \t]*(.*?)\s*$", re.M)
+TAG = re.compile(
+    r"^#\s*(chkconfig|description|processname|config|pidfile):[ \t]*(.*?)\s*$", re.MULTILINE
+)
 KEYWORD = re.compile(r"^# ?([A-Za-z][A-Za-z0-9-]*):\s*(.*)$")
-ASSIGNMENT = re.compile(r"^\s*(?:export\s+|local\s+|readonly\s+)?([A-Za-z_]\w*)=(\S.*)$", re.M)
+ASSIGNMENT = re.compile(
+    r"^\s*(?:export\s+|local\s+|readonly\s+)?([A-Za-z_]\w*)=(\S.*)$", re.MULTILINE
+)
 VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))")
 PATH = re.compile(r"(?<![\w.*$}/-])/[\w.+@%-]+(?:/[\w.+@%-]+)+")
 
@@ -116,8 +120,8 @@ def _mentions(text, action):
     word = re.escape(action)
     branch = rf"^\s*\(?\s*(?:['\"]?[\w-]+['\"]?\s*\|\s*)*['\"]?{word}['\"]?\s*(?:\||\))"
     choice = rf"[{{|(\[ ]{word} ?[|}})\]]|\| ?{word}\b"
-    usage = [line for line in text.splitlines() if re.search(r"usage", line, re.I)]
-    return bool(re.search(branch, text, re.M) or re.search(choice, "\n".join(usage)))
+    usage = [line for line in text.splitlines() if re.search(r"usage", line, re.IGNORECASE)]
+    return bool(re.search(branch, text, re.MULTILINE) or re.search(choice, "\n".join(usage)))
 
 
 def _unquoted(value):

@@ -1,6 +1,6 @@
 """The checks, by theme. Importing this puts all of them on the list, in this order."""
 
-from conformance.checks import (  # noqa: F401
+from conformance.checks import (  # noqa: F401, I001
     header,
     pacemaker,
     actions,

@@ -55,7 +55,7 @@ GENERIC = "/lib/init/init-d-script"  # a script that gives it as interpreter has
 
 @check("file")
 def file(bench):
-    """A script is a regular file of mode 0755, and says what runs it (Debian Policy 9.3.2, 10.4)."""
+    """A script has mode 0755, and says in its first line what runs it (Debian Policy 10.4)."""
     status = os.stat(bench.script.path)
 
     mode = stat.S_IMODE(status.st_mode)
@@ -188,7 +188,7 @@ def settings(bench):
 
 @check("chkconfig")
 def chkconfig(bench):
-    """chkconfig's lines come after LSB's block, with levels, two numbers and a description."""
+    """Lines for chkconfig come after LSB's block, with levels, two numbers and a description."""
     script = bench.script
     value = script.tag("chkconfig")
     if not value:
@@ -197,7 +197,9 @@ def chkconfig(bench):
     right = re.fullmatch(r"(?:-|[0-6]+)\s+\d{1,2}\s+\d{1,2}", value)
     bench.expect(right, f"chkconfig: {value}; should be levels, or -, and two numbers to 99")
     bench.expect(script.tag("description"), "description: is missing")
-    at = next(number for number, line in enumerate(script.lines) if re.match(r"#\s*chkconfig:", line))
+    at = next(
+        number for number, line in enumerate(script.lines) if re.match(r"#\s*chkconfig:", line)
+    )
     # It reads no further once it has levels and description.
     first = bool(script.header.ends) and script.header.ends[0] < at
     bench.expect(first, "chkconfig's lines hide LSB's block, which comes after them")
@@ -205,10 +207,11 @@ def chkconfig(bench):
 
 @check("systemd's generator, name")
 def generator_name(bench):
-    """systemd's generator makes a unit of the name, which no package tool's left-over bears."""
+    """No script bears the name of a left-over, which systemd's generator passes over."""
     name = bench.script.name
 
-    bench.expect(not name.endswith(".sh"), "the unit's name is without .sh")
+    if name.endswith(".sh"):
+        bench.remarks.append(f"the unit's name is {name.removesuffix('.sh')}")
     left = re.search(r"(^\.|~$|\.(dpkg|rpm|ucf|bak|old|orig|swp|tmp)[\w-]*$)", name)
     bench.expect(not left, f"{name} is passed over")
 
@@ -232,7 +235,7 @@ def generator_reload(bench):
     shown = [
         line
         for line in lines
-        if re.search("usage", line, re.I)
+        if re.search("usage", line, re.IGNORECASE)
         and any(choice in line for choice in ("|reload|", "{reload|", "{reload}", "|reload}"))
     ]
 
