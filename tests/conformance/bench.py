@@ -27,6 +27,7 @@ NOBODY = 65534
 PATIENCE = 90.0  # seconds for an action
 SETTLING = 10.0  # seconds in which what an action has begun must be seen
 ENDING = 3.0  # seconds in which what an action has ended must be gone
+DYING = 2.0  # seconds in which it would have died of what was done, or read
 SIGNALLED = 0.2  # seconds in which a signal that was sent takes effect
 POLL = 0.02
 # No daemon takes this: no directive, no section, no assignment, unbalanced.
@@ -215,8 +216,12 @@ class Bench:
             time.sleep(POLL)
 
     def up(self):
-        """Tell whether it runs, or does so soon: a process, and its pidfile naming one."""
-        return self.wait(self._up)
+        """Tell whether it runs, or does so soon: a process, and its pidfile naming one.
+
+        Where no process is, none comes any more: there is nobody to start it.
+        """
+        self.wait(lambda: self._up() or not self.processes())
+        return self._up()
 
     def _up(self):
         found = self.processes()
@@ -230,6 +235,11 @@ class Bench:
     def expect_up(self, after):
         """Note a problem unless it runs."""
         return self.expect(self.up(), f"after {after} it does not run")
+
+    def expect_life(self, after):
+        """Note a problem if it dies of what was done, or does not run."""
+        died = self.wait(lambda: not self.processes(), DYING)
+        self.expect(not died and self.up(), f"after {after} it does not run")
 
     def expect_gone(self, after):
         """Note a problem unless nothing of it is left."""

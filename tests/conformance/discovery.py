@@ -10,7 +10,7 @@ import os
 import re
 
 from conformance import sandbox
-from conformance.bench import NONSENSE, SETTLING, Bench, numbers
+from conformance.bench import NONSENSE, Bench, numbers
 from conformance.script import Script
 
 INTERPRETER = re.compile(r"(python|perl|ruby|lua|php|node|java|tclsh|bash|dash|busybox|sh)[\d.]*$")
@@ -76,16 +76,15 @@ def observe(machine, path, given):
     facts["actions"] = script.offers(usage)
     outcome = bench.act("start")
     facts["start"], facts["start_code"] = str(outcome), outcome.code
-    facts["runs"] = bool(bench.wait(bench.processes, SETTLING if outcome.code == 0 else 0))
-    facts["roots"] = len(bench.roots())
-    if facts["runs"]:
-        seen = bench.wait(lambda: _pidfiles(bench, script))
-        facts["pidfile"] = given["pidfile"] or (seen[0] if seen else "")
-        named = numbers(facts["pidfile"]) & bench.processes().keys()
+    bench.wait(lambda: _pidfiles(bench, script) or not bench.processes())
+    live = bench.processes()
+    facts["runs"] = bool(live)
+    if live:
+        facts["pidfile"] = given["pidfile"] or next(iter(_pidfiles(bench, script)), "")
+        named = live.keys() & numbers(facts["pidfile"])
         facts["named"] = bool(named) or not given["pidfile"]
-        master = min(bench.roots() & numbers(facts["pidfile"]) or bench.roots())
         facts["roots"] = len(bench.roots())
-        facts["daemon"] = given["daemon"] or _daemon(master)
+        facts["daemon"] = given["daemon"] or _daemon(min(named or live))
         facts["candidates"] = _candidates(bench, script, facts)
     return facts
 

@@ -1,7 +1,9 @@
 """Every check finds what it looks for: one small script passes all, and broken ones do not."""
 
 import os
+import pathlib
 import shutil
+import tempfile
 
 import pytest
 
@@ -106,14 +108,14 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """Give a directory with the example's daemon and its configuration."""
-    folder = tmp_path_factory.mktemp("example")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)  # for nobody
-    shutil.copy(f"{EXAMPLE}/daemon", folder / "daemon")
-    (folder / "example.conf").write_text("key = value\n")
-    return folder
+def place():
+    """Give a directory, open to nobody, with the example's daemon and its configuration."""
+    with tempfile.TemporaryDirectory(prefix="initpy-") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        shutil.copy(f"{EXAMPLE}/daemon", folder / "daemon")
+        (folder / "example.conf").write_text("key = value\n")
+        yield folder
 
 
 def write(place, folder, name="example", changes=()):
@@ -146,7 +148,7 @@ def found(place, facts):
         path = write(place, f"bad{number}", name, BROKEN[check.name])
         offered = Script.read(path).offers()
         tasks.append((check, {**facts, "script": path, "actions": offered}))
-    return {each["check"]: each for each in registry.perform(tasks, at_once=8)}
+    return {each["check"]: each for each in registry.perform(tasks, at_once=16)}
 
 
 def test_what_is_found(place, facts):

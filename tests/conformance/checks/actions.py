@@ -60,7 +60,7 @@ def reload_running(bench):
     outcome = bench.act("reload")
 
     bench.expect_code(outcome, 0)
-    bench.expect_up(outcome)
+    bench.expect_life(outcome)
 
 
 @check("reload, stopped", "runs", "reload")
@@ -80,7 +80,7 @@ def force_reload_running(bench):
     outcome = bench.act("force-reload")
 
     bench.expect_code(outcome, 0)
-    bench.expect_up(outcome)
+    bench.expect_life(outcome)
 
 
 @check("force-reload, stopped", "runs")
