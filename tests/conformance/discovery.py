@@ -8,9 +8,10 @@ which the service does not come up, is its configuration.
 
 import os
 import re
+import time
 
 from conformance import sandbox
-from conformance.bench import NONSENSE, Bench, numbers
+from conformance.bench import NONSENSE, SETTLING, Bench, numbers, title
 from conformance.script import Script
 
 INTERPRETER = re.compile(r"(python|perl|ruby|lua|php|node|java|tclsh|bash|dash|busybox|sh)[\d.]*$")
@@ -20,6 +21,7 @@ NO_CONFIGURATION = re.compile(
     r"(usr/)?(s?bin|lib|share)/|proc/|dev/|sys/)"
 )
 MOST_TRIED = 8
+A_MOMENT = 0.2  # seconds
 
 
 class CannotCheckError(Exception):
@@ -77,6 +79,7 @@ def observe(machine, path, given):
     outcome = bench.act("start")
     facts["start"], facts["start_code"] = str(outcome), outcome.code
     bench.wait(lambda: _pidfiles(bench, script) or not bench.processes())
+    _await_exec(bench)
     live = bench.processes()
     facts["runs"] = bool(live)
     if live:
@@ -87,6 +90,26 @@ def observe(machine, path, given):
         facts["daemon"] = given["daemon"] or _daemon(min(named or live))
         facts["candidates"] = _candidates(bench, script, facts)
     return facts
+
+
+def _await_exec(bench):
+    """Wait until every process has run the same program for a moment.
+
+    start-stop-daemon --background has a pidfile written before the daemon is run.
+    """
+    seen = None
+    deadline = time.monotonic() + SETTLING
+    while seen != (seen := {pid: _binary(pid) for pid in bench.processes()}):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(A_MOMENT)
+
+
+def _binary(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
 
 
 def _pidfiles(bench, script):
@@ -103,19 +126,21 @@ def _pidfiles(bench, script):
 
 def _daemon(master):
     """Return the program of a process: its binary, or the script that its binary runs."""
-    binary = os.readlink(f"/proc/{master}/exe")
+    binary = _binary(master)
     words = [word for word in _words(master) if word.startswith("/") and os.path.isfile(word)]
     if not INTERPRETER.match(os.path.basename(binary)):
         # By the name it was called by, which may be a link to it.
-        return next((word for word in words[:1] if os.path.samefile(word, binary)), binary)
-    return next((word for word in words if not os.path.samefile(word, binary)), "")
+        return next((word for word in words[:1] if _same(word, binary)), binary)
+    return next((word for word in words if not _same(word, binary)), "")
+
+
+def _same(one, other):
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _words(pid):
     """Return the arguments of a process, or the words of the title it has given itself."""
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        text = file.read().decode(errors="replace")
-    return re.split(r"[\0\s=()'\"]+", text)
+    return re.split(r"[\s=()'\"]+", title(pid))
 
 
 def _candidates(bench, script, facts):

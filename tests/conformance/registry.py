@@ -102,4 +102,6 @@ def _inside(machine, check, facts):
     except NotApplicable as exc:
         if not bench.problems:
             return NOT_APPLICABLE, [str(exc)]
+    except OSError as exc:
+        return NOT_APPLICABLE, [f"it could not be done here: {exc}"]
     return (FAILED, bench.problems) if bench.problems else (PASSED, bench.remarks)

@@ -74,7 +74,7 @@ class Machine:
             for folder, _, names in os.walk(top):
                 for name in names:
                     path = os.path.join(folder, name)
-                    if stat.S_ISREG(os.lstat(path).st_mode):
+                    if os.path.isfile(path) and not os.path.islink(path):
                         yield os.path.join(mountpoint, path[len(top) + 1 :])
 
 

@@ -81,10 +81,17 @@ def block(bench):
         bench.expect(False, f"a line that is neither keyword nor description: {line!r}")
 
 
+def _header(bench):
+    """Return LSB's block, if there is anything in it."""
+    if not bench.script.header.fields:
+        raise NotApplicable("it has no block of LSB's")
+    return bench.script.header
+
+
 @check("header, keywords")
 def keywords(bench):
     """The five keywords that insserv asks for are there, known ones only, and none twice."""
-    header = bench.script.header
+    header = _header(bench)
 
     for keyword in MANDATORY:
         bench.expect(header.has(keyword), f"{keyword} is missing")
@@ -100,7 +107,7 @@ def keywords(bench):
 @check("header, provides")
 def provides(bench):
     """A script provides its own name, and no facility of the system's (insserv, lintian)."""
-    names = bench.script.header.words("Provides")
+    names = _header(bench).words("Provides")
     own = bench.script.name.removesuffix(".sh")
 
     bench.expect(own in names, f"Provides: {' '.join(names)}, and its name is {own}")
@@ -111,8 +118,8 @@ def provides(bench):
 @check("header, runlevels")
 def runlevels(bench):
     """Runlevels are 0 to 6 and S; it starts in all of 2 to 5, stops in all of 0, 1, 6 (lintian)."""
-    start = set(bench.script.header.words("Default-Start"))
-    stop = set(bench.script.header.words("Default-Stop"))
+    start = set(_header(bench).words("Default-Start"))
+    stop = set(_header(bench).words("Default-Stop"))
 
     for level in sorted((start | stop) - LEVELS):
         bench.expect(False, f"there is no runlevel {level}")
@@ -130,7 +137,7 @@ def runlevels(bench):
 @check("header, dependencies")
 def dependencies(bench):
     """What it requires is a facility of the system's, or a script's name (LSB, lintian)."""
-    header = bench.script.header
+    header = _header(bench)
 
     for keyword in DEPENDENCIES:
         for name in header.words(keyword):
@@ -201,7 +208,7 @@ def chkconfig(bench):
         number for number, line in enumerate(script.lines) if re.match(r"#\s*chkconfig:", line)
     )
     # It reads no further once it has levels and description.
-    first = bool(script.header.ends) and script.header.ends[0] < at
+    first = not script.header.begins or script.header.begins[0] < at
     bench.expect(first, "chkconfig's lines hide LSB's block, which comes after them")
 
 

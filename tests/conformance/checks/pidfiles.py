@@ -36,7 +36,7 @@ def _crash(bench):
     """Kill the service, see that its pidfile is left, and return the number in it."""
     bench.begin_running()
     pidfile = bench.facts["pidfile"]
-    dead = min(bench.roots() & numbers(pidfile) or bench.roots())
+    dead = min(bench.roots() & numbers(pidfile) or bench.roots(), default=0)
     bench.kill_all()
     if not os.path.lexists(pidfile):
         _write(bench, f"{dead}\n")
