@@ -28,6 +28,7 @@ PATIENCE = 90.0  # seconds for an action
 SETTLING = 10.0  # seconds in which what an action has begun must be seen
 ENDING = 3.0  # seconds in which what an action has ended must be gone
 DYING = 2.0  # seconds in which it would have died of what was done, or read
+A_MOMENT = 0.1  # seconds in which what still changes does so
 SIGNALLED = 0.2  # seconds in which a signal that was sent takes effect
 POLL = 0.02
 # No daemon takes this: no directive, no section, no assignment, unbalanced.
@@ -137,6 +138,7 @@ class Bench:
         outcome = self.act("start")
         if not self.up():
             raise NotApplicable(f"it cannot be started: {outcome}")
+        self.settle()
         return outcome
 
     def kill_all(self):
@@ -228,6 +230,21 @@ class Bench:
         pidfile = self.facts["pidfile"]
         return bool(found) and (not pidfile or bool(found.keys() & numbers(pidfile)))
 
+    def settle(self):
+        """Wait until its first processes have been the same for a moment, and their programs.
+
+        A daemon's forks may go on after start, and what start-stop-daemon --background
+        names in a pidfile runs the daemon later.
+        """
+        deadline = time.monotonic() + SETTLING
+        before, now = None, self._programs()
+        while before != now and time.monotonic() < deadline:
+            time.sleep(A_MOMENT)
+            before, now = now, self._programs()
+
+    def _programs(self):
+        return {pid: binary_of(pid) for pid in self.roots()}
+
     def gone(self):
         """Tell whether no process of it is left, or is soon."""
         return self.wait(lambda: not self.processes(), ENDING)
@@ -247,6 +264,21 @@ class Bench:
             return True
         return self.expect(False, f"after {after} these still run: {self.listing()}")
 
+    def expect_same(self, before, after):
+        """Note a problem unless its first processes are again those of *before*."""
+        same = self.wait(lambda: before == self.roots(), ENDING)
+        self.expect(same, f"after {after} other processes run: {self.listing() or 'none'}")
+
+    def expect_others(self, before, after):
+        """Note a problem unless the processes of *before* are gone."""
+        others = self.wait(lambda: not before & self.roots(), ENDING)
+        self.expect(others, f"after {after} the old processes run: {self.listing()}")
+
+    def expect_once(self, after):
+        """Note a problem if it runs more than once."""
+        once = self.wait(lambda: len(self.roots()) <= self.facts["roots"], ENDING)
+        self.expect(once, f"after {after} it runs twice: {self.listing()}")
+
     def listing(self):
         """Return its processes for a person to read."""
         return ", ".join(f"{pid} {title(pid)[:60]!r}" for pid in sorted(self.processes()))
@@ -260,6 +292,14 @@ def numbers(path):
     except OSError:
         return set()
     return {int(word) for word in words} if all(map(bytes.isdigit, words)) else set()
+
+
+def binary_of(pid):
+    """Return the path of what a process runs, or "" if it is gone."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
 
 
 def title(pid):

@@ -8,10 +8,9 @@ which the service does not come up, is its configuration.
 
 import os
 import re
-import time
 
 from conformance import sandbox
-from conformance.bench import NONSENSE, SETTLING, Bench, numbers, title
+from conformance.bench import NONSENSE, Bench, binary_of, numbers, title
 from conformance.script import Script
 
 INTERPRETER = re.compile(r"(python|perl|ruby|lua|php|node|java|tclsh|bash|dash|busybox|sh)[\d.]*$")
@@ -21,7 +20,6 @@ NO_CONFIGURATION = re.compile(
     r"(usr/)?(s?bin|lib|share)/|proc/|dev/|sys/)"
 )
 MOST_TRIED = 8
-A_MOMENT = 0.2  # seconds
 
 
 class CannotCheckError(Exception):
@@ -79,7 +77,7 @@ def observe(machine, path, given):
     outcome = bench.act("start")
     facts["start"], facts["start_code"] = str(outcome), outcome.code
     bench.wait(lambda: _pidfiles(bench, script) or not bench.processes())
-    _await_exec(bench)
+    bench.settle()
     live = bench.processes()
     facts["runs"] = bool(live)
     if live:
@@ -90,26 +88,6 @@ def observe(machine, path, given):
         facts["daemon"] = given["daemon"] or _daemon(min(named or live))
         facts["candidates"] = _candidates(bench, script, facts)
     return facts
-
-
-def _await_exec(bench):
-    """Wait until every process has run the same program for a moment.
-
-    start-stop-daemon --background has a pidfile written before the daemon is run.
-    """
-    seen = None
-    deadline = time.monotonic() + SETTLING
-    while seen != (seen := {pid: _binary(pid) for pid in bench.processes()}):
-        if time.monotonic() > deadline:
-            break
-        time.sleep(A_MOMENT)
-
-
-def _binary(pid):
-    try:
-        return os.readlink(f"/proc/{pid}/exe")
-    except OSError:
-        return ""
 
 
 def _pidfiles(bench, script):
@@ -126,7 +104,7 @@ def _pidfiles(bench, script):
 
 def _daemon(master):
     """Return the program of a process: its binary, or the script that its binary runs."""
-    binary = _binary(master)
+    binary = binary_of(master)
     words = [word for word in _words(master) if word.startswith("/") and os.path.isfile(word)]
     if not INTERPRETER.match(os.path.basename(binary)):
         # By the name it was called by, which may be a link to it.

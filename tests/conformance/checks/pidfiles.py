@@ -87,8 +87,7 @@ def _running(bench, spoil):
     spoil(strangers, None)
     outcome = bench.act("start")
     strangers.expect_unharmed(outcome)
-    once = bench.wait(lambda: len(bench.roots()) <= bench.facts["roots"])
-    bench.expect(once, f"after {outcome} it runs twice: {bench.listing()}")
+    bench.expect_once(outcome)
 
     spoil(strangers, None)
     outcome = bench.act("stop")
