@@ -1,4 +1,4 @@
-"""What each action does, and the codes it ends with: LSB 5.0, 22.2 "Init Script Actions"."""
+"""What each action does, and the codes it ends with: LSB 20.2, "Init Script Actions"."""
 
 from conformance.registry import check
 

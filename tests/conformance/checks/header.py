@@ -61,11 +61,12 @@ def file(bench):
     mode = stat.S_IMODE(status.st_mode)
     bench.expect(mode == 0o755, f"its mode is {mode:04o}")
     first = bench.script.lines[0] if bench.script.lines else ""
-    if not bench.expect(re.match(r"#! ?/", first), f"its first line is {first!r}"):
+    if not bench.expect(re.match(r"#!\s*/", first), f"its first line is {first!r}"):
         return
-    if first[2:].strip().startswith("/usr/"):
+    interpreter = first[2:].split()[0]
+    if interpreter.startswith("/usr/"):
         bench.remarks.append(
-            f"{first[2:].strip()} may be gone while the script is still there, removed and not "
+            f"{interpreter} may be gone while the script is still there, removed and not "
             "purged: lintian's warning init.d-script-uses-usr-interpreter"
         )
 
