@@ -22,7 +22,9 @@ def recovered(site, orphans, *, crew=()):
     master = site.master
     facts = site.host.look(master.pid)
     assert master.pid == site.named
-    assert {master, *site.workers, *crew} == set(site.place.processes())
+    # The last of its workers may have no title yet.
+    alone = lambda: {master, *site.workers, *crew} == set(site.place.processes())  # noqa: E731
+    wait_until(alone, f"only {master}, its workers and {crew}")
     assert facts.session == master.pid
     assert facts.ppid in (1, site.host.reaper())
     assert not os.path.exists(site.service.oldbin)
