@@ -65,7 +65,7 @@ def test_pidfile_elsewhere(nginx):
 
 def test_workers_that_never_come(nginx):
     """Workers end before they serve: start is 1, whatever the master does."""
-    nginx.configure(main="working_directory /nonexistent;")
+    nginx.configure(main="working_directory /proc/nowhere;")
 
     result = nginx.act("start", "--timeout", "1")
 

@@ -157,13 +157,13 @@ def test_new_master_that_gets_no_workers(nginx, client):
     old, workers = nginx.master, nginx.workers
     nginx.replace_binary()
     # Passes -t; a worker that cannot go there ends, and is not started again.
-    nginx.configure(main="working_directory /nonexistent;")
+    nginx.configure(main="working_directory /proc/nowhere;")
 
     result = nginx.act("upgrade", "--timeout", str(SHORT))
 
     assert 150 == result.code, result
     assert "the workers of new master" in result.err.splitlines()[-1]
-    assert 'chdir("/nonexistent") failed' in nginx.logged()
+    assert 'chdir("/proc/nowhere") failed' in nginx.logged()
     unharmed(nginx, old, client, workers)
 
 

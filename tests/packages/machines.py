@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from debian_root import Root
 
@@ -14,17 +15,18 @@ WITHIN = 300  # seconds for a build
 
 def sh(*argv: str | Path, cwd: Path | None = None) -> str:
     """Run a command on the host; return what it said. A failure shows that."""
-    finished = subprocess.run(
-        argv,
-        cwd=cwd,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=WITHIN,
-        check=False,
-    )
+    with TemporaryDirectory() as home:  # rpm leaves a database there
+        finished = subprocess.run(
+            argv,
+            cwd=cwd,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": home},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=WITHIN,
+            check=False,
+        )
     assert finished.returncode == 0, finished.stdout
     return finished.stdout
 
