@@ -86,6 +86,11 @@ class Census:
         ]
         return sorted(found, key=lambda process: (process.started, process.pid))
 
+    def parent(self, master: Process) -> int:
+        """Return the number of the parent of one of the masters, or 0."""
+        facts = self.masters.get(master.pid)
+        return facts.ppid if facts else 0
+
     def orphans(self, *pidfiles: Pidfile) -> tuple[Process, ...]:
         """Return those strays that are this service's: families, of one session each.
 

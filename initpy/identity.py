@@ -57,7 +57,12 @@ def executes(service: Service, pid: int, host: Host) -> bool:
     not; what was inherited, a lock among it, is closed by then.
     """
     exe = host.exe(pid)
-    return exe is not None and (_runs(service, exe, host) or exe == host.realpath(SHELL))
+    if exe is None or not (_runs(service, exe, host) or exe == host.realpath(SHELL)):
+        return False
+    facts = host.look(pid)
+    if facts is None or facts.nested or facts.uid not in (0, host.geteuid()):
+        return False
+    return not facts.argv
 
 
 def looks_like_master(service: Service, title: str) -> bool:

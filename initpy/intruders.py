@@ -1,6 +1,8 @@
 """Children of a master that are not its workers: a new binary that hangs.
 
 Born of an upgrade, they hold the service's sockets for as long as they live.
+Not every child is one: nginx as process 1 of a container adopts whoever has
+lost its parent there.
 """
 
 from __future__ import annotations
@@ -22,21 +24,28 @@ if TYPE_CHECKING:
 def end_intruders(
     service: Service, master: Process, host: Host, *, spare: Collection[Process] = ()
 ) -> None:
-    """End every child of *master* that is not its worker, with all that they have started.
+    """End every child of *master* that holds its sockets and is no worker, with their children.
 
     One that serves is let finish its requests; the rest is hung, and was born
     with nginx's own signals blocked: only KILL is heard. Raises WaitTimeout.
     """
     await_titles(service, master, host)
+    sockets = host.socket_inodes(master)
+
+    def has_inherited(process: Process) -> bool:
+        return not sockets.isdisjoint(host.socket_inodes(process))
+
     found = [
         child
         for child in host.children(master)
-        if child not in spare and not is_worker(service, host.title(child.pid))
+        if child not in spare
+        and not is_worker(service, host.title(child.pid))
+        and has_inherited(child)
     ]
     for process in found:
         if serving_workers(service, process, host):
             drain(service, [process], host, what="new master")
-    hung = [process for intruder in found for process in family(intruder, host)]
+    hung = [one for intruder in found for one in family(intruder, host) if has_inherited(one)]
     end(hung, parse_schedule("KILL/5"), host, what="new master")
 
 

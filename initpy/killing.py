@@ -53,7 +53,7 @@ def refuse_deadly(process: Process, sig: Signals, host: Host) -> None:
         raise InitError(f"pid {process} does not catch {sig.name} and would die of it: not sent")
 
 
-def _wake(process: Process, host: Host) -> None:
+def wake(process: Process, host: Host) -> None:
     """Let a stopped process take what it has been sent."""
     facts = host.look(process.pid)
     if facts is not None and facts.process == process and facts.state == "T":
@@ -99,7 +99,7 @@ def end(
         leading = [process for process in left if process in leaders]
         for process in left if step.sig == "KILL" else leading or left:
             host.kill(process, sig)
-            _wake(process, host)
+            wake(process, host)
         try:
             wait_until(
                 lambda: not alive(),

@@ -27,12 +27,21 @@ def finish_orphans(service: Service, host: Host, known: Iterable[Process] = ()) 
     Raises WaitTimeout if one outlives even KILL; InitError if the master is
     dead too: then they are all that serves, and go on.
     """
-    drain(service, [one for one in known if host.find(one.pid) == one], host)
-    while (seen := survey(service, host, thorough=True)).orphans:
-        if seen.master is None:
-            raise InitError("the master died meanwhile, its workers still serve: start recovers it")
-        drain(service, seen.orphans, host, what="workers of a dead master")
+    ours = [one for one in known if host.find(one.pid) == one]
+    while (orphans := _beside_a_master(service, host)) or ours:
+        if ours:
+            drain(service, ours, host)
+            ours = []
+        else:
+            drain(service, orphans, host, what="workers of a dead master")
     host.remove(service.oldbin)
+
+
+def _beside_a_master(service: Service, host: Host) -> tuple[Process, ...]:
+    seen = survey(service, host, thorough=True)
+    if seen.orphans and seen.master is None:
+        raise InitError("the master died meanwhile, its workers still serve: start recovers it")
+    return seen.orphans
 
 
 def behead(service: Service, master: Process, host: Host) -> list[Process]:

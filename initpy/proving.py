@@ -64,8 +64,7 @@ def prove_master(
     seen_at: list[float] = []
 
     def steady() -> bool:
-        if host.find(new.pid) != new:
-            raise InitError(f"new master {new} died")
+        require_alive(new, host)
         workers = serving_workers(service, new, host)
         if not workers and not workerless:
             return False
@@ -83,6 +82,12 @@ def prove_master(
         what=f"the workers of new master {new}",
         interruptible=True,
     )
+
+
+def require_alive(new: Process, host: Host) -> None:
+    """Raise InitError if the new master has died."""
+    if host.find(new.pid) != new:
+        raise InitError(f"new master {new} died")
 
 
 def run_check(service: Service, host: Host) -> None:

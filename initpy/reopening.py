@@ -18,7 +18,9 @@ def reopen_and_see(service: Service, masters: tuple[Process, ...], host: Host) -
     (deleted)``. Raises WaitTimeout, naming who still writes to one.
     """
     assert service.reopen is not None
-    logs = service.read_config(service, host).logs if service.read_config else ()
+    named = service.read_config(service, host).logs if service.read_config else ()
+    folders = {path: host.realpath(path.rpartition("/")[0]) for path in named}
+    logs = tuple(f"{folders[path]}/{path.rpartition('/')[2]}" for path in named)
     for master in masters:
         killproc(master, signal_named(service.reopen), host=host)
 

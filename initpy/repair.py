@@ -16,12 +16,12 @@ def repair_pidfile(service: Service, seen: Survey, host: Host, *, needed: bool =
     an upgrade without one, and php-fpm dies in a reload if it cannot write it.
     Raises PidfileError if it cannot be done and is *needed*.
     """
+    if seen.old_master is not None and seen.oldbin.pid != seen.old_master.pid:
+        name_in_pidfile(service.oldbin, seen.old_master, host)
     if seen.master is None or not seen.lost:
         return
     was = seen.pidfile.reason or f"it was {seen.pidfile.verdict}"
     try:
-        if seen.old_master is not None:
-            name_in_pidfile(service.oldbin, seen.old_master, host)
         name_in_pidfile(service.pidfile, seen.master, host)
     except InitError as exc:
         sentence = f"the pidfile is lost and cannot be repaired: {exc}"

@@ -11,7 +11,7 @@ from .identity import argv0_of, workers_of
 from .killing import killproc
 from .oldbin import rollback, wait_for_oldbin
 from .orphans import finish_orphans
-from .proving import prove_binary, prove_master, run_check
+from .proving import prove_binary, prove_master, require_alive, run_check
 from .repair import repair_pidfile
 from .schedule import signal_named
 from .service import Service
@@ -75,8 +75,7 @@ def _forward(
         new = wait_for_oldbin(service, old, host, before=before)
         prove_master(service, new, host)
         _check(service, old, host)
-        if host.find(new.pid) != new:
-            raise InitError(f"new master {new} died")  # noqa: TRY301 - the way back is below
+        require_alive(new, host)
     except InitError as exc:
         if host.find(old.pid) != old:
             return _succeed(service, exc, host)
@@ -84,7 +83,7 @@ def _forward(
         why = f"{exc}: {gist(said)}" if said else str(exc)
         try:
             rollback(service, old, host)
-        except RollbackFailed as worse:
+        except InitError as worse:
             raise RollbackFailed(f"Upgrade failed! {why}; and {worse}", said) from exc
         raise Reverted(
             f"Upgrade failed! {why}; old master {old} serves as before", exc.output or said

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .errors import NotInstalled, NotRunning, WaitTimeout
+from .errors import InitError, NotInstalled, NotRunning, PidfileError, WaitTimeout
 from .host import Host, Process
-from .identity import looks_like_master, workers_of
+from .identity import looks_like_master, runs_daemon, workers_of
 from .service import Service
 from .survey import Survey, survey
 from .wait import wait_until
@@ -15,22 +15,35 @@ INFANCY = 1.0  # seconds; a worker bears its master's title for 1 to 4 ms, on a 
 def settled(service: Service, host: Host, *, thorough: bool = False) -> Survey:
     """Look at the service; if a killed script has left one starting, wait for what it becomes.
 
-    One that hangs is told as ``Survey.starting`` after the service's timeout.
+    One that hangs is told as ``Survey.starting`` after the service's timeout. Raises
+    InitError where it cannot be seen what is there, and PidfileError where only a
+    pidfile tells, and it is not to be believed.
     """
+    if not host.sees_all():
+        raise InitError("/proc does not show the processes of this host: nothing can be known")
 
     def look() -> Survey | None:
         seen = survey(service, host, thorough=thorough)
         return None if seen.starting or seen.executing else seen
 
     try:
-        return wait_until(
+        seen = wait_until(
             look,
             within=service.timeout,
             host=host,
             what=f"{service.name}, which is starting, to be up",
         )
     except WaitTimeout:
-        return survey(service, host, thorough=thorough)
+        seen = survey(service, host, thorough=thorough)
+    hint = seen.pidfile
+    if seen.master is None and service.master_title is None and hint.pid and not hint.trusted:
+        facts = host.look(hint.pid)
+        if facts is not None and runs_daemon(service, facts, host):
+            raise PidfileError(
+                f"pid {hint.pid} may be the service or not: {hint.path} is not believed, "
+                f"{hint.reason}"
+            )
+    return seen
 
 
 def running(service: Service, host: Host, *, thorough: bool = False) -> Survey:
@@ -61,7 +74,7 @@ def await_titles(service: Service, master: Process, host: Host) -> None:
 
     wait_until(
         lambda: not newborn(),
-        within=service.timeout,
+        within=INFANCY + 1.0,
         host=host,
         what=f"the children of master {master} to say what they are",
     )

@@ -104,13 +104,18 @@ def _scan(service: Service, host: Host, known: Survey) -> Survey:
     master, old, handover = known.master, known.old_master, known.handover
     if master is None and rest:
         master = rest.pop()
-        parent = census.masters[master.pid].ppid
+        parent = census.parent(master)
         if parent in census.masters:  # both pidfiles lost in the middle of an upgrade
             old = census.masters[parent].process
             rest.remove(old)
     elif handover and rest and workers_of(service, rest[-1], host):
         # It starts workers only once it has written its pidfile: that is what is lost.
         master, old, handover = rest.pop(), master, False
+    elif master is not None and old is None and not handover:
+        parents = [one for one in rest if one.pid == census.parent(master)]
+        if parents:  # .oldbin is lost in the middle of an upgrade
+            old = parents[0]
+            rest.remove(old)
     return known.replace(
         master=master,
         old_master=old,

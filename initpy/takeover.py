@@ -16,9 +16,10 @@ from .bringup import bring_up
 from .draining import drain
 from .errors import InitError, Reverted, RollbackFailed, Unimplemented
 from .host import CannotCopy, Host, Process
+from .killing import wake
 from .orphans import behead, finish_orphans
 from .pidfile import read_pidfile
-from .proving import prove_binary, prove_master, run_check
+from .proving import prove_binary, prove_master, require_alive, run_check
 from .repair import name_in_pidfile, repair_pidfile
 from .service import Service
 from .serving import may_be_workerless
@@ -90,6 +91,7 @@ def finish_takeover(
     Raises Reverted if the newest was not good.
     """
     new = max(seen.masters, key=lambda master: (master.started, master.pid))
+    wake(new, host)  # a script that was about to end it may have stopped it
     if len(seen.masters) == 1:  # the other one has never come up
         name_in_pidfile(service.pidfile, new, host)
         finish_orphans(service, host)
@@ -161,6 +163,7 @@ def _finish(
         prove_master(service, new, host, workerless=workerless, any_binary=any_binary)
         if service.upgrade_check:
             run_check(service, host)
+            require_alive(new, host)  # the check may have been answered by the old one
     except InitError as exc:
         _abandon(service, new, host)
         _restore(service, old[0], host, exc)

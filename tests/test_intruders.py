@@ -8,13 +8,25 @@ def test_hung_child_is_killed_with_its_family(host, nginx):
     """A new binary that hangs is killed, and whatever it has started; workers live on."""
     master = nginx.run()
     workers = nginx.workers(master)
-    child = host.add(ppid=master.pid, title="/bin/sleep 600")
-    grandchild = host.add(ppid=child.pid, title="/bin/sleep 600")
+    inherited = {"title": "/bin/sleep 600", "sockets": master.sockets}
+    child = host.add(ppid=master.pid, **inherited)
+    grandchild = host.add(ppid=child.pid, **inherited)
 
     end_intruders(NGINX, master.id, host)
 
     assert [(0, child.pid, "SIGKILL"), (0, grandchild.pid, "SIGKILL")] == host.sent
     assert workers == nginx.workers(master)
+
+
+def test_adopted(host, nginx):
+    """As process 1 of a container it has children that are nothing of its own."""
+    master = nginx.run()
+    child = host.add(ppid=master.pid, title="/bin/sleep 600")
+    host.add(ppid=child.pid, title="/bin/sleep 600", sockets={4711: "127.0.0.1:9000"})
+
+    end_intruders(NGINX, master.id, host)
+
+    assert [] == host.sent
 
 
 def test_spared(host, nginx):
@@ -30,7 +42,7 @@ def test_spared(host, nginx):
 def test_serving_child_may_finish(host, nginx):
     """A master that serves is told to QUIT, and waited for."""
     master = nginx.run()
-    child = nginx.new_master(ppid=master.pid, age=60)
+    child = nginx.new_master(ppid=master.pid, age=60, sockets=master.sockets)
     nginx.new_workers(child, infancy=0)
     nginx.drain = 10
 

@@ -155,8 +155,8 @@ def test_hung_new_master_needs_kill(host, nginx, old):
     nginx.usr2(old)
     host.sleep(0.1)
     new = nginx.masters[-1]
-    child = host.add(ppid=new.pid, title="/bin/sleep 600")
-    grandchild = host.add(ppid=child.pid, title="/bin/sleep 600")
+    child = host.add(ppid=new.pid, title="/bin/sleep 600", sockets=new.sockets)
+    grandchild = host.add(ppid=child.pid, title="/bin/sleep 600", sockets=new.sockets)
 
     rollback(NGINX, old.id, host)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from initpy.errors import InitError, PidfileError
 from initpy.services.nginx import NGINX
 from initpy.settling import settled
 
@@ -73,3 +74,32 @@ def test_foster_parent_of_a_killed_script(host, nginx):
     settled(NGINX, host, thorough=True)
 
     assert 1 <= host.now < 2
+
+
+def test_blind(host, nginx):
+    """Where /proc shows nothing, nothing is taken for stopped."""
+    nginx.run()
+    host.all_seen = False
+
+    with pytest.raises(InitError, match="/proc does not show"):
+        settled(NGINX, host)
+
+
+def test_pidfile_that_is_all_there_is(host):
+    """Of a daemon without a title a pidfile tells; one that is not believed leaves it open."""
+    silent = NGINX.replace(master_title=None, worker_titles=())
+    process = host.add(argv=(NGINX.daemon,), exe=NGINX.daemon)
+    host.put(NGINX.pidfile, f"{process.pid}\n", uid=33)
+
+    with pytest.raises(PidfileError, match="may be the service or not"):
+        settled(silent, host)
+
+
+def test_somebody_elses_shell_without_a_name(host):
+    """Whoever calls his shell "" is not waited for."""
+    host.put("/bin/sh", mode=0o755)
+    host.add(argv=(), exe="/bin/sh", uid=1000)
+
+    settled(NGINX, host)
+
+    assert 0 == host.now

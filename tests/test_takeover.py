@@ -374,3 +374,30 @@ def test_workers_elsewhere_are_no_orphans(host, nginx, facts):
     host.end(master)
 
     assert () == survey(NGINX, host).orphans
+
+
+def test_new_master_that_dies_during_the_check(host, fpm, old):
+    """The old one has answered the check, so that says nothing: it serves as before."""
+    host.put("/bin/check", mode=0o755)
+    host.programs["/bin/check"] = lambda _argv: Run(seconds=1)
+    host.at(0.5, lambda: host.end(fpm.masters[-1]))
+
+    with pytest.raises(Reverted, match="died"):
+        upgrade(CHECKED, host)
+
+    assert [old] == [master for master in fpm.masters if fpm.alive(master)]
+    assert old.pid == fpm.named()
+
+
+def test_new_master_that_was_stopped(host, fpm, old):
+    """A script that was about to end it was killed: it is woken before it is the service."""
+    new = fpm.new_master(sockets=old.sockets)
+    fpm.write_pid(new)
+    fpm.new_workers(new, infancy=0)
+    host.sleep(0.01)
+    new.state = "T"
+    host.put(PHP_FPM.oldbin, f"{old.pid}\n")
+
+    start(PHP_FPM, host)
+
+    assert ("S", [new]) == (new.state, [m for m in fpm.masters if fpm.alive(m)])

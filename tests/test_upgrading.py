@@ -169,6 +169,17 @@ def test_old_master_that_ends_by_itself_leaves_the_new_one(host, nginx, old):
     asserts_new_serves(nginx, old)
 
 
+def test_lost_oldbin_is_repaired(host, nginx, old):
+    """With both masters up, an upgrade whose .oldbin is gone is finished all the same."""
+    nginx.usr2(old)
+    host.sleep(5)
+    del host.files[NGINX.oldbin]
+
+    upgrade(NGINX, host)
+
+    asserts_new_serves(nginx, old)
+
+
 def test_new_master_that_dies_after_quit_is_a_failed_rollback(host, nginx, old):
     """With the old master let go already there is no way back."""
     nginx.drain = 10

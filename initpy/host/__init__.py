@@ -123,7 +123,8 @@ class Host(Sockets, Files, Programs):
         import syslog
 
         syslog.openlog(ident, syslog.LOG_PID, syslog.LOG_DAEMON)
-        syslog.syslog(syslog.LOG_INFO, line)
+        printable = line.encode(errors="replace").replace(b"\0", b"?").decode()
+        syslog.syslog(syslog.LOG_INFO, printable)
         syslog.closelog()
 
 

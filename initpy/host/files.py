@@ -132,7 +132,7 @@ class Files:
             return None
         return info.st_size if stat.S_ISREG(info.st_mode) else None
 
-    def read_from(self, path: str, offset: int, most: int = 65536) -> str:
+    def read_from(self, path: str, offset: int, most: int = 1 << 22) -> str:
         """Return what stands in a file from *offset* on, or "" if it cannot be read."""
         try:
             with open(path, "rb") as file:
@@ -175,12 +175,12 @@ class Files:
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """Write a file whole, or not at all: into a new one, then rename. Raises InitError."""
-        temporary = f"{path}.{os.getpid()}"
+        temporary = f"{path}.{os.urandom(8).hex()}"  # nobody is to have it made before
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             fd = os.open(temporary, flags, mode)
             try:
-                with open(fd, "w") as file:
+                with open(fd, "w", encoding="utf-8") as file:
                     file.write(text)
                     os.fchmod(fd, mode)
                 os.rename(temporary, path)
@@ -238,7 +238,7 @@ class Files:
         return fd
 
     def sign_lock(self, fd: int, text: str) -> None:
-        """Write into a lock we hold who we are. A courtesy: a full disk does not matter."""
+        """Write into a lock we hold who we are. On a full disk it then says nothing."""
         try:
             os.ftruncate(fd, 0)
             os.pwrite(fd, text.encode(), 0)

@@ -144,11 +144,13 @@ class Processes:
         child = os.fork()
         if child == 0:
             middle = os.getpid()
-            if os.fork() == 0:
-                while os.getppid() == middle:
-                    time.sleep(0.0005)
-                os.write(theirs, str(os.getppid()).encode())
-            os._exit(0)
+            try:
+                if os.fork() == 0:
+                    while os.getppid() == middle:
+                        time.sleep(0.0005)
+                    os.write(theirs, str(os.getppid()).encode())
+            finally:  # whatever happens, there is not to be a second script
+                os._exit(0)
         os.close(theirs)
         try:
             os.waitpid(child, 0)
