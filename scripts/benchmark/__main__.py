@@ -1,0 +1,178 @@
+"""Measure initpy beside its peers, and write what comes out into the README.
+
+    scripts/bench [--quick] [--script PATH]... [--check]
+
+--quick   once each, and small: says whether it still works; writes nothing
+--script  another init script of nginx to be measured, which acts on Debian's paths
+--check   only see that the README says what the last whole run has measured
+
+It takes about 15 minutes; nothing else should be running. Fails if a promise is not kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+
+import measuring
+import namespace
+import plots
+import promises
+import telling
+from measuring import Size
+from peers import all_peers
+from sites import Fpm, Nginx
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+README = os.path.join(ROOT, "README.rst")
+FIGURES = os.path.join(ROOT, "bench", "figures.json")
+SYSTEMCTL = os.path.join(ROOT, ".venv", "peers", "usr", "bin", "systemctl")
+BEGIN, END = ".. The figures, by scripts/bench:\n", ".. End of the figures.\n"
+
+
+def measure(arguments):
+    """Return the figures, measured in this namespace."""
+    namespace.furnish(ROOT)
+    size = Size(arguments.quick)
+    nginx, fpm = Nginx(), Fpm()
+    for site in (nginx, fpm):
+        namespace.generate(site.kind, site.name)
+    peers = all_peers(fpm.binary, SYSTEMCTL, arguments.script)
+    return {
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "quick": arguments.quick,
+        "rounds": size.rounds,
+        "machine": machine(),
+        "versions": versions(fpm.version),
+        "startup": measuring.startup(nginx, size),
+        "imports": measuring.imports(nginx, size),
+        "memory": measuring.memory(),
+        "growth": measuring.growth(size),
+        "instances": measuring.instances(size),
+        "losses": measuring.losses(peers, size),
+        "times": measuring.times(peers, size),
+    }
+
+
+def machine():
+    """Return what the caption says of the machine."""
+    with open("/proc/cpuinfo") as file:
+        name = re.search(r"model name\s*: (.*)", file.read())
+    with open("/proc/meminfo") as file:
+        kib = int(file.readline().split()[1])
+    with open("/etc/os-release") as file:
+        system = re.search(r'PRETTY_NAME="(.*)"', file.read())
+    return {
+        "processor": name[1] if name else platform.machine(),
+        "cores": os.cpu_count(),
+        "memory": round(kib / 2**20),
+        "kernel": platform.release(),
+        "system": system[1] if system else "",
+    }
+
+
+def versions(php):
+    """Return the versions of all who are compared."""
+    packages = ["nginx", f"php{php}-fpm", "dpkg", "supervisor"]
+    found = {name.replace("dpkg", "start-stop-daemon"): version(name) for name in packages}
+    said = subprocess.run([SYSTEMCTL, "--version"], capture_output=True, text=True, check=True)
+    words = said.stdout.split()
+    found["docker-systemctl-replacement"] = next(w for w in words if w[0].isdigit())
+    found["Python"] = ".".join(map(str, sys.version_info[:3]))
+    return found
+
+
+def version(package):
+    """Return the version of a package of Debian's."""
+    words = ["dpkg-query", "-W", "-f", "${Version}", package]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+def written(text, figures):
+    """Return the README's *text* with the figures put in their place."""
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"README.rst has no {BEGIN.strip()!r} and {END.strip()!r}")
+    return f"{head}{BEGIN}\n{telling.section(figures)}\n{END}{tail}"
+
+
+def publish(figures):
+    """Write figures, plots and README: each whole, or not at all."""
+    with open(README) as file:
+        text = written(file.read(), figures)
+    folder = os.path.dirname(FIGURES)
+    os.makedirs(folder, exist_ok=True)
+    for path, content in (
+        (FIGURES, json.dumps(figures, indent=1) + "\n"),
+        (os.path.join(folder, "time.svg"), plots.time_plot(figures)),
+        (os.path.join(folder, "growth.svg"), plots.growth_plot(figures)),
+        (README, text),
+    ):
+        with open(path + ".new", "w") as file:
+            file.write(content)
+        os.rename(path + ".new", path)
+
+
+def check():
+    """Return 0 if the README says what was measured."""
+    with open(FIGURES) as file:
+        figures = json.load(file)
+    with open(README) as file:
+        text = file.read()
+    return 0 if written(text, figures) == text else "the README's figures are not the measured ones"
+
+
+def outside(arguments):
+    """Measure in a namespace, and tell."""
+    code, text = namespace.run_inside([HERE, *sys.argv[1:], "--inside"])
+    if code or not text:
+        return "nothing was measured"
+    figures = json.loads(text)
+    print(telling.section(figures))
+    if not arguments.quick:
+        publish(figures)
+    broken = [one.claim for one in promises.all_of(figures) if not one.kept]
+    for claim in broken:
+        print(f"not kept: {claim}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def inside(arguments):
+    """Be process 1 of the namespace, and write the figures to a descriptor."""
+
+    def work():
+        figures = measure(arguments)
+        with open(arguments.inside, "w") as answer:
+            json.dump(figures, answer)
+        return 0
+
+    return namespace.be_init(work)
+
+
+def main():
+    """Read the command line, and do it."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--script", action="append", default=[], help=argparse.SUPPRESS)
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--inside", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.check:
+        return check()
+    if arguments.inside is not None:
+        return inside(arguments)
+    return outside(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

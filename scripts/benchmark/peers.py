@@ -1,0 +1,198 @@
+"""Who acts on the daemons: each as it is shipped."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import time
+
+import floor
+import looking
+from sites import SCRATCH, write
+
+NGINX = (
+    "start",
+    "status",
+    "configtest",
+    "reload",
+    "failed reload",
+    "upgrade",
+    "failed upgrade",
+    "restart",
+    "stop",
+)
+FPM = ("start", "status", "configtest", "reload", "upgrade", "restart", "stop")
+ACTIONS = {"nginx": NGINX, "php-fpm": FPM}  # in the order of a cycle
+WITHIN = 90  # seconds for one action
+
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+SUPERVISED = """
+[program:nginx]
+command=/usr/sbin/nginx -g "daemon off;"
+autostart=false
+[program:php-fpm]
+command={fpm} --nodaemonize
+autostart=false
+"""
+
+
+class Run:
+    """How one action went."""
+
+    def __init__(self, seconds, code, seen):
+        self.seconds, self.code, self.seen = seconds, code, seen
+
+
+class Peer:
+    """A program that does actions; *says* gives the words for each, or None."""
+
+    def __init__(self, name, says):
+        self.name, self._says = name, says
+
+    def words(self, site, action):
+        """Return the command for an action on a site, or None."""
+        return self._says(site, "start" if action == "recover" else action)
+
+    def can(self, site, action):
+        """Tell whether it has that action."""
+        return self.words(site, action) is not None
+
+    def run(self, site, action):
+        """Do it; return its exit code."""
+        return run(self.words(site, action))
+
+    def act(self, site, action):
+        """Do it, and see whether it was done when it returned."""
+        before = Seen(site)
+        began = time.perf_counter()
+        code = self.run(site, action)
+        seconds = time.perf_counter() - began
+        return Run(seconds, code, before.done(action))
+
+
+class Floor(Peer):
+    """No program: kill, and look."""
+
+    def __init__(self):
+        super().__init__("floor", None)
+
+    def can(self, site, action):
+        """Tell whether there is a way by hand."""
+        return True
+
+    def run(self, site, action):
+        """Do it here."""
+        return getattr(floor, action.replace(" ", "_"))(site)
+
+
+class Seen:
+    """What was seen of a site before an action, to tell afterwards what it has done."""
+
+    def __init__(self, site):
+        self.site = site
+        self.master = site.master
+        self.crew = site.crew(self.master) if self.master else set()
+
+    def done(self, action):
+        """Tell whether what the action is for has happened by now."""
+        site, master = self.site, self.site.master
+        if action == "stop":
+            return not site.processes()
+        if action.startswith("failed"):
+            return master == self.master and bool(site.crew(master))
+        if action in ("status", "configtest"):
+            return True
+        old = {pid for pid in self.crew if looking.title(pid) == site.worker_title}
+        new = bool(master and site.crew(master) - self.crew) and not any(map(looking.alive, old))
+        if action == "reload":
+            return new
+        return new and master != self.master and not looking.alive(self.master)
+
+
+def run(words):
+    """Run a command to its end; return its exit code, 124 if it takes too long."""
+    child = subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=ENVIRONMENT,
+        cwd="/",
+    )
+    end = os.pidfd_open(child.pid)  # Popen.wait(timeout) looks every 50 ms only
+    try:
+        if not select.select([end], [], [], WITHIN)[0]:
+            child.kill()
+            child.wait()
+            return 124
+    finally:
+        os.close(end)
+    return child.wait()
+
+
+def initpy_words(site, action):
+    """Return the command for an action by the site's own wrapper."""
+    return [f"{SCRATCH}/init.d/{site.name}", action.replace("failed ", "")]
+
+
+def _debian(site, action):
+    verb = action.replace("failed ", "")
+    if site.kind == "php-fpm" and verb in ("upgrade", "configtest"):
+        return None
+    script = "nginx" if site.kind == "nginx" else f"php{site.version}-fpm"
+    return [f"/etc/init.d/{script}", verb]
+
+
+def _start_stop_daemon(site, action):
+    tool, verb = "/sbin/start-stop-daemon", action.replace("failed ", "")
+    one = ["--quiet", "--pidfile", site.pidfile, "--exec", site.binary]
+    return {
+        "start": [tool, "--start", *one, "--", *site.command()[1:]],
+        "status": [tool, "--status", *one],
+        "reload": [tool, "--stop", "--signal", site.reload_signal.name[3:], *one],
+        "stop": [tool, "--stop", "--retry", "QUIT/30/TERM/5/KILL/5", *one],
+    }.get(verb)
+
+
+def _systemctl(path):
+    def words(site, action):
+        verb = action.replace("failed ", "")
+        unit = "nginx" if site.kind == "nginx" else f"php{site.version}-fpm"
+        return [path, verb, unit] if verb in ("start", "status", "reload", "restart", "stop") else None
+
+    return words
+
+
+def _supervisor(site, action):
+    if action not in ("start", "status", "restart", "stop"):
+        return None
+    return ["/usr/bin/supervisorctl", action, site.kind]
+
+
+def _script(path):
+    def words(site, action):
+        return [path, action.replace("failed ", "")] if site.kind == "nginx" else None
+
+    return words
+
+
+def all_peers(fpm, systemctl, scripts=()):
+    """Return everybody; supervisord is started for it.
+
+    systemctl: path of docker-systemctl-replacement.
+    scripts:   paths of further init scripts of an nginx on Debian's paths.
+    """
+    write("/etc/supervisor/conf.d/bench.conf", SUPERVISED.format(fpm=fpm))
+    subprocess.run(["/usr/bin/supervisord"], check=True, env=ENVIRONMENT, cwd="/")
+    looking.until(lambda: os.path.exists("/run/supervisor.sock"), "supervisord")
+    return [
+        Floor(),
+        Peer("initpy", initpy_words),
+        Peer("Debian", _debian),
+        Peer("s-s-d", _start_stop_daemon),
+        Peer("systemctl", _systemctl(systemctl)),
+        Peer("supervisor", _supervisor),
+        *(Peer(path, _script(path)) for path in scripts),
+    ]

@@ -1,0 +1,138 @@
+"""What a run must show: each promise computed from the figures of one run."""
+
+from __future__ import annotations
+
+from statistics import median
+
+PAUSE = 0.1  # seconds for which an upgrade sees whether the new workers last
+MEMORY = 40  # MB
+BEHIND = 5  # times faster than Debian's script
+
+
+class Promise:
+    """One claim: a number, and its limit.
+
+    at_least: the number must not be below the limit, rather than above it.
+    """
+
+    def __init__(self, claim, number, limit, *, at_least=False, unit=""):
+        self.claim, self.number, self.limit = claim, number, limit
+        self.at_least, self.unit = at_least, unit
+
+    @property
+    def kept(self):
+        """Whether the run shows it."""
+        return self.number >= self.limit if self.at_least else self.number <= self.limit
+
+    @property
+    def measured(self):
+        """The number in words."""
+        return f"{self.number:.3g}{self.unit}"
+
+    @property
+    def bound(self):
+        """The limit in words."""
+        return f"{'at least' if self.at_least else 'at most'} {self.limit:g}{self.unit}"
+
+
+def took(figures, action, peer, kind="nginx"):
+    """Return the median seconds of an action by a peer."""
+    (row,) = [
+        row
+        for row in figures["times"]
+        if (row["kind"], row["action"], row["peer"]) == (kind, action, peer)
+    ]
+    return median(row["seconds"])
+
+
+def grew(figures, what, size, action, peer="initpy"):
+    """Return the median seconds of an action at a size."""
+    (row,) = [
+        row
+        for row in figures["growth"]
+        if (row["what"], row["size"], row["action"], row["peer"]) == (what, size, action, peer)
+    ]
+    return median(row["seconds"])
+
+
+def lost(figures, kind, action, peer, *, keep):
+    """Return how many requests were lost in all runs of an action."""
+    (row,) = [
+        row
+        for row in figures["losses"]
+        if (row["kind"], row["action"], row["peer"], row["keep"]) == (kind, action, peer, keep)
+    ]
+    return sum(run["lost"] for run in row["runs"])
+
+
+def speed(figures):
+    """Return the promises about time."""
+    start = {name: median(seconds) for name, seconds in figures["startup"].items()}
+    interpreter, test = start["pass"], start["nginx -t"]
+    floors = {
+        "upgrade": (2.0, "floor + its pause of 100 ms + configtest + interpreter", PAUSE + test),
+        "stop": (2.0, "floor + interpreter", 0),
+        "restart": (2.0, "floor + configtest + interpreter", test),
+        "reload": (1.5, "floor + configtest + interpreter", test),
+    }
+    for action, (limit, words, more) in floors.items():
+        least = took(figures, action, "floor") + interpreter + more
+        yield Promise(f"{action}: over {words}", took(figures, action, "initpy") / least, limit,
+                      unit="x")
+    for action in ("upgrade", "stop", "restart"):
+        ratio = took(figures, action, "Debian") / took(figures, action, "initpy")
+        yield Promise(f"{action}: faster than Debian's", ratio, BEHIND, at_least=True, unit="x")
+    action = "failed upgrade"
+    ratio = took(figures, action, "Debian") / took(figures, action, "initpy")
+    yield Promise(f"{action}: told sooner than by Debian's", ratio, 10, at_least=True, unit="x")
+    yield Promise(
+        "status: over python3 -I -c pass", start["status"] / interpreter, 1.5, unit="x"
+    )
+    sizes = sorted({row["size"] for row in figures["growth"] if row["what"] == "processes"})
+    few, many = (grew(figures, "processes", size, "status") for size in (sizes[0], sizes[-1]))
+    claim = f"status: with {sizes[-1]:,} other processes, over {sizes[0]}"
+    yield Promise(claim, many / few, 1.1, unit="x")
+
+
+def soundness(figures):
+    """Return the promises that hold on any machine, however busy."""
+    for kind, action in (
+        ("nginx", "upgrade"),
+        ("nginx", "reload"),
+        ("nginx", "recover"),
+        ("php-fpm", "upgrade"),
+        ("php-fpm", "recover"),
+    ):
+        claim = f"{kind} {action}: requests lost without keep-alive"
+        yield Promise(claim, lost(figures, kind, action, "initpy", keep=False), 0)
+    peak = max(row["own"] for row in figures["memory"])
+    peak = max(peak, *(row["memory"]["own"] for row in figures["growth"] if row["memory"]))
+    yield Promise("memory of any action at its peak", peak / 1024, MEMORY, unit=" MB")
+    instances = figures["instances"]
+    most = max(row["instances"] for row in instances)
+    rows = [row for row in instances if row["instances"] == most]
+    claim = f"{most} instances at once: actions that failed"
+    yield Promise(claim, sum(row["failed"] for row in rows), 0)
+    missed = sum(sum(row.get("lost", {}).values()) for row in rows)
+    yield Promise(f"{most} instances at once: requests lost", missed, 0)
+
+
+def kept_alive(figures):
+    """Return the promises about kept connections, on which the daemon itself loses some."""
+    for kind, action in (
+        ("nginx", "upgrade"),
+        ("nginx", "reload"),
+        ("nginx", "recover"),
+        ("php-fpm", "upgrade"),
+        ("php-fpm", "recover"),
+    ):
+        least = lost(figures, kind, action, "floor", keep=True)
+        claim = f"{kind} {action}: requests lost with keep-alive, beside the floor's"
+        yield Promise(claim, lost(figures, kind, action, "initpy", keep=True), least)
+
+
+def all_of(figures):
+    """Return every promise. The quick run is no measure of time."""
+    if figures["quick"]:
+        return [*soundness(figures)]
+    return [*speed(figures), *soundness(figures), *kept_alive(figures)]

@@ -1,0 +1,223 @@
+"""The figures as reStructuredText."""
+
+from __future__ import annotations
+
+from statistics import median, quantiles
+
+import promises
+from peers import ACTIONS
+
+MB = 1024  # KiB
+
+
+def table(head, rows):
+    """Return a simple table. The first column's cells must not be empty."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    rule = "  ".join("=" * width for width in widths)
+    lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths)).rstrip()
+             for row in (head, *rows)]
+    return "\n".join([rule, lines[0], rule, *lines[1:], rule])
+
+
+def ms(seconds):
+    """Return milliseconds, with a digit after the point where it tells something."""
+    return f"{seconds * 1000:.0f}" if seconds >= 0.01 else f"{seconds * 1000:.1f}"
+
+
+def spread(seconds):
+    """Return half of what lies between the quartiles."""
+    if len(seconds) < 2:
+        return 0.0
+    low, _, high = quantiles(seconds, n=4)
+    return (high - low) / 2
+
+
+def peers_of(rows):
+    """Return the names of all peers, in the order in which they came."""
+    return list(dict.fromkeys(row["peer"] for row in rows))
+
+
+def times(figures, kind):
+    """Return the table of the time of each action by each peer."""
+    rows = [row for row in figures["times"] if row["kind"] == kind]
+    peers = ["floor", "initpy", *(p for p in peers_of(figures["times"]) if p not in ("floor", "initpy"))]
+    by = {(row["action"], row["peer"]): row for row in rows}
+    lines = []
+    for action in ACTIONS[kind]:
+        ours = median(by[action, "initpy"]["seconds"])
+        cells = [time_cell(by.get((action, peer)), ours) for peer in peers]
+        lines.append([action, *cells])
+    return table([kind, *peers], lines)
+
+
+def time_cell(row, ours):
+    """Return median, spread and ratio to initpy, marked if it was not done by then."""
+    if row is None:
+        return "-"
+    middle = median(row["seconds"])
+    cell = f"{ms(middle)} ±{ms(spread(row['seconds']))}"
+    if row["peer"] != "initpy":
+        cell += f" {middle / ours:.2g}x" if middle < 100 * ours else f" {middle / ours:.0f}x"
+    if row["action"].startswith("failed"):
+        return cell + ("†" if sum(map(bool, row["codes"])) * 2 < len(row["codes"]) else "")
+    return cell + ("*" if sum(row["seen"]) * 2 < len(row["seen"]) else "")
+
+
+def losses(figures, *, keep):
+    """Return the table of requests lost, and the longest gap."""
+    rows = [row for row in figures["losses"] if row["keep"] == keep]
+    peers = peers_of(rows)
+    by = {(row["kind"], row["action"], row["peer"]): row for row in rows}
+    order = dict.fromkeys((row["kind"], row["action"]) for row in rows)
+    lines = [
+        [f"{kind} {action}", *(loss_cell(by.get((kind, action, peer))) for peer in peers)]
+        for kind, action in order
+    ]
+    return table(["with" if keep else "without", *peers], lines)
+
+
+def loss_cell(row):
+    """Return the requests lost of each run, and the longest gap of all in milliseconds."""
+    if row is None:
+        return "-"
+    lost = sum(run["lost"] for run in row["runs"]) / len(row["runs"])
+    gap = max(run["gap"] for run in row["runs"])
+    failed = any(not run["settled"] for run in row["runs"])
+    return f"{lost:.2g}, {ms(gap)} ms" if not failed else "not done"
+
+
+WORDS = {"processes": "other processes", "workers": "workers", "blocks": "server blocks"}
+
+
+def growth(figures):
+    """Return the table of time and memory by size."""
+    rows = figures["growth"]
+    actions = list(dict.fromkeys(row["action"] for row in rows))
+    by = {(row["what"], row["size"], row["action"], row["peer"]): row for row in rows}
+    lines = []
+    for what, size in dict.fromkeys((row["what"], row["size"]) for row in rows):
+        cells, peak = [], 0
+        for action in actions:
+            ours, least = (by[what, size, action, peer] for peer in ("initpy", "floor"))
+            cells.append(f"{ms(median(ours['seconds']))} ({ms(median(least['seconds']))})")
+            peak = max(peak, ours["memory"]["own"])
+        lines.append([f"{size:,} {WORDS[what]}", *cells, f"{peak / MB:.0f} MB"])
+    return table(["nginx with", *actions, "memory"], lines)
+
+
+def instances(figures):
+    """Return the table of instances acted on at once."""
+    rows = figures["instances"]
+    actions = list(dict.fromkeys(row["action"] for row in rows))
+    by = {(row["instances"], row["action"]): row for row in rows}
+    lines = []
+    for count in dict.fromkeys(row["instances"] for row in rows):
+        cells = []
+        for action in actions:
+            row = by[count, action]
+            cell = ms(row["seconds"])
+            if "lost" in row:
+                cell += f", {sum(row['lost'].values())} of {row['answered']:,} lost"
+            cells.append(cell)
+        lines.append([str(count), *cells])
+    return table(["instances", *actions], lines)
+
+
+def imports(figures):
+    """Return the table of what status loads beyond an empty program."""
+    rows = figures["imports"]
+    least = 0.0001  # seconds
+    lines = [[name, f"{seconds * 1000:.2f}"] for name, seconds in rows if seconds >= least]
+    rest = sum(seconds for _, seconds in rows if seconds < least)
+    count = sum(seconds < least for _, seconds in rows)
+    lines.append([f"{count} others", f"{rest * 1000:.2f}"])
+    return table(["module", "ms"], lines)
+
+
+def must_show(figures):
+    """Return the table of promises."""
+    lines = [
+        [one.claim, one.measured, one.bound, "yes" if one.kept else "NO"]
+        for one in promises.all_of(figures)
+    ]
+    return table(["promise", "measured", "limit", "kept"], lines)
+
+
+def caption(figures):
+    """Return on what all this was measured."""
+    machine, versions = figures["machine"], figures["versions"]
+    told = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory']} GB, "
+        f"Linux {machine['kernel']}, {machine['system']}; {told}; {figures['date']}; "
+        f"{figures['rounds']} runs of every action by everybody."
+    )
+
+
+def section(figures):
+    """Return what stands in the README between its two comments."""
+    return TEMPLATE.format(
+        caption=wrap(caption(figures)),
+        nginx=times(figures, "nginx"),
+        fpm=times(figures, "php-fpm"),
+        without=losses(figures, keep=False),
+        kept=losses(figures, keep=True),
+        growth=growth(figures),
+        instances=instances(figures),
+        imports=imports(figures),
+        promises=must_show(figures),
+    )
+
+
+def wrap(text):
+    """Return *text* in lines."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, 96))
+
+
+TEMPLATE = """\
+{caption}
+
+Milliseconds until the action returned: the median, half of what lies between the quartiles, and
+how many times what initpy takes. *Floor* is the daemon's own time: plain ``kill`` and a tight loop
+that looks, without a script. ``*`` had returned 0 when nothing had happened yet; ``†`` has
+returned 0 after it had failed.
+
+.. image:: bench/time.svg
+
+{nginx}
+
+{fpm}
+
+Requests lost in one action, and the longest time that one of 16 clients was without an answer,
+which ask without a pause, with a new connection for every request:
+
+{without}
+
+and with connections that are kept, some of which nginx itself closes under a request:
+
+{kept}
+
+*Nobody* does nothing; *recover* is ``start`` after the master was killed; "not done" has left the
+service without a master.
+
+.. image:: bench/growth.svg
+
+Milliseconds by initpy (by the floor) as the host, the service and its configuration grow, and the
+memory of the action's own process at its peak:
+
+{growth}
+
+Milliseconds until as many instances, acted on at once, were all done, and requests lost meanwhile:
+
+{instances}
+
+What ``status`` loads beyond an empty program:
+
+{imports}
+
+What must come out of every run, or ``scripts/bench`` fails:
+
+{promises}
+"""
