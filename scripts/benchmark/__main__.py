@@ -12,7 +12,8 @@ It takes about 15 minutes; nothing else should be running. Fails if a promise is
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
+import glob
 import json
 import os
 import platform
@@ -33,7 +34,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 README = os.path.join(ROOT, "README.rst")
 FIGURES = os.path.join(ROOT, "bench", "figures.json")
-SYSTEMCTL = os.path.join(ROOT, ".venv", "peers", "usr", "bin", "systemctl")
+PEERS = os.path.join(ROOT, ".venv", "peers")
+SYSTEMCTL = os.path.join(PEERS, "usr", "bin", "systemctl")
 BEGIN, END = ".. The figures, by scripts/bench:\n", ".. End of the figures.\n"
 
 
@@ -46,7 +48,7 @@ def measure(arguments):
         namespace.generate(site.kind, site.name)
     peers = all_peers(fpm.binary, SYSTEMCTL, arguments.script)
     return {
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
         "quick": arguments.quick,
         "rounds": size.rounds,
         "machine": machine(),
@@ -82,9 +84,9 @@ def versions(php):
     """Return the versions of all who are compared."""
     packages = ["nginx", f"php{php}-fpm", "dpkg", "supervisor"]
     found = {name.replace("dpkg", "start-stop-daemon"): version(name) for name in packages}
-    said = subprocess.run([SYSTEMCTL, "--version"], capture_output=True, text=True, check=True)
-    words = said.stdout.split()
-    found["docker-systemctl-replacement"] = next(w for w in words if w[0].isdigit())
+    # It says of itself that it is systemd's.
+    (package,) = glob.glob(os.path.join(PEERS, "systemctl_*.deb"))
+    found["docker-systemctl-replacement"] = os.path.basename(package).split("_")[1]
     found["Python"] = ".".join(map(str, sys.version_info[:3]))
     return found
 

@@ -48,12 +48,8 @@ def pids():
 
 def children(parent):
     """Return the live children of a process, with their titles."""
-    found = {}
-    for pid in pids():
-        state, ppid = facts(pid)
-        if ppid == parent and state not in ("Z", "X"):
-            found[pid] = title(pid)
-    return found
+    numbers = read(f"/proc/{parent}/task/{parent}/children").split()
+    return {int(pid): title(pid) for pid in numbers if alive(pid)}
 
 
 def titled(beginning):

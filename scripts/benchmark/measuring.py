@@ -25,6 +25,7 @@ from sites import SCRATCH, Fpm, Nginx
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONNECTIONS = 16
 LINGER = 0.3  # seconds that clients go on after the action, and before it
+LOADED = ("reload", "upgrade", "restart", "recover")
 
 
 class Size:
@@ -35,6 +36,10 @@ class Size:
         self.startups = 5 if quick else 100
         self.losing = 1 if quick else 5  # of every action under load by initpy, and by the floor
         self.others_losing = 0 if quick else 1  # by every peer
+        self.keeping = (False,) if quick else (False, True)  # connections
+        self.under_load = ("reload", "upgrade", "recover") if quick else LOADED
+        # Debian's script says after 10 seconds that an upgrade has failed.
+        self.patient = not quick
         self.growing = 1 if quick else 9  # of every action of every size
         self.processes = (0, 200) if quick else (0, 1000, 10000)
         self.workers = (2, 8) if quick else (2, 64, 512)
@@ -48,9 +53,12 @@ def turned(items, number):
     return [*items[number:], *items[:number]]
 
 
+BEGAN = time.monotonic()
+
+
 def say(words):
     """Tell how far it is."""
-    print(words, file=sys.stderr, flush=True)
+    print(f"{time.monotonic() - BEGAN:4.0f} s  {words}", file=sys.stderr, flush=True)
 
 
 # The time of each action, by each peer.
@@ -64,14 +72,22 @@ def times(peers, size):
             say(f"{site.kind}: round {number + 1} of {size.rounds}")
             for peer in turned(peers, number):
                 for action in ACTIONS[site.kind]:
-                    if peer.can(site, action):
+                    late = action == "failed upgrade" and peer.name not in ("floor", "initpy")
+                    if peer.can(site, action) and (size.patient or not late):
                         ended = one(peer, site, action)
                         row = rows.setdefault((site.kind, action, peer.name), ([], [], []))
                         for column, value in zip(row, (ended.seconds, ended.code, ended.seen)):
                             column.append(value)
                 site.clear()
     return [
-        {"kind": kind, "action": action, "peer": peer, "seconds": took, "codes": codes, "seen": seen}
+        {
+            "kind": kind,
+            "action": action,
+            "peer": peer,
+            "seconds": took,
+            "codes": codes,
+            "seen": seen,
+        }
         for (kind, action, peer), (took, codes, seen) in rows.items()
     ]
 
@@ -83,8 +99,7 @@ def one(peer, site, action):
     else:
         ensure(peer, site)
     with circumstances(site, action):
-        ended = peer.act(site, action)
-    return ended
+        return peer.act(site, action)
 
 
 def ensure(peer, site):
@@ -211,19 +226,16 @@ def losses(peers, size):
     nginx, fpm = Nginx(), Fpm()
     rows = {}
     # Nobody does anything: what the clients themselves are like.
-    nobody = Peer("nobody", lambda site, action: ["/bin/true"] if action == "reload" else None)
-    for kind, actions in (
-        ("nginx", ("reload", "upgrade", "restart", "recover")),
-        ("php-fpm", ("reload", "upgrade", "restart", "recover")),
-    ):
-        site = nginx if kind == "nginx" else fpm
-        for action in actions:
+    nobody = Peer("nobody", lambda _site, action: ["/bin/true"] if action == "reload" else None)
+    for site in (nginx, fpm):
+        kind = site.kind
+        for action in size.under_load:
             say(f"{kind}: {action} under load")
             for number in range(size.losing):
                 several = number >= size.others_losing
                 asked = [peer for peer in peers if not several or peer.name in ("floor", "initpy")]
                 for peer in turned([nobody, *asked], number):
-                    for keep in (False, True):
+                    for keep in size.keeping:
                         if peer.can(site, action):
                             told = lose(peer, site, nginx, action, keep)
                             rows.setdefault((kind, action, peer.name, keep), []).append(told)
@@ -339,16 +351,13 @@ def once(peer, site, action):
 @contextmanager
 def crowd(count):
     """Have so many other processes, which do nothing."""
+    # Perl, since its processes are small, and it is on every Debian.
     program = (
-        "import os, signal, sys\n"
-        "for _ in range(int(sys.argv[1])):\n"
-        "    if not os.fork():\n"
-        "        signal.pause()\n"
-        "print('here', flush=True)\n"
-        "signal.pause()\n"
+        "$| = 1; for (1..shift) { $child = fork; defined $child or exit; sleep unless $child }"
+        ' print "here\\n"; sleep'
     )
     child = subprocess.Popen(
-        ["/usr/bin/python3", "-I", "-S", "-c", program, str(count)],
+        ["/usr/bin/perl", "-e", program, str(count)],
         stdout=subprocess.PIPE,
         start_new_session=True,
     )
@@ -421,8 +430,9 @@ def instances(size):
         say(f"{count} instances at once")
         sites = [Nginx(f"site{number}", port=8000 + number) for number in range(count)]
         for site in sites:
-            generate("nginx", site.name, daemon=site.binary, config=site.config,
-                     pidfile=site.pidfile)
+            generate(
+                "nginx", site.name, daemon=site.binary, config=site.config, pidfile=site.pidfile
+            )
         for action in ("start", "status", "upgrade", "recover", "stop"):
             if action == "recover":
                 for site in sites:
@@ -447,7 +457,12 @@ def together(sites, action):
     before = [site.master for site in sites]
     began = time.perf_counter()
     children = [
-        subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         for argv in words
     ]
     codes = [child.wait() for child in children]
@@ -459,5 +474,3 @@ def together(sites, action):
         for code, old, new in zip(codes, before, after)
     )
     return {"action": action, "seconds": seconds, "failed": failed}
-
-

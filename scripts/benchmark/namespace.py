@@ -31,7 +31,7 @@ def run_inside(argv):
     process ends in whatever way, everything in there is killed.
     """
     reading, writing = os.pipe()
-    own = "--mount --net --ipc --pid --fork --kill-child --mount-proc".split()
+    own = ["--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
     words = ["setpriv", "--pdeathsig", "KILL", "unshare", *own, sys.executable, *argv]
     child = subprocess.Popen(
         [*words, str(writing)],
@@ -66,7 +66,7 @@ def be_init(work):
 def _code_of(work):
     try:
         return work()
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a child ends here, whatever happens
         sys.excepthook(*sys.exc_info())
         return 1
     finally:
@@ -125,10 +125,7 @@ def _install(root):
 
 def generate(kind, name, **facts):
     """Write an initpy wrapper for a site, as a person would."""
-    given = [word for key, value in facts.items() for word in (f"--{key}", value)]
+    words = ["generate", kind, "--name", name, "-o", f"{SCRATCH}/init.d/{name}"]
+    words += [word for key, value in facts.items() for word in (f"--{key}", value)]
     program = "import sys; from initpy.command import main; sys.exit(main(sys.argv[1:]))"
-    subprocess.run(
-        [INTERPRETER, "-I", "-c", program, "generate", kind, "--name", name, *given]
-        + ["-o", f"{SCRATCH}/init.d/{name}"],
-        check=True,
-    )
+    subprocess.run([INTERPRETER, "-I", "-c", program, *words], check=True)

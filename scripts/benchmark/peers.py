@@ -78,8 +78,8 @@ class Floor(Peer):
     def __init__(self):
         super().__init__("floor", None)
 
-    def can(self, site, action):
-        """Tell whether there is a way by hand."""
+    def can(self, *_):
+        """Tell whether there is a way by hand: there is."""
         return True
 
     def run(self, site, action):
@@ -160,7 +160,9 @@ def _systemctl(path):
     def words(site, action):
         verb = action.replace("failed ", "")
         unit = "nginx" if site.kind == "nginx" else f"php{site.version}-fpm"
-        return [path, verb, unit] if verb in ("start", "status", "reload", "restart", "stop") else None
+        return (
+            [path, verb, unit] if verb in ("start", "status", "reload", "restart", "stop") else None
+        )
 
     return words
 
@@ -185,7 +187,8 @@ def all_peers(fpm, systemctl, scripts=()):
     scripts:   paths of further init scripts of an nginx on Debian's paths.
     """
     write("/etc/supervisor/conf.d/bench.conf", SUPERVISED.format(fpm=fpm))
-    subprocess.run(["/usr/bin/supervisord"], check=True, env=ENVIRONMENT, cwd="/")
+    supervisord = ["/usr/bin/supervisord", "-c", "/etc/supervisor/supervisord.conf"]
+    subprocess.run(supervisord, check=True, env=ENVIRONMENT, cwd="/")
     looking.until(lambda: os.path.exists("/run/supervisor.sock"), "supervisord")
     return [
         Floor(),

@@ -1,4 +1,4 @@
-"""Plots as SVG: bars of time by peer, and lines of time by size. Both axes of time are logarithmic."""
+"""Plots as SVG: bars of time by peer, and lines of time by size; time is logarithmic."""
 
 from __future__ import annotations
 
@@ -80,7 +80,10 @@ def time_plot(figures):
     rows = figures["times"]
     medians = {(r["kind"], r["action"], r["peer"]): median(r["seconds"]) for r in rows}
     peers = list(dict.fromkeys(row["peer"] for row in rows))
-    peers = sorted(peers, key=lambda name: ["floor", "initpy"].index(name) if name in ("floor", "initpy") else 2)
+    peers = sorted(
+        peers,
+        key=lambda name: ["floor", "initpy"].index(name) if name in ("floor", "initpy") else 2,
+    )
     marks = decades(0.001, max(medians.values()))
     span = math.log10(marks[-1] / marks[0])
 
@@ -131,9 +134,7 @@ PANEL, HEIGHT = 210, 220
 def growth_plot(figures):
     """Return a panel for each thing that grows: initpy's time, and dashed the floor's."""
     rows = [row for row in figures["growth"] if (row["peer"], row["action"]) != ("floor", "status")]
-    medians = {
-        (r["what"], r["peer"], r["action"], r["size"]): median(r["seconds"]) for r in rows
-    }
+    medians = {(r["what"], r["peer"], r["action"], r["size"]): median(r["seconds"]) for r in rows}
     marks = decades(min(medians.values()), max(medians.values()))
     span = math.log10(marks[-1] / marks[0])
     picture, top = Picture(), 40
@@ -150,7 +151,9 @@ def growth_plot(figures):
             if not number:
                 picture.text(left - 6, y(mark) + 4, told(mark), anchor="end", size=10)
         for place, size in enumerate(sizes):
-            picture.text(left + place * step, top + HEIGHT + 16, f"{size:,}", anchor="middle", size=10)
+            picture.text(
+                left + place * step, top + HEIGHT + 16, f"{size:,}", anchor="middle", size=10
+            )
         picture.text(left + PANEL / 2, top + HEIGHT + 34, words, anchor="middle")
         for peer, width, dash in (("floor", 1, "3,3"), ("initpy", 2, "")):
             for action, colour in LINES.items():

@@ -77,17 +77,16 @@ def speed(figures):
     }
     for action, (limit, words, more) in floors.items():
         least = took(figures, action, "floor") + interpreter + more
-        yield Promise(f"{action}: over {words}", took(figures, action, "initpy") / least, limit,
-                      unit="x")
+        yield Promise(
+            f"{action}: over {words}", took(figures, action, "initpy") / least, limit, unit="x"
+        )
     for action in ("upgrade", "stop", "restart"):
         ratio = took(figures, action, "Debian") / took(figures, action, "initpy")
         yield Promise(f"{action}: faster than Debian's", ratio, BEHIND, at_least=True, unit="x")
     action = "failed upgrade"
     ratio = took(figures, action, "Debian") / took(figures, action, "initpy")
     yield Promise(f"{action}: told sooner than by Debian's", ratio, 10, at_least=True, unit="x")
-    yield Promise(
-        "status: over python3 -I -c pass", start["status"] / interpreter, 1.5, unit="x"
-    )
+    yield Promise("status: over python3 -I -c pass", start["status"] / interpreter, 1.5, unit="x")
     sizes = sorted({row["size"] for row in figures["growth"] if row["what"] == "processes"})
     few, many = (grew(figures, "processes", size, "status") for size in (sizes[0], sizes[-1]))
     claim = f"status: with {sizes[-1]:,} other processes, over {sizes[0]}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from statistics import median, quantiles
 
 import promises
-from peers import ACTIONS
 
 MB = 1024  # KiB
 
@@ -14,8 +13,9 @@ def table(head, rows):
     """Return a simple table. The first column's cells must not be empty."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     rule = "  ".join("=" * width for width in widths)
-    lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths)).rstrip()
-             for row in (head, *rows)]
+    lines = [
+        "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths)).rstrip() for row in (head, *rows)
+    ]
     return "\n".join([rule, lines[0], rule, *lines[1:], rule])
 
 
@@ -40,10 +40,14 @@ def peers_of(rows):
 def times(figures, kind):
     """Return the table of the time of each action by each peer."""
     rows = [row for row in figures["times"] if row["kind"] == kind]
-    peers = ["floor", "initpy", *(p for p in peers_of(figures["times"]) if p not in ("floor", "initpy"))]
+    peers = [
+        "floor",
+        "initpy",
+        *(p for p in peers_of(figures["times"]) if p not in ("floor", "initpy")),
+    ]
     by = {(row["action"], row["peer"]): row for row in rows}
     lines = []
-    for action in ACTIONS[kind]:
+    for action in dict.fromkeys(row["action"] for row in rows):
         ours = median(by[action, "initpy"]["seconds"])
         cells = [time_cell(by.get((action, peer)), ours) for peer in peers]
         lines.append([action, *cells])
@@ -57,10 +61,21 @@ def time_cell(row, ours):
     middle = median(row["seconds"])
     cell = f"{ms(middle)} ±{ms(spread(row['seconds']))}"
     if row["peer"] != "initpy":
-        cell += f" {middle / ours:.2g}x" if middle < 100 * ours else f" {middle / ours:.0f}x"
+        cell += f" {times_as_long(middle / ours)}"
     if row["action"].startswith("failed"):
         return cell + ("†" if sum(map(bool, row["codes"])) * 2 < len(row["codes"]) else "")
     return cell + ("*" if sum(row["seen"]) * 2 < len(row["seen"]) else "")
+
+
+def times_as_long(ratio):
+    """Return a ratio with the digits that tell something.
+
+    >>> [times_as_long(ratio) for ratio in (0.001, 0.123, 1.23, 12.3, 123.4)]
+    ['<0.1x', '0.1x', '1.2x', '12x', '123x']
+    """
+    if ratio < 0.1:
+        return "<0.1x"
+    return f"{ratio:.1f}x" if ratio < 10 else f"{ratio:.0f}x"
 
 
 def losses(figures, *, keep):
@@ -83,7 +98,7 @@ def loss_cell(row):
     lost = sum(run["lost"] for run in row["runs"]) / len(row["runs"])
     gap = max(run["gap"] for run in row["runs"])
     failed = any(not run["settled"] for run in row["runs"])
-    return f"{lost:.2g}, {ms(gap)} ms" if not failed else "not done"
+    return "not done" if failed else f"{lost:.{0 if lost >= 10 else 1}f}, {ms(gap)} ms"
 
 
 WORDS = {"processes": "other processes", "workers": "workers", "blocks": "server blocks"}
@@ -181,8 +196,8 @@ TEMPLATE = """\
 
 Milliseconds until the action returned: the median, half of what lies between the quartiles, and
 how many times what initpy takes. *Floor* is the daemon's own time: plain ``kill`` and a tight loop
-that looks, without a script. ``*`` had returned 0 when nothing had happened yet; ``†`` has
-returned 0 after it had failed.
+that looks, without a script. ``*`` returned before it had happened; ``†`` returned 0 although
+it failed.
 
 .. image:: bench/time.svg
 
