@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 _MOST = 16 << 20  # bytes of one configuration file
 _DEPTH = 10  # of includes in includes
+# Of nginx: a comment, a quoted word, bare words up to the end of a directive, a bare word.
+# Not any number of them: what does not end so is looked at again from its next word on.
+_TOKENS = r"""\#[^\n]* | "((?:[^"\\]|\\.)*)" | '((?:[^'\\]|\\.)*)'
+    | ([^\s;{}\#"'][^;{}\#"']{0,200})? ([;{}]) | ([^\s;{}]+)"""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -46,7 +50,7 @@ def nginx_configuration(service: Service, host: Host) -> Configuration:
         return os.path.normpath(os.path.join(service.prefix, path))
 
     pidfile = None
-    logs, directories, listens = [], [], []
+    logs, directories, listens = [], [], {}
     config = service.config or ""
     for name, *args in _nginx_directives(config, os.path.dirname(config), host):
         if not args:
@@ -58,13 +62,13 @@ def nginx_configuration(service: Service, host: Host) -> Configuration:
         elif name.endswith(("_temp_path", "_cache_path")):
             directories.append(args[0])
         elif name == "listen":
-            listens += _nginx_places(args[0], host)
+            listens[args[0]] = None  # thousands of servers have the same one
     return Configuration(
         pidfile=absolute(pidfile) if pidfile else None,
         logs=tuple(absolute(path) for path in logs if _is_log(path)),
         directories=tuple(map(absolute, directories)),
         # A server without a listen has this one (ngx_http_core_server).
-        listens=(*listens, "0.0.0.0:80"),
+        listens=(*(place for at in listens for place in _nginx_places(at, host)), "0.0.0.0:80"),
     )
 
 
@@ -120,10 +124,10 @@ def _nginx_directives(path: str, directory: str, host: Host, depth: int = 0) -> 
     if facts is None or depth > _DEPTH:
         return
     words: list[str] = []
-    tokens = r"""\#[^\n]* | "((?:[^"\\]|\\.)*)" | '((?:[^'\\]|\\.)*)' | ([{};]) | ([^\s;{}]+)"""
-    for double, single, sign, bare in re.findall(tokens, facts.text, re.VERBOSE | re.DOTALL):
+    for token in re.finditer(_TOKENS, facts.text, re.VERBOSE | re.DOTALL):
+        double, single, several, sign, bare = token.groups("")
+        words += several.split() if several else filter(None, (double, single, bare))
         if not sign:
-            words += [word for word in (double, single, bare) if word]
             continue
         if len(words) > 1 and words[0] == "include":
             for included in host.glob(os.path.join(directory, words[1])):

@@ -10,6 +10,7 @@ import glob
 import os
 import shutil
 import signal
+from contextlib import suppress
 
 import looking
 from looking import alive, children, named, until
@@ -137,7 +138,8 @@ class Site:
 
         def cleared():
             for pid in self.processes():
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             return not self.processes()
 
         until(cleared, f"every {self.kind} to end")
