@@ -53,6 +53,7 @@ class Service(Record):
     master_title: str | None = None
     worker_titles: tuple[str, ...] = ()  # how they begin; the first serves requests
     draining_title: str | None = None  # of one that only finishes what it has begun
+    on_demand: bool = False  # its configuration may have it start workers when they are needed
 
     # Its signals.
     stop: tuple[Step, ...] = parse_schedule("TERM/30/KILL/5")

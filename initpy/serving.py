@@ -34,4 +34,6 @@ def may_be_workerless(service: Service, host: Host) -> bool:
     """Tell whether the service can serve without a worker: it may start them on demand."""
     if not service.worker_titles:
         return True
-    return service.read_config is not None and service.read_config(service, host).workerless
+    if not service.on_demand or service.read_config is None:
+        return False
+    return service.read_config(service, host).workerless

@@ -19,6 +19,7 @@ PHP_FPM = Service(
     test_args=("--test", "--fpm-config", "{config}"),
     master_title="php-fpm: master process ({config})",
     worker_titles=("php-fpm: pool ",),
+    on_demand=True,
     stop=parse_schedule("QUIT/30/TERM/5/KILL/5"),
     reload="USR2",
     reload_execs=True,
