@@ -134,14 +134,13 @@ def _redirected(service: Service, arguments: Arguments, console: Console, host: 
 
 
 def _act(service: Service, arguments: Arguments, console: Console, host: Host) -> int:
-    from importlib import import_module
-
     module, function, headline = ACTIONS[arguments.action]
     console.begin(f"{headline} {service.name}: ")
     code, message = ExitCode.OK, ""
     try:
         service = _as_set(service, arguments, host)
-        getattr(import_module(f"{__package__}.{module}"), function)(service, host)
+        __import__(f"{__package__}.{module}")  # importlib would load warnings, types, ...
+        getattr(sys.modules[f"{__package__}.{module}"], function)(service, host)
     except InitError as exc:
         code, message = exc.exit_code, str(exc)
         if exc.output:

@@ -50,7 +50,8 @@ def nginx_configuration(service: Service, host: Host) -> Configuration:
         return os.path.normpath(os.path.join(service.prefix, path))
 
     pidfile = None
-    logs, directories, listens = [], [], {}
+    logs, directories = [], []
+    listens: dict[str, None] = {}
     config = service.config or ""
     for name, *args in _nginx_directives(config, os.path.dirname(config), host):
         if not args:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from .errors import InitError, NotRunning, WaitTimeout
 from .host import HERE, Host, Process
-from .schedule import Step, parse_schedule, signal_named
+from .schedule import Step, parse_schedule, signal_name, signal_named
 from .wait import wait_until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
-    from signal import Signals
 
 DEFAULT_SCHEDULE = parse_schedule("TERM/5/KILL/5")
 
@@ -20,7 +19,7 @@ _REQUESTS = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM")
 
 def killproc(
     process: Process,
-    sig: Signals | None = None,
+    sig: int | None = None,
     *,
     schedule: tuple[Step, ...] = DEFAULT_SCHEDULE,
     host: Host = HERE,
@@ -40,17 +39,18 @@ def killproc(
         raise NotRunning(f"process {process} is gone")
 
 
-def refuse_deadly(process: Process, sig: Signals, host: Host) -> None:
+def refuse_deadly(process: Process, sig: int, host: Host) -> None:
     """Raise InitError if *sig* is a request that *process* would die of.
 
     Upstream's php-fpm does not catch HUP: its master dies, its workers live
     on, and nothing serves until somebody has cleaned up by hand.
     """
     masks = host.signals(process)
-    if masks is None or sig.name not in _REQUESTS:
+    name = signal_name(sig)
+    if masks is None or name not in _REQUESTS:
         return
     if not (masks.caught | masks.ignored) >> (sig - 1) & 1:
-        raise InitError(f"pid {process} does not catch {sig.name} and would die of it: not sent")
+        raise InitError(f"pid {process} does not catch {name} and would die of it: not sent")
 
 
 def wake(process: Process, host: Host) -> None:

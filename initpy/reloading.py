@@ -23,10 +23,6 @@ from .serving import SETTLE, let_go, may_be_workerless, serving_workers
 from .survey import proven, survey
 from .wait import wait_until
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from signal import Signals
-
 # A first [emerg] is no verdict: nginx tries a taken port for 2.5 seconds.
 PATIENCE = 3.0  # seconds
 # A master is gone for a moment while it puts itself in the background.
@@ -44,7 +40,7 @@ def reload_and_see(service: Service, master: Process, host: Host) -> None:
     see(service, master, host, signal_named(service.reload))
 
 
-def _see_generation(service: Service, master: Process, host: Host, sig: Signals) -> None:
+def _see_generation(service: Service, master: Process, host: Host, sig: int) -> None:
     old = serving_workers(service, master, host)
     log = LogMark(master, host)
     killproc(master, sig, host=host)
@@ -83,7 +79,7 @@ def _see_generation(service: Service, master: Process, host: Host, sig: Signals)
         raise Reverted(f"reload failed, the old workers serve as before: {exc}") from exc
 
 
-def _see_exec(service: Service, master: Process, host: Host, sig: Signals) -> None:
+def _see_exec(service: Service, master: Process, host: Host, sig: int) -> None:
     old = serving_workers(service, master, host)
     before = host.version(service.pidfile)
     workerless = may_be_workerless(service, host)

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 from .record import Record
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from signal import Signals
-
 # What a schedule may name: the signals that end a process, and CONT, which
 # wakes a stopped one so that it can.
 _ENDING = ("HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "TERM", "CONT", "WINCH")
@@ -61,14 +57,26 @@ def _seconds(number: str, text: str) -> float:
     return float(number)
 
 
-def signal_named(name: str) -> Signals:
-    """Return the signal of that name or number: TERM, SIGTERM, 15. Raises ValueError."""
-    import signal
+class Signal(int):
+    """What ``signal.Signals`` is: a number that has a name. That is an enum, and costs one."""
 
-    if name.isascii() and name.isdigit():
-        return signal.Signals(int(name))
-    short = name.upper()
-    try:
-        return signal.Signals["SIG" + (short.removeprefix("SIG"))]
-    except KeyError:
-        raise ValueError(f"there is no signal {name!r}") from None
+    name: str
+
+
+def signal_named(name: str) -> Signal:
+    """Return the signal of that name or number: TERM, SIGTERM, 15. Raises ValueError."""
+    import _signal  # what signal makes its enums of
+
+    short = "SIG" + name.upper().removeprefix("SIG")
+    for known, number in vars(_signal).items():
+        named = known.startswith("SIG") and "_" not in known  # but for SIG_DFL and its like
+        if named and (short == known or name == str(number)):
+            signal = Signal(number)
+            signal.name = known
+            return signal
+    raise ValueError(f"there is no signal {name!r}")
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal: SIGTERM."""
+    return signal_named(str(int(number))).name

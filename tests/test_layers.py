@@ -52,7 +52,7 @@ LAYERS = [
 # of os.path only what computes is used, of signal in ``schedule`` the names.
 # daemonize is a program of its own.
 FROM_OUTSIDE = {
-    "cli": {"importlib", "json", "sys"},
+    "cli": {"json", "sys"},
     "command": {"argparse", "os.path", "sys"},
     "configtesting": {"os.path"},
     "configuration": {"os.path", "re"},
@@ -63,7 +63,7 @@ FROM_OUTSIDE = {
     "identity": {"os.path"},
     "install": {"sys"},
     "pidof": {"os.path"},
-    "schedule": {"signal"},
+    "schedule": {"_signal"},
     "settings": {"shlex"},
 }
 COMPUTES = {"abspath", "basename", "dirname", "join", "normpath"}  # of os.path

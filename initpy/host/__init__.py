@@ -34,6 +34,9 @@ __all__ = [
 ]
 
 
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
 class Host(Sockets, Files, Programs):
     """The machine we run on."""
 
@@ -72,21 +75,22 @@ class Host(Sockets, Files, Programs):
         Waits that can be abandoned look at ``interrupted_by``; what cannot be
         left half done goes on to its end.
         """
-        import signal
+        import _signal  # signal would load enum, at the price of a whole status
 
         def note(number: int, _frame: object) -> None:
-            self.interrupted_by = signal.Signals(number).name
+            self.interrupted_by = names[number]
 
-        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(sig) != signal.SIG_IGN:  # nohup(1) stays in force
-                signal.signal(sig, note)
+        names = {getattr(_signal, name): name for name in _ENDING}
+        for sig in names:
+            if _signal.getsignal(sig) != _signal.SIG_IGN:  # nohup(1) stays in force
+                _signal.signal(sig, note)
 
     def ignore_signals(self) -> None:
         """Ignore INT, TERM and HUP: all is done but to exit with the right code."""
-        import signal
+        import _signal
 
-        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(sig, signal.SIG_IGN)
+        for name in _ENDING:
+            _signal.signal(getattr(_signal, name), _signal.SIG_IGN)
 
     def getpid(self) -> int:
         """Return our own number."""

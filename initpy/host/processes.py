@@ -9,10 +9,6 @@ from ..errors import InitError, NotPermitted
 from . import procfs
 from .procfs import Process, ProcessFacts, SignalMasks
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from signal import Signals
-
 _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 
 
@@ -170,14 +166,14 @@ class Processes:
                 return name
         return ""
 
-    def kill(self, process: Process, sig: Signals) -> bool:
+    def kill(self, process: Process, sig: int) -> bool:
         """Send *sig* to this process and no other. False if it is gone.
 
         kill(2) takes a number, and the number may have been given away since
         we looked. A pidfd cannot be: so open it first, compare second, and
         send through it third. See pidfd_open(2). Raises NotPermitted.
         """
-        import signal
+        import _signal  # signal would load enum
 
         if os.readlink("/proc/self") != str(os.getpid()):
             raise InitError("/proc shows another pid namespace than ours: nothing was signalled")
@@ -188,11 +184,12 @@ class Processes:
         try:
             if self.find(process.pid) != process:
                 return False
-            signal.pidfd_send_signal(fd, sig)
+            _signal.pidfd_send_signal(fd, sig)
         except ProcessLookupError:
             return False
         except PermissionError as exc:
-            raise NotPermitted(f"not permitted to send {sig.name} to pid {process}") from exc
+            name = getattr(sig, "name", sig)
+            raise NotPermitted(f"not permitted to send {name} to pid {process}") from exc
         finally:
             os.close(fd)
         return True
