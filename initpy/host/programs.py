@@ -7,7 +7,6 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Mapping, Sequence
 
 # What a daemon is started with, whoever calls: the environment of the caller
@@ -44,65 +43,114 @@ class Programs:
 
         Raises FileNotFoundError, PermissionError or OSError as execve(2).
         """
-        import resource
-        import signal
-        import subprocess
-
-        def prepare() -> None:
-            for sig in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-                if signal.getsignal(sig) == signal.SIG_IGN:
-                    signal.signal(sig, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            os.umask(0o022)
-            for name, values in (limits or {}).items():
-                resource.setrlimit(getattr(resource, name), values)
-            if nice:
-                os.nice(nice)
-
         # Not a pipe: a daemon that keeps it would never let us see its end.
-        output = os.memfd_create("output")
-        try:
-            popen = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE if held else subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd="/",
-                env={**CLEAN_ENVIRONMENT, **(environment or {})},
-                pass_fds=descriptors,
-                start_new_session=True,
-                preexec_fn=prepare,  # noqa: PLW1509 - there are no threads
-            )
-        except subprocess.SubprocessError as exc:  # prepare() failed in the child
-            os.close(output)
-            raise OSError(errno.EPERM, "its limits or nice level cannot be set") from exc
-        except BaseException:
-            os.close(output)
-            raise
-        return Child(popen, output)
+        output = _above_standard(os.memfd_create("output"))
+        reading, release = map(_above_standard, os.pipe()) if held else (_null(), -1)
+        told, telling = map(_above_standard, os.pipe())  # why it could not be executed
+        child = os.fork()  # not subprocess: to import it costs as much as the interpreter's start
+        if child == 0:  # pragma: no cover - nobody counts in there
+            try:
+                _prepare(reading, output, descriptors, telling)
+                _limit(nice, limits or {})
+            except (OSError, ValueError):
+                os.write(telling, _UNPREPARED)
+            else:
+                _execute(argv, {**CLEAN_ENVIRONMENT, **(environment or {})}, telling)
+            finally:
+                os._exit(127)
+        os.close(reading)
+        os.close(telling)
+        why = os.read(told, 32)  # nothing, once it has been executed
+        os.close(told)
+        started = Child(child, output, release)
+        if why:
+            started.reap()
+            started.close()
+            if why == _UNPREPARED:
+                raise OSError(errno.EPERM, "its limits or nice level cannot be set")
+            raise OSError(int(why), os.strerror(int(why)), argv[0])
+        return started
+
+
+_STANDARD = (0, 1, 2)
+_UNPREPARED = b"unprepared"
+
+
+def _above_standard(fd: int) -> int:
+    """Return *fd*, or a copy in its stead if it has the number of a standard stream."""
+    if fd not in _STANDARD:
+        return fd
+    import fcntl
+
+    copy = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, len(_STANDARD))
+    os.close(fd)
+    return copy
+
+
+def _null() -> int:
+    return _above_standard(os.open(os.devnull, os.O_RDONLY))
+
+
+def _prepare(
+    standard_input: int, output: int, descriptors: Sequence[int], telling: int
+) -> None:  # pragma: no cover - in the child of a fork
+    import _signal  # signal would load enum
+
+    os.setsid()
+    os.chdir("/")
+    os.umask(0o022)
+    for number, fd in zip(_STANDARD, (standard_input, output, output)):
+        os.dup2(fd, number)
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        if fd not in (*_STANDARD, *descriptors, telling):
+            os.closerange(fd, fd + 1)  # one is that of the listing, and closed already
+    for fd in descriptors:
+        os.set_inheritable(fd, True)
+    for sig in range(1, _signal.NSIG):
+        if _signal.getsignal(sig) not in (_signal.SIG_DFL, None):
+            _signal.signal(sig, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+
+
+def _limit(
+    nice: int, limits: Mapping[str, tuple[int, int]]
+) -> None:  # pragma: no cover - in the child of a fork
+    if limits:
+        import resource
+
+        for name, values in limits.items():
+            resource.setrlimit(getattr(resource, name), values)
+    if nice:
+        os.nice(nice)
+
+
+def _execute(
+    argv: Sequence[str], environment: Mapping[str, str], telling: int
+) -> None:  # pragma: no cover - in the child of a fork
+    try:
+        os.execve(argv[0], list(argv), environment)  # what of ours is open closes itself
+    except OSError as exc:
+        os.write(telling, str(exc.errno).encode())
 
 
 class Child:
-    """A program that we started. Not reaped before ``poll`` says so, so its pid is its own."""
+    """A program that we started. Not reaped before it is awaited, so its pid is its own."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], output: int) -> None:
-        """Take over the process and the descriptor of its output."""
-        self._popen = popen
+    def __init__(self, pid: int, output: int, release: int) -> None:
+        """Take over the process, and the descriptors of its output and of its release or -1."""
+        self.pid = pid  # and that of its process group and session
         self._output = output
-
-    @property
-    def pid(self) -> int:
-        """Its number, and that of its process group and session."""
-        return self._popen.pid
+        self._release = release
+        self._code: int | None = None  # once it is reaped
 
     def poll(self) -> int | None:
         """Return its exit code (negative: the signal it died of), or None while it runs.
 
         It is not reaped yet: so long its number, and that of its group, is its own.
         """
-        if self._popen.returncode is not None:
-            return self._popen.returncode
-        ended = os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if self._code is not None:
+            return self._code
+        ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if ended is None:
             return None
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
@@ -115,26 +163,35 @@ class Child:
 
     def release(self) -> None:
         """Tell it so by a line on its standard input, and wait for its end."""
-        if self._popen.stdin is not None:
+        if self._release >= 0:
             try:
-                self._popen.stdin.write(b"\n")
-                self._popen.stdin.close()
+                os.write(self._release, b"\n")
+                self._close_release()
             except BrokenPipeError:  # it has ended by itself
                 pass
-            self._popen.wait()
+            self.reap()
 
     def kill_group(self) -> None:
         """SIGKILL it and whatever it has left in its process group, and reap it."""
-        import signal
+        import _signal
 
-        if self._popen.returncode is None:
-            os.killpg(self._popen.pid, signal.SIGKILL)
-            self._popen.wait()
+        if self._code is None:
+            os.killpg(self.pid, _signal.SIGKILL)
+            self.reap()
 
     def close(self) -> None:
         """Forget it. One that still runs goes on by itself."""
         os.close(self._output)
-        if self._popen.stdin is not None:
-            self._popen.stdin.close()
-        # Popen warns of a child that is left running; leaving it is our intention.
-        self._popen.returncode = self._popen.poll() or 0
+        self._close_release()
+        if self.poll() is not None:
+            self.reap()
+
+    def reap(self) -> None:
+        """Wait for its end, and let its number go."""
+        if self._code is None:
+            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def _close_release(self) -> None:
+        if self._release >= 0:
+            os.close(self._release)
+            self._release = -1
