@@ -62,7 +62,7 @@ class Sockets(Processes):
         answers there. The copies are not inherited by what we start, unless
         asked for. Raises CannotCopy.
         """
-        import socket
+        import _socket  # socket would load enum and selectors
 
         try:
             pidfd = os.pidfd_open(process.pid)
@@ -79,12 +79,15 @@ class Sockets(Processes):
                 if not stat.S_ISSOCK(os.fstat(fd).st_mode):
                     os.close(fd)  # the number has been given to a file meanwhile
                     continue
-                with socket.socket(fileno=fd) as copy:
+                copy = _socket.socket(fileno=fd)
+                try:
                     if _listens(copy) and os.fstat(fd).st_uid in (0, os.geteuid()):
                         place = _place(copy)
                         copy.detach()
                         unix = place.startswith("/")
                         listeners.append(Listener(fd=fd, inode=inode, place=place, unix=unix))
+                finally:
+                    copy.close()
         except BaseException as exc:
             for listener in listeners:
                 os.close(listener.fd)
@@ -101,10 +104,12 @@ class Sockets(Processes):
 
     def resolve(self, name: str) -> str:
         """Return the address of a host name as getsockname(2) would say it, or ""."""
-        import socket
+        import _socket
 
         try:
-            return str(socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)[0][4][0])
+            # As bytes, or a codec for international names is loaded.
+            found = _socket.getaddrinfo(name.encode(), None, 0, _socket.SOCK_STREAM)
+            return str(found[0][4][0])
         except OSError:
             return ""
 
@@ -157,13 +162,13 @@ def _sockets(process: Process) -> dict[int, int]:
 
 
 def _listens(copy: Any) -> bool:
-    import socket
+    import _socket
 
-    if copy.family not in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
+    if copy.family not in (_socket.AF_INET, _socket.AF_INET6, _socket.AF_UNIX):
         return False
-    if copy.type == socket.SOCK_STREAM:
-        return bool(copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
-    if copy.type != socket.SOCK_DGRAM or copy.family == socket.AF_UNIX:
+    if copy.type == _socket.SOCK_STREAM:
+        return bool(copy.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN))
+    if copy.type != _socket.SOCK_DGRAM or copy.family == _socket.AF_UNIX:
         return False
     try:
         copy.getpeername()
