@@ -228,10 +228,10 @@ def test_children_without_kernel_support(machine, monkeypatch):
     child = machine.spawn(["/bin/sleep", "60"])
     own = processes._read
 
-    def read(path):
+    def read(path, **how):
         if path.endswith("/children"):
             raise FileNotFoundError
-        return own(path)
+        return own(path, **how)
 
     monkeypatch.setattr(processes, "_read", read)
     found = machine.children(machine.find(os.getpid()))

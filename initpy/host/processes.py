@@ -9,6 +9,7 @@ from ..errors import InitError, NotPermitted
 from . import procfs
 from .procfs import Process, ProcessFacts, SignalMasks
 
+_MOST = 65536  # bytes of one read
 _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 
 
@@ -61,7 +62,7 @@ class Processes:
     def title(self, pid: int) -> str:
         """Return the command line of a process, or "" if there is none."""
         try:
-            return " ".join(procfs.parse_cmdline(_read(f"/proc/{pid}/cmdline")))
+            return _read(f"/proc/{pid}/cmdline").rstrip("\0").replace("\0", " ")
         except _GONE:
             return ""
 
@@ -100,7 +101,8 @@ class Processes:
 
     def _child_pids(self, pid: int) -> list[int]:
         try:
-            return [int(word) for word in _read(f"/proc/{pid}/task/{pid}/children").split()]
+            path = f"/proc/{pid}/task/{pid}/children"
+            return [int(word) for word in _read(path, paged=True).split()]
         except _GONE:
             # It is gone, or the kernel has no CONFIG_PROC_CHILDREN.
             return self.pids() if self.find(pid) else []
@@ -204,13 +206,18 @@ class Processes:
             raise NotPermitted(f"not permitted to signal pid {process}") from exc
 
 
-def _read(path: str) -> str:
+def _read(path: str, *, paged: bool = False) -> str:
+    """Return what stands in a file of /proc.
+
+    paged: a short read is not the last one: the kernel writes a list by pages.
+    """
     # Not open(): its decoding layers cost as much as the whole read.
     fd = os.open(path, os.O_RDONLY)
     try:
-        chunks = []
-        while chunk := os.read(fd, 65536):
-            chunks.append(chunk)
+        text = chunk = os.read(fd, _MOST)
+        while chunk and (paged or len(chunk) == _MOST):
+            chunk = os.read(fd, _MOST)
+            text += chunk
     finally:
         os.close(fd)
-    return b"".join(chunks).decode(errors="replace")
+    return text.decode(errors="replace")
