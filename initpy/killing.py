@@ -79,10 +79,10 @@ def end(
 
     Raises NotPermitted, Interrupted, and WaitTimeout of the last step.
     """
-    family = list(processes)
+    family = dict.fromkeys(processes)
 
     def alive() -> list[Process]:
-        family.extend(process for process in kin() if process not in family)
+        family.update(dict.fromkeys(kin()))
         return [process for process in family if host.find(process.pid) == process]
 
     def count() -> str:
