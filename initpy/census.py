@@ -129,8 +129,11 @@ class Census:
                 return bool(ours & host.socket_inodes(facts.process))
             return runs and (not places.isdisjoint(config.listens) or made_by_ours(facts))
 
-        proven = [facts for facts in self.strays if is_ours(facts)]
-        sessions = {facts.session for facts in proven} - {0, *foreign}
+        proven, sessions = [], set()
+        for facts in self.strays:
+            if facts.session not in sessions and is_ours(facts):  # one speaks for its family
+                proven.append(facts)
+                sessions |= {facts.session} - {0, *foreign}
         return tuple(
             facts.process for facts in self.strays if facts in proven or facts.session in sessions
         )

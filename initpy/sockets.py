@@ -31,10 +31,11 @@ class Inheritance:
         self._fpm = service.inherits == FPM_SOCKETS
         named = service.read_config(service, host).listens if service.read_config else ()
         found: dict[int, Listener] = {}
+        known: set[int] = set()
         self._copies: list[int] = []
         try:
             for process in processes:
-                for listener in host.copy_listeners(process):
+                for listener in host.copy_listeners(process, known):
                     self._copies.append(listener.fd)
                     reached = listener.place in named and host.exists(listener.place)
                     if reached or not listener.unix:

@@ -338,17 +338,21 @@ class FakeHost(Host):
         found = self._alive(process) and self.processes[process.pid]
         return set(found.sockets) if found else set()
 
-    def copy_listeners(self, process):
+    def copy_listeners(self, process, known=None):
+        known = set() if known is None else known
         self.happen()
         if not self.copyable:
             raise CannotCopy(f"the sockets of pid {process} cannot be copied: no right to")
         listeners = []
         found = self._alive(process) and self.processes[process.pid]
         for inode, place in found.sockets.items() if found else ():
+            if inode in known:
+                continue
             self._count += 1
             self.copies[self._count] = (inode, place)
             unix = place.startswith("/")
             listeners.append(Listener(fd=self._count, inode=inode, place=place, unix=unix))
+            known.add(inode)
         return listeners
 
     def close(self, fd):

@@ -13,6 +13,7 @@ from .procfs import Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
 _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
@@ -54,8 +55,12 @@ class Sockets(Processes):
             return set()
         return inodes if self.find(process.pid) == process else set()
 
-    def copy_listeners(self, process: Process) -> list[Listener]:
+    def copy_listeners(self, process: Process, known: set[int] | None = None) -> list[Listener]:
         """Copy every socket on which *process* waits for clients. See pidfd_getfd(2).
+
+        known: inodes of sockets that are passed over; those looked at are added. Of
+               nginx's workers each holds a socket to each: without this, the price of
+               all of them is the square of their number.
 
         A udp listener is a datagram socket that is bound and has no peer. Only
         sockets that root or we have made: whoever may bind there chose what
@@ -63,7 +68,10 @@ class Sockets(Processes):
         asked for. Raises CannotCopy.
         """
         import _socket  # socket would load enum and selectors
+        import ctypes
 
+        libc = ctypes.CDLL(None, use_errno=True)
+        known = set() if known is None else known
         try:
             pidfd = os.pidfd_open(process.pid)
         except ProcessLookupError:
@@ -72,14 +80,15 @@ class Sockets(Processes):
         try:
             if self.find(process.pid) != process:
                 return []
-            for number, inode in _sockets(process).items():
-                fd = _copy(process, pidfd, number)
+            for number, inode in _sockets(process, known).items():
+                fd = _copy(libc, process, pidfd, number)
                 if fd is None:
                     continue
                 if not stat.S_ISSOCK(os.fstat(fd).st_mode):
                     os.close(fd)  # the number has been given to a file meanwhile
                     continue
                 copy = _socket.socket(fileno=fd)
+                known.add(inode)
                 try:
                     if _listens(copy) and os.fstat(fd).st_uid in (0, os.geteuid()):
                         place = _place(copy)
@@ -127,11 +136,11 @@ class Sockets(Processes):
         return found
 
 
-def _copy(process: Process, pidfd: int, number: int) -> int | None:
+def _copy(libc: Any, process: Process, pidfd: int, number: int) -> int | None:
     """Return our copy of its descriptor, or None if it has closed it meanwhile."""
     import ctypes
 
-    fd: int = ctypes.CDLL(None, use_errno=True).syscall(_PIDFD_GETFD, pidfd, number, 0)
+    fd: int = libc.syscall(_PIDFD_GETFD, pidfd, number, 0)
     if fd >= 0:
         return fd
     reason = ctypes.get_errno()
@@ -144,8 +153,8 @@ def _cannot_copy(process: Process, reason: int) -> CannotCopy:
     return CannotCopy(f"the sockets of pid {process} cannot be copied: {os.strerror(reason)}")
 
 
-def _sockets(process: Process) -> dict[int, int]:
-    """Return its descriptors that are sockets, with their inodes."""
+def _sockets(process: Process, known: Collection[int] = ()) -> dict[int, int]:
+    """Return its descriptors that are sockets, with their inodes, but for those *known*."""
     base = f"/proc/{process.pid}/fd"
     found = {}
     try:
@@ -155,7 +164,9 @@ def _sockets(process: Process) -> dict[int, int]:
             except _GONE:
                 continue
             if link.startswith("socket:["):
-                found[int(number)] = int(link[len("socket:[") : -1])
+                inode = int(link[len("socket:[") : -1])
+                if inode not in known:
+                    found[int(number)] = inode
     except _GONE:
         return {}
     return found
