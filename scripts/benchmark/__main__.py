@@ -77,6 +77,7 @@ def machine():
         "memory": round(kib / 2**20),
         "kernel": platform.release(),
         "system": system[1] if system else "",
+        "load": os.getloadavg()[0],
     }
 
 
@@ -99,11 +100,17 @@ def version(package):
 
 def written(text, figures):
     """Return the README's *text* with the figures put in their place."""
+    head, tail = halves(text)
+    return f"{head}{BEGIN}\n{telling.section(figures)}\n{END}{tail}"
+
+
+def halves(text):
+    """Return what stands in the README before the figures, and after them."""
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
         raise SystemExit(f"README.rst has no {BEGIN.strip()!r} and {END.strip()!r}")
-    return f"{head}{BEGIN}\n{telling.section(figures)}\n{END}{tail}"
+    return head, tail
 
 
 def publish(figures):
@@ -134,6 +141,9 @@ def check():
 
 def outside(arguments):
     """Measure in a namespace, and tell."""
+    if not arguments.quick:
+        with open(README) as file:
+            halves(file.read())  # not to find out at the end
     code, text = namespace.run_inside([HERE, *sys.argv[1:], "--inside"])
     if code or not text:
         return "nothing was measured"

@@ -197,5 +197,5 @@ def all_peers(fpm, systemctl, scripts=()):
         Peer("s-s-d", _start_stop_daemon),
         Peer("systemctl", _systemctl(systemctl)),
         Peer("supervisor", _supervisor),
-        *(Peer(path, _script(path)) for path in scripts),
+        *(Peer(os.path.basename(path), _script(os.path.abspath(path))) for path in scripts),
     ]

@@ -164,7 +164,8 @@ def caption(figures):
     told = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory']} GB, "
-        f"Linux {machine['kernel']}, {machine['system']}; {told}; {figures['date']}; "
+        f"Linux {machine['kernel']}, {machine['system']}, load {machine['load']:.1f} before; "
+        f"{told}; {figures['date']}; "
         f"{figures['rounds']} runs of every action by everybody."
     )
 
