@@ -33,14 +33,15 @@ class Size:
 
     def __init__(self, quick):
         self.rounds = 1 if quick else 30  # of every action by every peer
-        self.startups = 5 if quick else 100
+        self.startups = 5 if quick else 100  # of the interpreter
         self.losing = 1 if quick else 5  # of every action under load by initpy, and by the floor
         self.others_losing = 0 if quick else 1  # by every peer
         self.keeping = (False,) if quick else (False, True)  # connections
         self.under_load = ("reload", "upgrade", "recover") if quick else LOADED
         # Debian's script says after 10 seconds that an upgrade has failed.
         self.patient = not quick
-        self.growing = 1 if quick else 9  # of every action of every size
+        self.growing = 1 if quick else 3  # of every action of every size
+        self.looks = 1 if quick else 10  # of status, each time
         self.processes = (0, 200) if quick else (0, 1000, 10000)
         self.workers = (2, 8) if quick else (2, 64, 512)
         self.instances = (1, 3) if quick else (1, 10, 50)
@@ -294,39 +295,27 @@ def crash(site):
 
 # Growth.
 
-GROWING = ("start", "status", "stop", "recover")
+GROWING = ("start", "status", "upgrade", "recover", "stop")
 AS_EVER = Peer("initpy", initpy_words)
 
 
 def growth(size):
     """Return rows of what, size, action, peer, seconds, and memory of initpy's in KiB."""
-    rows = []
-    for count in size.processes:
-        say(f"beside {count} other processes")
-        with crowd(count):
-            rows += grown("processes", count, Nginx(), size)
-    for count in size.workers:
-        say(f"with {count} workers")
-        rows += grown("workers", count, Nginx(workers=count), size)
-    for count in size.blocks:
-        say(f"with {count} server blocks")
-        rows += grown("blocks", count, Nginx(blocks=count), size)
-    Nginx()
-    return rows
-
-
-def grown(what, count, site, size):
-    """Return the rows of one size."""
     took, memory = {}, {}
-    actions = ("start", "status", "reload", "upgrade", "restart", "recover", "stop")
     for number in range(size.growing):
-        for peer in turned([AS_EVER, Floor()], number):
-            for action in actions:
-                took.setdefault((action, peer.name), []).append(once(peer, site, action))
-            site.clear()
-    for action in actions:
-        memory[action] = remembered(site, action)
-    site.clear()
+        # The small ones between the large ones, or a drift would pass for growth.
+        for count in size.processes:
+            say(f"beside {count} other processes")
+            with crowd(count):
+                grow(("processes", count), Nginx(), number, size.looks, took, memory)
+    for number in range(size.growing):
+        for count in size.workers:
+            say(f"with {count} workers")
+            grow(("workers", count), Nginx(workers=count), number, size.looks, took, memory)
+        for count in size.blocks:
+            say(f"with {count} server blocks")
+            grow(("blocks", count), Nginx(blocks=count), number, size.looks, took, memory)
+    Nginx()
     return [
         {
             "what": what,
@@ -334,10 +323,23 @@ def grown(what, count, site, size):
             "action": action,
             "peer": peer,
             "seconds": seconds,
-            "memory": memory[action] if peer == "initpy" else None,
+            "memory": memory[what, count, action] if peer == "initpy" else None,
         }
-        for (action, peer), seconds in took.items()
+        for (what, count, action, peer), seconds in took.items()
     ]
+
+
+def grow(key, site, number, looks, took, memory):
+    """Do every action once by initpy and by the floor, and look several times."""
+    for peer in turned([AS_EVER, Floor()], number):
+        for action in GROWING:
+            for _ in range(looks if action == "status" else 1):
+                took.setdefault((*key, action, peer.name), []).append(once(peer, site, action))
+        site.clear()
+    if not number:
+        for action in GROWING:
+            memory[(*key, action)] = remembered(site, action)
+        site.clear()
 
 
 def once(peer, site, action):
