@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from .console import Console, standard_console
@@ -85,6 +86,14 @@ def _seconds(text: str) -> float:
 
 def main(service: Service, argv: Sequence[str] | None = None, host: Host | None = None) -> int:
     """Do one action as a wrapper is asked to; return its exit code (LSB 20.2)."""
+    try:
+        return _main(service, argv, host)
+    finally:
+        if argv is None:
+            gc.freeze()  # at its end the interpreter looks for garbage in all there is
+
+
+def _main(service: Service, argv: Sequence[str] | None, host: Host | None) -> int:
     try:
         arguments = Arguments(sys.argv[1:] if argv is None else argv)
     except UsageError as exc:
