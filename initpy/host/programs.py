@@ -52,7 +52,7 @@ class Programs:
             try:
                 _prepare(reading, output, descriptors, telling)
                 _limit(nice, limits or {})
-            except (OSError, ValueError):
+            except (OSError, ValueError, OverflowError):
                 os.write(telling, _UNPREPARED)
             else:
                 _execute(argv, {**CLEAN_ENVIRONMENT, **(environment or {})}, telling)

@@ -78,9 +78,11 @@ def failed_reload(site):
 
 def upgrade(site):
     """USR2, until a new master has a worker; QUIT, until the old one is gone."""
-    if site.kind == "php-fpm":
-        return reload(site)  # what it does to replace itself
     old = named(site.pidfile)
+    if site.kind == "php-fpm":
+        reload(site)  # what it does to replace itself, in the background by another process
+        until(lambda: not alive(old), "the old master to end")
+        return 0
     os.kill(old, signal.SIGUSR2)
 
     def new():

@@ -63,7 +63,7 @@ class Picture:
 
 def decades(least, most):
     """Return the powers of ten that enclose two numbers."""
-    low, high = math.floor(math.log10(least)), math.ceil(math.log10(most))
+    low, high = math.floor(math.log10(least)), math.ceil(math.log10(most) - 0.1)
     return [10.0**power for power in range(low, high + 1)]
 
 
