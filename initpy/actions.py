@@ -19,7 +19,7 @@ from .schedule import Step, parse_schedule
 from .service import TAKEOVER, Service
 from .settling import running, settled
 from .stopping import end_service
-from .survey import survey
+from .survey import Survey, survey
 from .takeover import finish_takeover, recover
 
 
@@ -146,9 +146,13 @@ def check_configuration(service: Service, host: Host = HERE) -> None:
         traceless_configtest(service, host)
 
 
-def _start(service: Service, host: Host, *, tested: bool = False) -> None:
+def _start(service: Service, host: Host, *, ended: Survey | None = None) -> None:
+    """Start it, or see that it runs.
+
+    ended: what was seen when all of it had been ended, after its configuration was tested.
+    """
     # Thorough: workers beside it whose own master is dead would go on serving what was.
-    seen = settled(service, host, thorough=True)
+    seen = ended or settled(service, host, thorough=True)
     if seen.master is not None:
         repair_pidfile(service, seen, host, needed=False)
         if not await_service(service, seen.master, host):
@@ -164,7 +168,7 @@ def _start(service: Service, host: Host, *, tested: bool = False) -> None:
     if not seen.pidfile.regular:
         # Before the test, which opens the pidfile too, wherever a link leads.
         remove_stale(service, host)
-    if service.test_args is not None and not tested:
+    if service.test_args is not None and ended is None:
         traceless_configtest(service, host)
     end(seen.starting, parse_schedule("KILL/5"), host, what=f"{service.name} that hangs")
     host.make_directory(service.pidfile.rpartition("/")[0] or "/")
@@ -185,5 +189,4 @@ def _restart(service: Service, lock: ActionLock, host: Host) -> None:
     if service.test_args is not None:
         configtest(service, host)
     # From here on there is no giving up half way: stopped is not what was asked.
-    end_service(service, service.stop, lock, host)
-    _start(service, host, tested=True)
+    _start(service, host, ended=end_service(service, service.stop, lock, host))

@@ -11,6 +11,7 @@ from .repair import remove_stale
 from .schedule import Step
 from .service import Service
 from .settling import settled
+from .survey import Survey
 
 
 def end_service(
@@ -20,14 +21,13 @@ def end_service(
     host: Host,
     *,
     interruptible: bool = False,
-) -> None:
-    """End masters, workers and orphans, and remove stale pidfiles.
+) -> Survey:
+    """End masters, workers and orphans, and remove stale pidfiles. Return the last look.
 
     Raises NotPermitted, WaitTimeout if one outlives the schedule, Interrupted.
     """
-    # Again if something is left: a worker may have been started and orphaned
-    # between a look and the KILL of its master.
-    while (seen := settled(service, host, thorough=True)).family:
+    seen = settled(service, host)
+    while seen.family:
         lock.doom(seen.masters)
         for master in seen.masters:
             end_intruders(service, master, host, spare=seen.masters)
@@ -49,5 +49,9 @@ def end_service(
                 what=f"{service.name} processes",
                 interruptible=interruptible,
             )
+        # Every process of the host is looked at once the master is gone: others may be
+        # there that no pidfile names, or a worker that was orphaned at its master's end.
+        seen = settled(service, host, thorough=True)
     lock.doom(())
     remove_stale(service, host)
+    return seen

@@ -50,7 +50,7 @@ class Programs:
         child = os.fork()  # not subprocess: to import it costs as much as the interpreter's start
         if child == 0:  # pragma: no cover - nobody counts in there
             try:
-                _prepare(reading, output, descriptors, telling)
+                _prepare(reading, output, descriptors)
                 _limit(nice, limits or {})
             except (OSError, ValueError, OverflowError):
                 os.write(telling, _UNPREPARED)
@@ -92,7 +92,7 @@ def _null() -> int:
 
 
 def _prepare(
-    standard_input: int, output: int, descriptors: Sequence[int], telling: int
+    standard_input: int, output: int, descriptors: Sequence[int]
 ) -> None:  # pragma: no cover - in the child of a fork
     import _signal  # signal would load enum
 
@@ -101,11 +101,14 @@ def _prepare(
     os.umask(0o022)
     for number, fd in zip(_STANDARD, (standard_input, output, output)):
         os.dup2(fd, number)
+    # They close when it is executed, and not before: our lock among them, which is
+    # free if we are killed, and then whoever has it must be able to see the daemon.
     for fd in map(int, os.listdir("/proc/self/fd")):
-        if fd not in (*_STANDARD, *descriptors, telling):
-            os.closerange(fd, fd + 1)  # one is that of the listing, and closed already
-    for fd in descriptors:
-        os.set_inheritable(fd, True)
+        if fd not in _STANDARD:
+            try:
+                os.set_inheritable(fd, fd in descriptors)
+            except OSError:
+                continue  # it was that of the listing
     for sig in range(1, _signal.NSIG):
         if _signal.getsignal(sig) not in (_signal.SIG_DFL, None):
             _signal.signal(sig, _signal.SIG_DFL)
