@@ -34,13 +34,13 @@ class Size:
     def __init__(self, quick):
         self.rounds = 1 if quick else 30  # of every action by every peer
         self.startups = 5 if quick else 100  # of the interpreter
-        self.losing = 1 if quick else 5  # of every action under load by initpy, and by the floor
+        self.losing = 1 if quick else 2  # of every action under load by initpy, and by the floor
         self.others_losing = 0 if quick else 1  # by every peer
         self.keeping = (False,) if quick else (False, True)  # connections
         self.under_load = ("reload", "upgrade", "recover") if quick else LOADED
         # Debian's script says after 10 seconds that an upgrade has failed.
         self.patient = not quick
-        self.growing = 1 if quick else 3  # of every action of every size
+        self.growing = 1 if quick else 2  # of every action of every size
         self.looks = 1 if quick else 10  # of status, each time
         self.processes = (0, 200) if quick else (0, 1000, 10000)
         self.workers = (2, 8) if quick else (2, 64, 512)
