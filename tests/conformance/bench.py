@@ -143,7 +143,8 @@ class Bench:
 
     def kill_all(self):
         """Kill every process of the service, as a crash would."""
-        while found := self.processes():
+        deadline = time.monotonic() + ENDING
+        while (found := self.processes()) and time.monotonic() < deadline:
             for pid in found:
                 _kill(pid, signal.SIGKILL)
             time.sleep(POLL)
