@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 
 from .console import Console, standard_console
@@ -15,6 +14,7 @@ from .settings import with_settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
 # Each action: the module and function that do it, and its headline. Modules
 # are imported when they are needed: status must not pay for upgrade.
@@ -84,16 +84,14 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
+def run(service: Service, host: Host | None = None) -> NoReturn:
+    """Be the wrapper of *service*: do what the command line asks for, and exit with its code."""
+    host = host or Host()
+    host.leave(main(service, host=host))
+
+
 def main(service: Service, argv: Sequence[str] | None = None, host: Host | None = None) -> int:
     """Do one action as a wrapper is asked to; return its exit code (LSB 20.2)."""
-    try:
-        return _main(service, argv, host)
-    finally:
-        if argv is None:
-            gc.freeze()  # at its end the interpreter looks for garbage in all there is
-
-
-def _main(service: Service, argv: Sequence[str] | None, host: Host | None) -> int:
     try:
         arguments = Arguments(sys.argv[1:] if argv is None else argv)
     except UsageError as exc:

@@ -27,17 +27,15 @@ _TEMPLATE = '''\
 import sys
 
 try:
-    from initpy.cli import main
+    from initpy.cli import run
     from {module} import {constant}
 except ImportError as exc:  # removed, not purged: this script stays behind
     print(f"{name}: {{exc}}", file=sys.stderr)
     sys.exit({{"stop": 0, "status": 3}}.get("".join(sys.argv[1:2]), 5))
 
-sys.exit(
-    main(
-        {constant}.replace(
+run(
+    {constant}.replace(
 {facts}
-        )
     )
 )
 '''
@@ -64,7 +62,7 @@ def render(service: Service, declared: Service, *, interpreter: str) -> str:
         module=f"initpy.services.{constant.lower()}",
         constant=constant,
         name=service.name,
-        facts="\n".join(f"            {field}={quoted(value)}," for field, value in facts.items()),
+        facts="\n".join(f"        {field}={quoted(value)}," for field, value in facts.items()),
     )
 
 

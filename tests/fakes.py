@@ -617,5 +617,8 @@ class FakeHost(Host):
     def become(self, argv):
         raise Became(argv)
 
+    def leave(self, code):
+        raise SystemExit(code)
+
     def syslog(self, ident, line):
         self.logged.append(f"{ident}: {line}")

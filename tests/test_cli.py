@@ -6,7 +6,7 @@ import sys
 import pytest
 from fakes import Run
 
-from initpy.cli import ACTIONS, VERBS, main, usage
+from initpy.cli import ACTIONS, VERBS, main, run, usage
 from initpy.errors import InitError
 from initpy.lock import lock_path
 from initpy.lsb import ExitCode, StatusCode
@@ -322,6 +322,16 @@ def test_signals_of_a_wrapper(host, nginx, monkeypatch):
     assert ExitCode.OK == main(NGINX, host=host)
     assert {"heeds"} == set(seen)
     assert "ignores" == host.heeding
+
+
+def test_exit_code_of_a_wrapper(host, monkeypatch):
+    """A wrapper exits with the code of its action."""
+    monkeypatch.setattr(sys, "argv", ["/etc/init.d/nginx", "status", "--quiet"])
+
+    with pytest.raises(SystemExit) as exited:
+        run(NGINX, host)
+
+    assert StatusCode.STOPPED == exited.value.code
 
 
 def test_signals_of_a_caller(host, nginx):

@@ -178,6 +178,20 @@ def test_environment(machine, monkeypatch):
     assert ("b", "") == (machine.environment("INITPY_A"), machine.environment("INITPY_B"))
 
 
+def test_leave():
+    """The process ends with that code there and then."""
+    program = (
+        "import atexit; from initpy.host import Host; atexit.register(print, 'late'); "
+        "print('said', flush=True); Host().leave(7)"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+
+    assert (7, "said\n") == (ended.returncode, ended.stdout)
+
+
 def test_become():
     """We are that program from then on, with our number and our streams."""
     program = (

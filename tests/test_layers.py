@@ -52,7 +52,7 @@ LAYERS = [
 # of os.path only what computes is used, of signal in ``schedule`` the names.
 # daemonize is a program of its own.
 FROM_OUTSIDE = {
-    "cli": {"gc", "json", "sys"},
+    "cli": {"json", "sys"},
     "command": {"argparse", "os.path", "sys"},
     "configtesting": {"os.path"},
     "configuration": {"os.path", "re"},

@@ -384,17 +384,19 @@ def crowd(count):
 # memory. The kernel's own account of a child begins with that of whoever
 # forked it, so the process tells itself.
 REMEMBER = """
-import atexit, sys
+import os, sys
 
-def tell():
-    import resource
-    with open("/proc/self/status") as file:
-        own = next(line.split()[1] for line in file if line.startswith("VmHWM"))
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    with open(path, "w") as file:
-        file.write(f"{own} {children}")
+def tell(code):
+    if os.getpid() == wrapper:
+        import resource
+        with open("/proc/self/status") as file:
+            own = next(line.split()[1] for line in file if line.startswith("VmHWM"))
+        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        with open(path, "w") as file:
+            file.write(f"{own} {children}")
+    leave(code)
 
-atexit.register(tell)
+leave, os._exit, wrapper = os._exit, tell, os.getpid()
 path, *sys.argv = sys.argv[1:]
 with open(sys.argv[0]) as file:
     exec(compile(file.read(), sys.argv[0], "exec"))
