@@ -8,7 +8,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .actions import force_reload, reload, reopen, restart, start, stop, try_restart
     from .configtesting import configtest
     from .errors import InitError
     from .host import Process
@@ -16,8 +15,12 @@ if TYPE_CHECKING:
     from .lsb import ExitCode, StatusCode
     from .oldbin import wait_for_oldbin
     from .pidof import pidofproc
+    from .reloading import reload
+    from .reopening import reopen
     from .reporting import status
     from .service import Service
+    from .starting import force_reload, restart, start, try_restart
+    from .stopping import stop
     from .survey import master_of
     from .upgrading import upgrade
 
@@ -28,17 +31,17 @@ _HOME = {
     "Service": "service",
     "StatusCode": "lsb",
     "configtest": "configtesting",
-    "force_reload": "actions",
+    "force_reload": "starting",
     "killproc": "killing",
     "master_of": "survey",
     "pidofproc": "pidof",
-    "reload": "actions",
-    "reopen": "actions",
-    "restart": "actions",
-    "start": "actions",
+    "reload": "reloading",
+    "reopen": "reopening",
+    "restart": "starting",
+    "start": "starting",
     "status": "reporting",
-    "stop": "actions",
-    "try_restart": "actions",
+    "stop": "stopping",
+    "try_restart": "starting",
     "upgrade": "upgrading",
     "wait_for_oldbin": "oldbin",
 }

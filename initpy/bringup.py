@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .configuration import may_be_workerless
 from .daemonize import background_command
 from .diagnose import gist, holders
 from .draining import drain
@@ -16,7 +17,7 @@ from .pidfile import read_pidfile
 from .program import run, spawn
 from .schedule import parse_schedule
 from .service import Service
-from .serving import SETTLE, may_be_workerless, serving_workers
+from .serving import SETTLE, serving_workers
 from .survey import proven, survey
 from .wait import wait_until
 

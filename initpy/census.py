@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .configuration import Configuration
 from .host import CannotCopy, Host, Process, ProcessFacts
 from .identity import (
     executes,
@@ -106,11 +105,13 @@ class Census:
         service, host = self._service, self._host
         if not self.strays:
             return ()
+        from .configuration import read_configuration
+
         masters = [facts.process for facts in self.masters.values()]
         ours = {inode for master in masters for inode in host.socket_inodes(master)}
         # A newborn worker of ours may have its own user already, and its master's title still.
         foreign = {other.session for other in self.foreign if other.ppid not in self.masters}
-        config = service.read_config(service, host) if service.read_config else Configuration()
+        config = read_configuration(service, host)
 
         def made_by_ours(facts: ProcessFacts) -> bool:
             if facts.session in foreign:

@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 # Each action: the module and function that do it, and its headline. Modules
 # are imported when they are needed: status must not pay for upgrade.
 ACTIONS = {
-    "start": ("actions", "start", "Starting"),
-    "stop": ("actions", "stop", "Stopping"),
-    "force-quit": ("actions", "force_quit", "Stopping"),
-    "restart": ("actions", "restart", "Restarting"),
-    "try-restart": ("actions", "try_restart", "Restarting"),
-    "condrestart": ("actions", "try_restart", "Restarting"),
-    "reload": ("actions", "reload", "Reloading"),
-    "force-reload": ("actions", "force_reload", "Reloading"),
+    "start": ("starting", "start", "Starting"),
+    "stop": ("stopping", "stop", "Stopping"),
+    "force-quit": ("stopping", "force_quit", "Stopping"),
+    "restart": ("starting", "restart", "Restarting"),
+    "try-restart": ("starting", "try_restart", "Restarting"),
+    "condrestart": ("starting", "try_restart", "Restarting"),
+    "reload": ("reloading", "reload", "Reloading"),
+    "force-reload": ("starting", "force_reload", "Reloading"),
     "upgrade": ("upgrading", "upgrade", "Upgrading"),
-    "configtest": ("actions", "check_configuration", "Testing configuration of"),
-    "testconfig": ("actions", "check_configuration", "Testing configuration of"),
-    "reopen": ("actions", "reopen", "Reopening logs of"),
-    "rotate": ("actions", "reopen", "Reopening logs of"),
-    "reopen-logs": ("actions", "reopen", "Reopening logs of"),
+    "configtest": ("configtesting", "check_configuration", "Testing configuration of"),
+    "testconfig": ("configtesting", "check_configuration", "Testing configuration of"),
+    "reopen": ("reopening", "reopen", "Reopening logs of"),
+    "rotate": ("reopening", "reopen", "Reopening logs of"),
+    "reopen-logs": ("reopening", "reopen", "Reopening logs of"),
 }
 VERBS = (*ACTIONS, "status")
 OPTIONS = "[--quiet] [--json] [--timeout SECONDS]"

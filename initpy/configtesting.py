@@ -1,14 +1,17 @@
-"""The daemon's own test of its configuration, leaving no trace."""
+"""The action ``configtest``: the daemon's own test of its configuration, leaving no trace."""
 
 from __future__ import annotations
 
 import os.path
 
+from .configuration import compiled_paths, read_configuration
 from .diagnose import gist
 from .errors import ConfigTestFailed, NotInstalled, Unimplemented, WaitTimeout
 from .host import HERE, Host
+from .lock import ActionLock
 from .program import CannotExecute, Finished, run
 from .service import Service
+from .survey import survey
 
 
 class TestCannotRun(ConfigTestFailed):
@@ -48,10 +51,10 @@ def traceless_configtest(service: Service, host: Host) -> None:
     if host.file_id(service.daemon) is None:
         raise NotInstalled(f"{service.daemon} is not installed")
     try:
-        compiled = service.compiled_paths(service, host) if service.compiled_paths else {}
+        compiled = compiled_paths(service, host)
     except (WaitTimeout, CannotExecute) as exc:
         raise TestCannotRun(str(exc)) from exc
-    writes = service.read_config(service, host).writes if service.read_config else ()
+    writes = read_configuration(service, host).writes
     runtime = os.path.dirname(service.pidfile)  # gone after a boot, where /run is a tmpfs
     wanted = (runtime, service.pidfile, *writes, *compiled.values())
     missing = [path for path in wanted if path.startswith("/") and not host.exists(path)]
@@ -63,6 +66,21 @@ def traceless_configtest(service: Service, host: Host) -> None:
             # A pidfile with a pid in it is of somebody who starts the daemon by hand.
             if path != service.pidfile or host.size(path) == 0:
                 host.remove_trace(path)
+
+
+def check_configuration(service: Service, host: Host = HERE) -> None:
+    """Test the configuration: the action ``configtest``. Changes nothing, leaves nothing.
+
+    A stopped service is locked meanwhile: its daemon's test writes files that
+    are then removed, and a start must not lose them.
+    """
+    master = survey(service, host).master
+    if master is not None:
+        host.require_permission(master)
+        configtest(service, host)
+        return
+    with ActionLock(service, "configtest", host, within=service.timeout):
+        traceless_configtest(service, host)
 
 
 def _reason(service: Service, finished: Finished) -> str:

@@ -11,12 +11,11 @@ import os.path
 from .host import Host
 from .program import run
 from .record import Record
+from .service import FPM_SYNTAX, NGINX_SYNTAX, Service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from .service import Service
 
 _MOST = 16 << 20  # bytes of one configuration file
 _DEPTH = 10  # of includes in includes
@@ -41,6 +40,22 @@ class Configuration(Record):
     def writes(self) -> tuple[str, ...]:
         """Whatever the daemon's test may leave behind."""
         return (*self.logs, *self.directories, *((self.pidfile,) if self.pidfile else ()))
+
+
+def read_configuration(service: Service, host: Host) -> Configuration:
+    """Read the service's configuration; nothing is known of one in a syntax that is not ours."""
+    if service.syntax == NGINX_SYNTAX:
+        return nginx_configuration(service, host)
+    if service.syntax == FPM_SYNTAX:
+        return fpm_configuration(service, host)
+    return Configuration()
+
+
+def may_be_workerless(service: Service, host: Host) -> bool:
+    """Tell whether the service can serve without a worker: it may start them on demand."""
+    if not service.worker_titles:
+        return True
+    return service.on_demand and read_configuration(service, host).workerless
 
 
 def nginx_configuration(service: Service, host: Host) -> Configuration:
@@ -103,11 +118,14 @@ def _is_log(value: str) -> bool:
     return value not in ("off", "stderr") and not value.startswith("syslog:") and "$" not in value
 
 
-def nginx_compiled(service: Service, host: Host) -> dict[str, str]:
-    """Return the paths that ``nginx -V`` names, by its configure options: "pid-path".
+def compiled_paths(service: Service, host: Host) -> dict[str, str]:
+    """Return the paths compiled into the daemon, by its configure options: "pid-path".
 
-    Runs the daemon. Raises what ``run`` raises.
+    ``nginx -V`` names them; other daemons do not tell. Runs the daemon. Raises
+    what ``run`` raises.
     """
+    if service.syntax != NGINX_SYNTAX:
+        return {}
     import re
 
     said = run([service.daemon, "-V"], host, within=service.timeout).output

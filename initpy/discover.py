@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .configuration import nginx_compiled
+from .configuration import compiled_paths, read_configuration
 from .errors import InitError, NotInstalled
 from .host import Host
 from .program import run
-from .service import Service
+from .service import NGINX_SYNTAX, Service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,17 +32,16 @@ def discover(service: Service, given: Mapping[str, str], host: Host) -> Service:
         if all(fact in given for fact in ("daemon", "config", "pidfile")):
             return service
         raise NotInstalled(f"{service.daemon} is not installed: it cannot be asked for its paths")
-    service = (
-        _nginx(service, given, host) if service.config_flag == "-c" else _fpm(service, given, host)
-    )
-    if "pidfile" in given or service.read_config is None:
+    ask = _nginx if service.syntax == NGINX_SYNTAX else _fpm
+    service = ask(service, given, host)
+    if "pidfile" in given:
         return service
-    pidfile = service.read_config(service, host).pidfile
+    pidfile = read_configuration(service, host).pidfile
     return service.replace(pidfile=pidfile or service.pidfile)
 
 
 def _nginx(service: Service, given: Mapping[str, str], host: Host) -> Service:
-    compiled = nginx_compiled(service, host)
+    compiled = compiled_paths(service, host)
     default = compiled.get("conf-path")
     if default is None:
         raise InitError(f"{service.daemon} -V names no --conf-path: is it nginx?")

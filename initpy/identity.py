@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os.path
 
-from .foster import SHELL, is_foster
 from .host import Host, Process, ProcessFacts
 from .service import Service
 
@@ -44,6 +43,8 @@ def is_starting(service: Service, facts: ProcessFacts, host: Host) -> bool:
     """
     if facts.nested or facts.uid not in (0, host.geteuid()):
         return False
+    from .foster import is_foster
+
     command = service.command(service.start_args)
     if _runs(service, facts.exe, host):
         return list(facts.argv[1:]) == command[1:]
@@ -56,6 +57,8 @@ def executes(service: Service, pid: int, host: Host) -> bool:
     In the middle of execve(2) the new binary is there already, its arguments are
     not; what was inherited, a lock among it, is closed by then.
     """
+    from .foster import SHELL
+
     exe = host.exe(pid)
     if exe is None or not (_runs(service, exe, host) or exe == host.realpath(SHELL)):
         return False

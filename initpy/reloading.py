@@ -1,4 +1,4 @@
-"""A reload, and seeing that it took effect.
+"""The action ``reload``, and seeing that it took effect.
 
 nginx     HUP; new workers, then the old ones "shutting down" or gone. It
           says nothing: a configuration that passes its test can still fail
@@ -10,16 +10,28 @@ php-fpm   USR2; the old workers end, it executes itself anew, writes its
 
 from __future__ import annotations
 
-from .bringup import bring_up
+from .bringup import await_service, bring_up
+from .configtesting import configtest
+from .configuration import may_be_workerless, read_configuration
 from .diagnose import GAVE_UP, LogMark, gist
-from .errors import InitError, Reverted, WaitTimeout
-from .host import Host, Process
+from .errors import (
+    ConfigTestFailed,
+    InitError,
+    NotRunning,
+    Reverted,
+    Unimplemented,
+    WaitTimeout,
+)
+from .host import HERE, Host, Process
 from .killing import killproc
+from .lock import ActionLock
+from .orphans import finish_orphans
 from .pidfile import read_pidfile
 from .repair import remove_stale, repair_pidfile
 from .schedule import signal_named
-from .service import Service
-from .serving import SETTLE, let_go, may_be_workerless, serving_workers
+from .service import TAKEOVER, Service
+from .serving import SETTLE, let_go, serving_workers
+from .settling import running, settled
 from .survey import proven, survey
 from .wait import wait_until
 
@@ -27,6 +39,43 @@ from .wait import wait_until
 PATIENCE = 3.0  # seconds
 # A master is gone for a moment while it puts itself in the background.
 ABSENCE = 0.5  # seconds
+
+
+def reload(service: Service, host: Host = HERE) -> None:
+    """Have the service read its configuration again; return when that is in effect.
+
+    A new generation of workers serves, and the old one takes no new requests.
+    Raises NotRunning; ConfigTestFailed, and nothing was signalled; Reverted,
+    and the old workers serve as before; InitError.
+    """
+    with ActionLock(service, "reload", host, within=service.timeout) as lock:
+        seen = running(service, host, thorough=lock.was_left)
+        lock.refuse_doomed(seen.masters)
+        if service.reload is None:
+            raise Unimplemented("this daemon cannot reload its configuration")
+        if seen.upgrading and service.upgrade == TAKEOVER:
+            from .takeover import finish_takeover
+
+            finish_takeover(service, settled(service, host, thorough=True), host, any_binary=True)
+            seen = running(service, host)
+        if seen.upgrading:
+            raise InitError(
+                f"an upgrade is unfinished, master {seen.masters[0]} still serves: "
+                "finish it with upgrade, then reload"
+            )
+        repair_pidfile(service, seen, host, needed=service.reload_execs)
+        # Or the first workers of a master that has just come up would pass for the next ones.
+        if not await_service(service, seen.masters[-1], host):
+            raise NotRunning(f"master {seen.masters[-1]} ended meanwhile")
+        if seen.orphans or seen.leftover:
+            finish_orphans(service, host)
+        try:
+            configtest(service, host)
+        except ConfigTestFailed as exc:
+            raise ConfigTestFailed(
+                f"not reloading due to configuration syntax error: {exc}", exc.output
+            ) from exc
+        reload_and_see(service, seen.masters[-1], host)
 
 
 def reload_and_see(service: Service, master: Process, host: Host) -> None:
@@ -83,7 +132,7 @@ def _see_exec(service: Service, master: Process, host: Host, sig: int) -> None:
     old = serving_workers(service, master, host)
     before = host.version(service.pidfile)
     workerless = may_be_workerless(service, host)
-    drain = service.read_config(service, host).reload_drain if service.read_config else 0.0
+    drain = read_configuration(service, host).reload_drain
     if not drain:
         host.tell(
             "requests in flight are cut: process_control_timeout is 0. "

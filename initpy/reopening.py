@@ -1,13 +1,27 @@
-"""Logs opened anew, and seeing that it happened."""
+"""The action ``reopen``: logs opened anew, and seeing that it happened."""
 
 from __future__ import annotations
 
-from .host import Host, Process
+from .configuration import read_configuration
+from .errors import Unimplemented
+from .host import HERE, Host, Process
 from .identity import workers_of
 from .killing import killproc
+from .lock import ActionLock
 from .schedule import signal_named
 from .service import Service
+from .settling import running
 from .wait import wait_until
+
+
+def reopen(service: Service, host: Host = HERE) -> None:
+    """Have the service open its logs anew, after they were rotated. Raises NotRunning."""
+    with ActionLock(service, "reopen", host, within=service.timeout) as lock:
+        seen = running(service, host)
+        lock.refuse_doomed(seen.masters)
+        if service.reopen is None:
+            raise Unimplemented("this daemon cannot reopen its logs")
+        reopen_and_see(service, seen.masters, host)
 
 
 def reopen_and_see(service: Service, masters: tuple[Process, ...], host: Host) -> None:
@@ -18,7 +32,7 @@ def reopen_and_see(service: Service, masters: tuple[Process, ...], host: Host) -
     (deleted)``. Raises WaitTimeout, naming who still writes to one.
     """
     assert service.reopen is not None
-    named = service.read_config(service, host).logs if service.read_config else ()
+    named = read_configuration(service, host).logs
     folders = {path: host.realpath(path.rpartition("/")[0]) for path in named}
     logs = tuple(f"{folders[path]}/{path.rpartition('/')[2]}" for path in named)
     for master in masters:

@@ -5,7 +5,6 @@ What tells more than a code costs one more look, never a run of the daemon.
 
 from __future__ import annotations
 
-from .census import places_of
 from .host import HERE, Host, Process
 from .identity import serves, workers_of
 from .lsb import StatusCode
@@ -166,6 +165,8 @@ def _pidfile_notes(seen: Survey) -> tuple[str, ...]:
 
 def _places(seen: Survey, host: Host) -> list[str]:
     """Return where the service listens, as far as we may see: "[::]:80" for ":::80"."""
+    from .census import places_of
+
     places = set()
     for process in seen.family:
         for place in places_of(process, host) or ():

@@ -7,14 +7,15 @@ from .schedule import Step, parse_schedule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from .configuration import Configuration
-    from .host import Host
+    from collections.abc import Mapping
 
 # How a binary is replaced while it runs.
 OLDBIN = "oldbin"  # USR2: the daemon renames its pidfile and starts the new one itself
 TAKEOVER = "takeover"  # a second master is started on the sockets of the first
+
+# What we can read of its configuration is written as
+NGINX_SYNTAX = "nginx"
+FPM_SYNTAX = "fpm"
 
 # How a daemon is told of sockets that it inherits.
 NGINX_SOCKETS = "nginx"
@@ -39,8 +40,7 @@ class Service(Record):
     config_flag: str | None = None
     default_config: str | None = None  # what it reads when told of none
     prefix: str = "/"  # what relative paths in it are relative to
-    read_config: Callable[[Service, Host], Configuration] | None = None
-    compiled_paths: Callable[[Service, Host], Mapping[str, str]] | None = None  # asks the daemon
+    syntax: str | None = None  # of its configuration, if that is one we can read
 
     # Its command lines.
     start_args: tuple[str, ...] = ()

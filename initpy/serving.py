@@ -28,12 +28,3 @@ def let_go(service: Service, workers: Collection[Process], host: Host) -> bool:
         host.find(worker.pid) != worker or not serves(service, host.title(worker.pid))
         for worker in workers
     )
-
-
-def may_be_workerless(service: Service, host: Host) -> bool:
-    """Tell whether the service can serve without a worker: it may start them on demand."""
-    if not service.worker_titles:
-        return True
-    if not service.on_demand or service.read_config is None:
-        return False
-    return service.read_config(service, host).workerless

@@ -6,6 +6,7 @@ nginx     NGINX="4;5;"                                   (ngx_add_inherited_sock
 
 from __future__ import annotations
 
+from .configuration import read_configuration
 from .host import Host, Listener, Process
 from .service import FPM_SOCKETS, Service
 
@@ -29,7 +30,7 @@ class Inheritance:
         """
         self._host = host
         self._fpm = service.inherits == FPM_SOCKETS
-        named = service.read_config(service, host).listens if service.read_config else ()
+        named = read_configuration(service, host).listens
         found: dict[int, Listener] = {}
         known: set[int] = set()
         self._copies: list[int] = []

@@ -1,8 +1,8 @@
-"""Every process of a service ended, by its schedule."""
+"""The actions ``stop`` and ``force-quit``: every process of a service ended, by its schedule."""
 
 from __future__ import annotations
 
-from .host import Host, Process
+from .host import HERE, Host, Process
 from .identity import workers_of
 from .intruders import end_intruders
 from .killing import end
@@ -12,6 +12,22 @@ from .schedule import Step
 from .service import Service
 from .settling import settled
 from .survey import Survey
+
+
+def stop(service: Service, host: Host = HERE, *, schedule: tuple[Step, ...] = ()) -> None:
+    """End every process of the service by its stop schedule. Stopped already is success.
+
+    Master and workers, a second master of an unfinished upgrade, orphans: when
+    it returns none is left, and stale pidfiles are removed. Raises
+    NotPermitted, WaitTimeout if one outlives the schedule, and Interrupted.
+    """
+    with ActionLock(service, "stop", host, within=service.timeout, without=True) as lock:
+        end_service(service, schedule or service.stop, lock, host, interruptible=True)
+
+
+def force_quit(service: Service, host: Host = HERE) -> None:
+    """Do what ``stop`` does, by the quick schedule: requests are cut."""
+    stop(service, host, schedule=service.force_quit)
 
 
 def end_service(

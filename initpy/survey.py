@@ -8,7 +8,6 @@ host looked at.
 
 from __future__ import annotations
 
-from .census import Census
 from .errors import NotRunning
 from .host import HERE, Host, Process
 from .identity import is_master, workers_of
@@ -98,6 +97,8 @@ def proven(service: Service, pidfile: Pidfile, host: Host) -> Process | None:
 
 
 def _scan(service: Service, host: Host, known: Survey) -> Survey:
+    from .census import Census
+
     census = Census(service, host)
     found = census.grown()
     rest = [process for process in found if process not in (known.master, known.old_master)]

@@ -13,6 +13,7 @@ ones have not noticed.
 from __future__ import annotations
 
 from .bringup import bring_up
+from .configuration import may_be_workerless, read_configuration
 from .draining import drain
 from .errors import InitError, Reverted, RollbackFailed, Unimplemented
 from .host import CannotCopy, Host, Process
@@ -22,7 +23,6 @@ from .pidfile import read_pidfile
 from .proving import prove_binary, prove_master, require_alive, run_check
 from .repair import name_in_pidfile, repair_pidfile
 from .service import Service
-from .serving import may_be_workerless
 from .settling import running
 from .sockets import Inheritance
 from .survey import Survey, proven
@@ -186,7 +186,7 @@ def _see_paths(service: Service, new: Process, host: Host) -> None:
     An old master that was told to end by somebody else removes them, and no
     client finds the new one then.
     """
-    listens = service.read_config(service, host).listens if service.read_config else ()
+    listens = read_configuration(service, host).listens
     gone = [place for place in listens if place.startswith("/") and not host.exists(place)]
     if gone:
         raise RollbackFailed(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from fakes import Run
 
-from initpy import actions
+from initpy.configtesting import check_configuration
 from initpy.errors import (
     Busy,
     ConfigTestFailed,
@@ -16,21 +16,25 @@ from initpy.errors import (
     WaitTimeout,
 )
 from initpy.lock import lock_path
+from initpy.reloading import reload
+from initpy.reopening import reopen
 from initpy.schedule import parse_schedule
 from initpy.services.nginx import NGINX
 from initpy.services.php_fpm import PHP_FPM
+from initpy.starting import force_reload, restart, start, try_restart
+from initpy.stopping import force_quit, stop
 from initpy.upgrading import upgrade
 
 CHANGING = [
-    actions.start,
-    actions.stop,
-    actions.force_quit,
-    actions.restart,
-    actions.try_restart,
-    actions.reload,
-    actions.force_reload,
-    actions.reopen,
-    actions.check_configuration,
+    start,
+    stop,
+    force_quit,
+    restart,
+    try_restart,
+    reload,
+    force_reload,
+    reopen,
+    check_configuration,
 ]
 
 
@@ -49,7 +53,7 @@ def masters(host, daemon):
 
 def test_start(host, nginx):
     """It returns when the master is up, its pidfile is right and workers serve."""
-    actions.start(NGINX, host)
+    start(NGINX, host)
 
     (master,) = masters(host, nginx)
     assert master.pid == nginx.named()
@@ -58,7 +62,7 @@ def test_start(host, nginx):
 
 def test_start_tests_the_configuration_first(host, nginx):
     """The daemon's own test comes before the daemon."""
-    actions.start(NGINX, host)
+    start(NGINX, host)
 
     config = ["-c", NGINX.config]
     commands = [argv[1:] for argv, _, _ in host.spawned if argv[1] != "-V"]
@@ -69,7 +73,7 @@ def test_start_of_the_running(host, nginx):
     """Running already is success, and nothing is done."""
     nginx.run()
 
-    actions.start(NGINX, host)
+    start(NGINX, host)
 
     assert ([], [], []) == (host.spawned, host.sent, host.told)
 
@@ -79,7 +83,7 @@ def test_start_repairs_a_lost_pidfile(host, nginx):
     master = nginx.run()
     del host.files[NGINX.pidfile]
 
-    actions.start(NGINX, host)
+    start(NGINX, host)
 
     assert master.pid == nginx.named()
     assert [] == host.spawned
@@ -91,7 +95,7 @@ def test_start_after_a_crash(host, nginx):
     orphans = nginx.workers(master)
     host.end(master)
 
-    actions.start(NGINX, host)
+    start(NGINX, host)
 
     assert [] == [orphan for orphan in orphans if nginx.alive(orphan)]
     assert 1 == len(nginx.serving())
@@ -108,7 +112,7 @@ def test_start_after_a_crash_without_a_takeover(host, nginx):
     host.end(master)
     host.copyable = False
 
-    actions.start(NGINX, host)
+    start(NGINX, host)
 
     assert [nginx.masters[-1].pid] == nginx.serving()
     assert host.told[0].endswith(f"ending workers that a dead master has left behind: pids {pids}")
@@ -119,7 +123,7 @@ def test_start_of_one_that_just_comes_up(host, nginx):
     nginx.boot()
     host.sleep(0.006)
 
-    actions.start(NGINX, host)
+    start(NGINX, host)
 
     assert 1 == len(nginx.serving())
     assert [] == host.spawned
@@ -130,7 +134,7 @@ def test_start_with_a_bad_configuration(host, nginx):
     nginx.tested = Run(code=1, output="unexpected }")
 
     with pytest.raises(ConfigTestFailed) as caught:
-        actions.start(NGINX, host)
+        start(NGINX, host)
 
     assert "unexpected }" == caught.value.output
     assert [] == nginx.masters
@@ -139,28 +143,28 @@ def test_start_with_a_bad_configuration(host, nginx):
 def test_start_of_the_missing(host):
     """What is not installed is not started: 5."""
     with pytest.raises(NotInstalled):
-        actions.start(NGINX, host)
+        start(NGINX, host)
 
 
 def test_start_marks_the_service(host, nginx):
     """Red Hat's rc finds that it was started, where it looks for that."""
     host.put("/var/lock/subsys", kind="dir")
 
-    actions.start(NGINX, host)
+    start(NGINX, host)
 
     assert NGINX.subsys in host.files
 
 
 def test_start_makes_the_runtime_directory(host, fpm):
     """After a boot on a tmpfs the pidfile's directory is made."""
-    actions.start(PHP_FPM, host)
+    start(PHP_FPM, host)
 
     assert "dir" == host.files["/run/php"].kind
 
 
 def test_start_without_a_test(host, nginx):
     """A daemon that has no test of its configuration is started all the same."""
-    actions.start(NGINX.replace(test_args=None), host)
+    start(NGINX.replace(test_args=None), host)
 
     assert 1 == len(nginx.serving())
 
@@ -170,7 +174,7 @@ def test_start_removes_what_is_stale(host, nginx):
     host.put(NGINX.pidfile, "99999\n")
     host.put(NGINX.oldbin, "99998\n")
 
-    actions.start(NGINX, host)
+    start(NGINX, host)
 
     assert nginx.masters[0].pid == nginx.named()
     assert NGINX.oldbin not in host.files
@@ -183,7 +187,7 @@ def test_stop(host, nginx):
     """One QUIT ends it all, and neither process nor pidfile is left."""
     master = nginx.run()
 
-    actions.stop(NGINX, host)
+    stop(NGINX, host)
 
     assert [(0, master.pid, "SIGQUIT")] == host.sent
     assert {} == host.processes
@@ -195,7 +199,7 @@ def test_stop_of_the_stopped(host, nginx):
     host.put(NGINX.pidfile, "99999\n")
     host.put(NGINX.subsys)
 
-    actions.stop(NGINX, host)
+    stop(NGINX, host)
 
     assert [] == host.sent
     assert not {NGINX.pidfile, NGINX.subsys} & set(host.files)
@@ -206,7 +210,7 @@ def test_stop_of_the_missing(host, nginx):
     nginx.run()
     del host.files[NGINX.daemon]
 
-    actions.stop(NGINX, host)
+    stop(NGINX, host)
 
     assert {} == host.processes
 
@@ -216,7 +220,7 @@ def test_stop_waits_for_requests(host, nginx):
     nginx.run()
     nginx.drain = 20
 
-    actions.stop(NGINX, host)
+    stop(NGINX, host)
 
     assert 20 < host.now < 21
     assert ["SIGQUIT"] == sent(host)
@@ -229,7 +233,7 @@ def test_stop_obeys_the_whole_schedule(host, nginx):
     for process in host.processes.values():
         process.on.clear()
 
-    actions.stop(NGINX, host)
+    stop(NGINX, host)
 
     assert [(0, master.pid, "SIGQUIT"), (30, master.pid, "SIGTERM")] == host.sent[:2]
     assert [(35, pid, "SIGKILL") for pid in pids] == sorted(host.sent[2:])
@@ -240,7 +244,7 @@ def test_force_quit(host, nginx):
     nginx.run()
     nginx.drain = 20
 
-    actions.force_quit(NGINX, host)
+    force_quit(NGINX, host)
 
     assert ["SIGTERM"] == sent(host)
     assert host.now < 1
@@ -250,7 +254,7 @@ def test_stop_by_another_schedule(host, nginx):
     """A schedule can be given."""
     nginx.run()
 
-    actions.stop(NGINX, host, schedule=parse_schedule("INT/5"))
+    stop(NGINX, host, schedule=parse_schedule("INT/5"))
 
     assert ["SIGINT"] == sent(host)
 
@@ -261,7 +265,7 @@ def test_stop_in_an_upgrade(host, nginx):
     nginx.usr2(old)
     host.sleep(0.1)
 
-    actions.stop(NGINX, host)
+    stop(NGINX, host)
 
     assert {} == host.processes
     assert not {NGINX.pidfile, NGINX.oldbin} & set(host.files)
@@ -274,7 +278,7 @@ def test_stop_in_a_hung_handover(host, nginx):
     nginx.usr2(old)
     host.sleep(0.5)
 
-    actions.stop(NGINX, host)
+    stop(NGINX, host)
 
     assert {} == host.processes
 
@@ -284,7 +288,7 @@ def test_stop_ends_orphans(host, nginx):
     master = nginx.run()
     host.end(master)
 
-    actions.stop(NGINX, host)
+    stop(NGINX, host)
 
     assert {} == host.processes
 
@@ -297,7 +301,7 @@ def test_stop_leaves_others_alone(host, nginx):
     host.put(NGINX.pidfile, "777\n")
     before = dict(host.processes)
 
-    actions.stop(NGINX, host)
+    stop(NGINX, host)
 
     assert [] == host.sent
     assert before == host.processes
@@ -318,7 +322,7 @@ def test_worker_orphaned_in_between_is_ended_too(host, nginx):
         )
     )
 
-    actions.stop(NGINX, host)
+    stop(NGINX, host)
 
     assert {} == host.processes
 
@@ -328,7 +332,7 @@ def test_stop_without_a_lock(host, nginx):
     nginx.run()
     host.unwritable[lock_path(NGINX)] = InitError("no space left")
 
-    actions.stop(NGINX, host)
+    stop(NGINX, host)
 
     assert {} == host.processes
     assert ["going on without a lock: no space left"] == host.told
@@ -340,7 +344,7 @@ def test_stop_as_nobody(host, nginx):
     host.euid = 33
 
     with pytest.raises(NotPermitted):
-        actions.stop(NGINX, host)
+        stop(NGINX, host)
 
     assert 1 == len(nginx.serving())
 
@@ -352,7 +356,7 @@ def test_stop_interrupted(host, nginx):
     host.at(5, lambda: setattr(host, "interrupted_by", "SIGINT"))
 
     with pytest.raises(Interrupted):
-        actions.stop(NGINX, host)
+        stop(NGINX, host)
 
     assert host.now < 6
 
@@ -363,7 +367,7 @@ def test_unstoppable(host, nginx):
     host.end = lambda process: None
 
     with pytest.raises(WaitTimeout, match=r"waited 5 s for .*nginx processes"):
-        actions.stop(NGINX, host)
+        stop(NGINX, host)
 
 
 # restart
@@ -373,7 +377,7 @@ def test_restart(host, nginx):
     """Another master serves afterwards."""
     old = nginx.run()
 
-    actions.restart(NGINX, host)
+    restart(NGINX, host)
 
     (new,) = masters(host, nginx)
     assert old is not new
@@ -382,12 +386,12 @@ def test_restart(host, nginx):
 
 def test_restart_of_the_stopped(host, nginx):
     """A stopped service is started."""
-    actions.restart(NGINX, host)
+    restart(NGINX, host)
 
     assert 1 == len(nginx.serving())
 
 
-@pytest.mark.parametrize("action", [actions.restart, actions.try_restart])
+@pytest.mark.parametrize("action", [restart, try_restart])
 def test_restart_with_a_bad_configuration(host, nginx, action):
     """It is left alone if it would not come up again."""
     master = nginx.run()
@@ -405,7 +409,7 @@ def test_restart_of_the_stopped_with_a_bad_configuration(host, nginx):
     nginx.tested = Run(code=1, then=lambda: host.put(NGINX.pidfile))
 
     with pytest.raises(ConfigTestFailed):
-        actions.restart(NGINX, host)
+        restart(NGINX, host)
 
     assert NGINX.pidfile not in host.files
 
@@ -416,7 +420,7 @@ def test_restart_interrupted_after_stop_still_starts(host, nginx):
     nginx.drain = 10
     host.at(5, lambda: setattr(host, "interrupted_by", "SIGTERM"))
 
-    actions.restart(NGINX, host)
+    restart(NGINX, host)
 
     assert 1 == len(nginx.serving())
 
@@ -425,7 +429,7 @@ def test_restart_without_a_test(host, nginx):
     """A daemon that has no test is restarted untested."""
     nginx.run()
 
-    actions.restart(NGINX.replace(test_args=None), host)
+    restart(NGINX.replace(test_args=None), host)
 
     assert 1 == len(nginx.serving())
 
@@ -434,7 +438,7 @@ def test_try_restart(host, nginx):
     """What runs is restarted."""
     old = nginx.run()
 
-    actions.try_restart(NGINX, host)
+    try_restart(NGINX, host)
 
     assert not nginx.alive(old)
     assert 1 == len(nginx.serving())
@@ -442,7 +446,7 @@ def test_try_restart(host, nginx):
 
 def test_try_restart_of_the_stopped(host, nginx):
     """What is stopped stays so, and that is success."""
-    actions.try_restart(NGINX, host)
+    try_restart(NGINX, host)
 
     assert [] == nginx.masters
 
@@ -450,7 +454,7 @@ def test_try_restart_of_the_stopped(host, nginx):
 # reload and reopen
 
 
-@pytest.mark.parametrize("action", [actions.reload, actions.force_reload])
+@pytest.mark.parametrize("action", [reload, force_reload])
 def test_reload(host, nginx, action):
     """A new generation of workers serves under the same master."""
     master = nginx.run()
@@ -463,16 +467,14 @@ def test_reload(host, nginx, action):
     assert ["SIGHUP"] == sent(host)
 
 
-@pytest.mark.parametrize("action", [actions.reload, actions.force_reload, actions.reopen])
+@pytest.mark.parametrize("action", [reload, force_reload, reopen])
 def test_stopped_is_7(host, nginx, action):
     """There is nobody to tell."""
     with pytest.raises(NotRunning):
         action(NGINX, host)
 
 
-@pytest.mark.parametrize(
-    ("action", "field"), [(actions.reload, "reload"), (actions.reopen, "reopen")]
-)
+@pytest.mark.parametrize(("action", "field"), [(reload, "reload"), (reopen, "reopen")])
 def test_undeclared_is_3(host, nginx, action, field):
     """What a daemon cannot do is not asked of it."""
     nginx.run()
@@ -487,7 +489,7 @@ def test_force_reload_restarts_what_cannot_reload(host, nginx):
     """Without a reload it is a restart."""
     old = nginx.run()
 
-    actions.force_reload(NGINX.replace(reload=None), host)
+    force_reload(NGINX.replace(reload=None), host)
 
     assert not nginx.alive(old)
     assert 1 == len(nginx.serving())
@@ -496,7 +498,7 @@ def test_force_reload_restarts_what_cannot_reload(host, nginx):
 def test_force_reload_of_the_stopped_that_cannot_reload(host, nginx):
     """LSB has it as for reload: 7."""
     with pytest.raises(NotRunning):
-        actions.force_reload(NGINX.replace(reload=None), host)
+        force_reload(NGINX.replace(reload=None), host)
 
 
 def test_reload_with_a_bad_configuration(host, nginx):
@@ -507,7 +509,7 @@ def test_reload_with_a_bad_configuration(host, nginx):
     with pytest.raises(
         ConfigTestFailed, match="not reloading due to configuration syntax error"
     ) as caught:
-        actions.reload(NGINX, host)
+        reload(NGINX, host)
 
     assert "unexpected }" == caught.value.output
     assert [] == host.sent
@@ -520,7 +522,7 @@ def test_reload_in_an_upgrade(host, nginx):
     host.sleep(0.1)
 
     with pytest.raises(InitError, match=f"master {old.pid} still serves: finish it with upgrade"):
-        actions.reload(NGINX, host)
+        reload(NGINX, host)
 
     assert [] == host.sent
 
@@ -530,7 +532,7 @@ def test_reload_repairs_a_lost_pidfile(host, fpm):
     fpm.run()
     host.put(PHP_FPM.pidfile, kind="link")
 
-    actions.reload(PHP_FPM, host)
+    reload(PHP_FPM, host)
 
     assert fpm.masters[-1].pid == fpm.named()
     assert "repaired" in host.told[0]
@@ -542,7 +544,7 @@ def test_reload_as_nobody(host, nginx):
     host.euid = 33
 
     with pytest.raises(NotPermitted):
-        actions.reload(NGINX, host)
+        reload(NGINX, host)
 
     assert [] == host.spawned
 
@@ -551,12 +553,12 @@ def test_reopen(host, nginx):
     """USR1 has the logs opened anew."""
     master = nginx.run()
 
-    actions.reopen(NGINX, host)
+    reopen(NGINX, host)
 
     assert [(0, master.pid, "SIGUSR1")] == host.sent
 
 
-@pytest.mark.parametrize("action", [actions.start, actions.reload])
+@pytest.mark.parametrize("action", [start, reload])
 def test_workers_of_a_killed_old_master(host, nginx, action):
     """An old master that was killed in an upgrade leaves workers, which may finish, and .oldbin."""
     old = nginx.run()
@@ -580,7 +582,7 @@ def test_configtest_of_the_running(host, nginx):
     nginx.run()
     host.lock(lock_path(NGINX))
 
-    actions.check_configuration(NGINX, host)
+    check_configuration(NGINX, host)
 
     assert ["-t"] == [argv[1] for argv, _, _ in host.spawned]
 
@@ -589,7 +591,7 @@ def test_configtest_of_the_stopped_leaves_no_trace(host, nginx):
     """What the daemon's test has written is removed."""
     nginx.tested = Run(then=lambda: host.put(NGINX.pidfile))
 
-    actions.check_configuration(NGINX, host)
+    check_configuration(NGINX, host)
 
     assert NGINX.pidfile not in host.files
     assert {} == host.locks
@@ -601,7 +603,7 @@ def test_configtest_as_nobody(host, nginx):
     host.euid = 33
 
     with pytest.raises(NotPermitted):
-        actions.check_configuration(NGINX, host)
+        check_configuration(NGINX, host)
 
     assert [] == host.spawned
 
@@ -612,7 +614,7 @@ def test_configtest_as_nobody(host, nginx):
 @pytest.mark.parametrize("action", CHANGING)
 def test_busy(host, nginx, action):
     """While another action holds the lock, none changes anything: 152."""
-    if action is not actions.check_configuration:
+    if action is not check_configuration:
         nginx.run()
     host.lock(lock_path(NGINX))
 
@@ -641,11 +643,11 @@ def killed():
     raise Killed
 
 
-@pytest.mark.parametrize("action", [actions.start, actions.stop, actions.restart, actions.reload])
+@pytest.mark.parametrize("action", [start, stop, restart, reload])
 @pytest.mark.parametrize("number", range(0, 160, 4))
 def test_killed_at_any_look_and_run_again(host, nginx, action, number):
     """Whatever a killed script has left, the next one carries on from."""
-    if action is not actions.start:
+    if action is not start:
         nginx.run()
     host.before_look(number, killed)
     try:
@@ -655,10 +657,10 @@ def test_killed_at_any_look_and_run_again(host, nginx, action, number):
         try:
             action(NGINX, host)
         except NotRunning:
-            assert actions.reload is action
+            assert reload is action
     host._before.clear()
 
-    assert (0 if action is actions.stop else 1) == len(nginx.serving())
+    assert (0 if action is stop else 1) == len(nginx.serving())
 
 
 def cut_short(host, nginx, master):
@@ -666,7 +668,7 @@ def cut_short(host, nginx, master):
     nginx.drain = 20
     host.at(1, lambda: setattr(host, "interrupted_by", "SIGINT"))
     with pytest.raises(Interrupted):
-        actions.stop(NGINX, host)
+        stop(NGINX, host)
     host.interrupted_by = ""
 
 
@@ -675,7 +677,7 @@ def test_start_finishes_a_stop_that_was_cut_short(host, nginx):
     old = nginx.run()
     cut_short(host, nginx, old)
 
-    actions.start(NGINX, host)
+    start(NGINX, host)
 
     (new,) = masters(host, nginx)
     assert old is not new
@@ -689,12 +691,12 @@ def test_start_finishes_no_stop_if_nothing_would_come_after_it(host, nginx):
     nginx.tested = Run(code=1, output="unexpected }")
 
     with pytest.raises(ConfigTestFailed):
-        actions.start(NGINX, host)
+        start(NGINX, host)
 
     assert ["SIGQUIT"] == sent(host)
 
 
-@pytest.mark.parametrize("action", [actions.reload, actions.reopen, upgrade])
+@pytest.mark.parametrize("action", [reload, reopen, upgrade])
 def test_nothing_is_asked_of_a_master_that_a_stop_has_told_to_end(host, nginx, action):
     """It is as good as stopped, which is said."""
     cut_short(host, nginx, nginx.run())
@@ -711,7 +713,7 @@ def test_start_of_another_master_than_the_doomed(host, nginx):
     host.sleep(30)
     new = nginx.run()
 
-    actions.start(NGINX, host)
+    start(NGINX, host)
 
     assert [new] == masters(host, nginx)
     assert [] == host.told

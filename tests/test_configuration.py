@@ -5,7 +5,12 @@ from fakes import FakeHost
 from hypothesis import given
 from hypothesis import strategies as some
 
-from initpy.configuration import fpm_configuration, nginx_compiled, nginx_configuration
+from initpy.configuration import (
+    compiled_paths,
+    fpm_configuration,
+    may_be_workerless,
+    nginx_configuration,
+)
 from initpy.services.nginx import NGINX
 from initpy.services.php_fpm import PHP_FPM
 
@@ -22,7 +27,7 @@ def read_fpm(host, text):
     return fpm_configuration(PHP_FPM, host)
 
 
-def test_nginx_compiled_in(host, nginx):
+def test_compiled_paths_in(host, nginx):
     """The paths that nginx was built with are what it says of itself."""
     assert {
         "prefix": "/usr/share/nginx",
@@ -30,7 +35,7 @@ def test_nginx_compiled_in(host, nginx):
         "pid-path": "/run/nginx.pid",
         "error-log-path": "/var/log/nginx/error.log",
         "http-client-body-temp-path": "/var/lib/nginx/body",
-    } == nginx_compiled(NGINX, host)
+    } == compiled_paths(NGINX, host)
 
 
 def test_reading_runs_nothing(host, nginx):
@@ -237,3 +242,19 @@ def test_missing_configuration(host):
     assert nginx_configuration(NGINX, host).pidfile is None
     assert nginx_configuration(NGINX.replace(config=None), host).pidfile is None
     assert fpm_configuration(PHP_FPM, host).pidfile is None
+
+
+@pytest.mark.parametrize(
+    ("service", "text", "expected"),
+    [
+        (PHP_FPM, "[www]\npm = ondemand", True),
+        (PHP_FPM, "[www]\npm = static", False),
+        (PHP_FPM.replace(syntax=None), "[www]\npm = ondemand", False),
+        (PHP_FPM.replace(worker_titles=()), "", True),
+    ],
+)
+def test_may_be_workerless(host, fpm, service, text, expected):
+    """Only a service that may start workers on demand serves without one."""
+    host.put(PHP_FPM.config, text)
+
+    assert expected == may_be_workerless(service, host)

@@ -111,10 +111,3 @@ def test_built_in_pidfile(host, nginx):
     nginx.compiled = f"--conf-path={NGINX.config} --pid-path=/var/run/n.pid"
 
     assert "/var/run/n.pid" == discover(NGINX, {}, host).pidfile
-
-
-def test_service_without_a_reader(host, nginx):
-    """Where nobody can read the configuration, the declared pidfile stays."""
-    found = discover(NGINX.replace(read_config=None), {}, host)
-
-    assert NGINX.pidfile == found.pidfile

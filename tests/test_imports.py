@@ -42,46 +42,42 @@ COSTLY = {
 }
 
 EDGE = {
-    "census",
     "cli",
     "console",
     "errors",
-    "foster",
     "host",
     "host.files",
     "host.processes",
     "host.procfs",
     "host.programs",
     "host.sockets",
+    "identity",
     "lsb",
     "pidfile",
     "record",
     "schedule",
     "service",
-    "settings",
-    "identity",
-    "survey",
     "services",
     "services.nginx",
-    "configuration",
-    "program",
-    "wait",
+    "settings",
+    "survey",
 }
-SERVING = {"serving", "diagnose", "configtesting", "killing", "lock", "repair"}
-TAKEOVER = {"bringup", "daemonize", "draining", "intruders", "proving", "sockets", "takeover"}
-FINISHING = {"orphans", "settling"}
-ACTIONS = EDGE | SERVING | TAKEOVER | FINISHING | {"actions", "stopping"}
-UPGRADING = EDGE | SERVING | TAKEOVER | FINISHING | {"upgrading", "replacing", "oldbin"}
+SCANNING = EDGE | {"census", "foster"}  # every process, where no pidfile names a master
+LOCKING = SCANNING | {"lock", "wait"}
+TESTING = LOCKING | {"configtesting", "configuration", "diagnose", "program"}
+SIGNALLING = LOCKING | {"killing", "settling"}
+ENDING = SIGNALLING | {"draining", "intruders", "repair", "serving"}
+STARTING = TESTING | ENDING | {"bringup", "daemonize", "orphans"}
 
 # Of a stopped service whose daemon is missing: what each action costs at least.
 LOADED = {
-    "status": EDGE | {"reporting"},
-    "start": ACTIONS,
-    "stop": ACTIONS,
-    "reload": ACTIONS | {"reloading"},
-    "reopen": ACTIONS | {"reopening"},
-    "configtest": ACTIONS,
-    "upgrade": UPGRADING,
+    "status": SCANNING | {"reporting"},
+    "stop": ENDING | {"stopping"},
+    "configtest": TESTING,
+    "reopen": SIGNALLING | {"configuration", "program", "reopening"},
+    "start": STARTING | {"starting", "stopping"},
+    "reload": STARTING | {"reloading"},
+    "upgrade": STARTING | {"oldbin", "proving", "replacing", "sockets", "takeover", "upgrading"},
 }
 
 PROGRAM = """
@@ -113,13 +109,31 @@ def loaded_by(action, directory):
     return set(json.loads(ended.stdout))
 
 
+def ours(loaded):
+    """Return those of the package, without its name."""
+    prefix = "initpy."
+    return {name[len(prefix) :] for name in loaded if name.startswith(prefix)}
+
+
 @pytest.mark.parametrize("action", LOADED)
 def test_what_an_action_loads(tmp_path, action):
     """An action pays for what it does and for nothing else."""
     loaded = loaded_by(action, tmp_path)
 
-    prefix = "initpy."
-    assert LOADED[action] == {name[len(prefix) :] for name in loaded if name.startswith(prefix)}
+    assert LOADED[action] == ours(loaded)
+    assert set() == loaded & COSTLY
+
+
+def test_what_status_loads_of_a_running_service(tmp_path):
+    """Whoever asks every few seconds pays for the least."""
+    title = f"nginx: master process {tmp_path}/x -c {tmp_path}/x.conf"
+    with subprocess.Popen([title, "60"], executable="/bin/sleep") as master:
+        (tmp_path / "x.pid").write_text(str(master.pid))
+
+        loaded = loaded_by("status", tmp_path)
+
+        master.kill()
+    assert EDGE | {"reporting"} == ours(loaded)
     assert set() == loaded & COSTLY
 
 

@@ -19,22 +19,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from model import BROKEN, MODELS, Killed, ModelHost
 
-from initpy.actions import (
-    check_configuration,
-    force_quit,
-    force_reload,
-    reload,
-    reopen,
-    restart,
-    start,
-    stop,
-    try_restart,
-)
+from initpy.configtesting import check_configuration
 from initpy.errors import InitError
 from initpy.lock import lock_path
 from initpy.lsb import ExitCode
+from initpy.reloading import reload
+from initpy.reopening import reopen
 from initpy.reporting import status
 from initpy.service import OLDBIN
+from initpy.starting import force_reload, restart, start, try_restart
+from initpy.stopping import force_quit, stop
 from initpy.upgrading import upgrade
 
 ACTIONS = {

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import pytest
-
 from initpy.services.nginx import NGINX
-from initpy.services.php_fpm import PHP_FPM
-from initpy.serving import let_go, may_be_workerless, serving_workers
+from initpy.serving import let_go, serving_workers
 
 
 def test_serving_workers(host, nginx):
@@ -31,19 +28,3 @@ def test_let_go(host, nginx):
     after = let_go(NGINX, workers, host)
 
     assert (False, True) == (before, after)
-
-
-@pytest.mark.parametrize(
-    ("service", "text", "expected"),
-    [
-        (PHP_FPM, "[www]\npm = ondemand", True),
-        (PHP_FPM, "[www]\npm = static", False),
-        (PHP_FPM.replace(read_config=None), "[www]\npm = ondemand", False),
-        (PHP_FPM.replace(worker_titles=()), "", True),
-    ],
-)
-def test_may_be_workerless(host, fpm, service, text, expected):
-    """Only a service that may start workers on demand serves without one."""
-    host.put(PHP_FPM.config, text)
-
-    assert expected == may_be_workerless(service, host)

@@ -73,7 +73,7 @@ def test_service_without_a_reader(host, nginx):
     """Where the configuration is unknown, unix sockets stay and the rest is handed on."""
     master = nginx.run()
     master.sockets[1] = "/run/x.sock"
-    service = NGINX.replace(read_config=None)
+    service = NGINX.replace(syntax=None)
 
     with Inheritance(service, [master.id], host) as inheritance:
         assert ["0.0.0.0:80"] == [listener.place for listener in inheritance.listeners]

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 from fakes import Run
 
-from initpy.actions import start
 from initpy.errors import (
     ConfigTestFailed,
     InitError,
@@ -14,6 +13,7 @@ from initpy.errors import (
 )
 from initpy.services.nginx import NGINX
 from initpy.services.php_fpm import PHP_FPM
+from initpy.starting import start
 from initpy.survey import survey
 from initpy.takeover import recover
 from initpy.upgrading import upgrade

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ..configuration import nginx_compiled, nginx_configuration
 from ..schedule import parse_schedule
-from ..service import NGINX_SOCKETS, OLDBIN, Service
+from ..service import NGINX_SOCKETS, NGINX_SYNTAX, OLDBIN, Service
 
 NGINX = Service(
     name="nginx",
@@ -14,8 +13,7 @@ NGINX = Service(
     config_flag="-c",
     default_config="/etc/nginx/nginx.conf",
     prefix="/usr/share/nginx",
-    read_config=nginx_configuration,
-    compiled_paths=nginx_compiled,
+    syntax=NGINX_SYNTAX,
     start_args=("-c", "{config}"),
     test_args=("-t", "-q", "-c", "{config}"),
     master_title="nginx: master process {argv}",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ..configuration import fpm_configuration
 from ..schedule import parse_schedule
-from ..service import FPM_SOCKETS, TAKEOVER, Service
+from ..service import FPM_SOCKETS, FPM_SYNTAX, TAKEOVER, Service
 
 PHP_FPM = Service(
     name="php-fpm",
@@ -14,7 +13,7 @@ PHP_FPM = Service(
     config_flag="--fpm-config",
     default_config="/etc/php/8.2/fpm/php-fpm.conf",
     prefix="/usr",
-    read_config=fpm_configuration,
+    syntax=FPM_SYNTAX,
     start_args=("--daemonize", "--fpm-config", "{config}", "--pid", "{pidfile}"),
     test_args=("--test", "--fpm-config", "{config}"),
     master_title="php-fpm: master process ({config})",
