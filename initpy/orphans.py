@@ -7,10 +7,11 @@ from .errors import InitError
 from .host import Host, Process
 from .identity import workers_of
 from .killing import end
+from .pidfile import read_pidfile
 from .schedule import parse_schedule, signal_named
 from .service import Service
 from .settling import await_titles
-from .survey import survey
+from .survey import proven, survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ def finish_orphans(service: Service, host: Host, known: Iterable[Process] = ()) 
     dead too: then they are all that serves, and go on.
     """
     ours = [one for one in known if host.find(one.pid) == one]
-    while (orphans := _beside_a_master(service, host)) or ours:
-        if ours:
-            drain(service, ours, host)
-            ours = []
-        else:
-            drain(service, orphans, host, what="workers of a dead master")
+    if ours:
+        if proven(service, read_pidfile(service.pidfile, host), host) is None:
+            _beside_a_master(service, host)
+        drain(service, ours, host)
+    while orphans := _beside_a_master(service, host):
+        drain(service, orphans, host, what="workers of a dead master")
     host.remove(service.oldbin)
 
 

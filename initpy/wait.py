@@ -30,7 +30,8 @@ def wait_until(
 
     probe:  looks, changes nothing, and may be called any number of times.
     within: seconds, of monotonic time; the clock being set does not matter.
-    what:   what is awaited, in the operator's words: "nginx to exit".
+    what:   what is awaited, in the operator's words: "nginx to exit". If that
+            has to be looked for, it is only when somebody is told.
     until:  a process whose end is worth another look at once.
     interruptible: whether the wait may be given up half way on INT, TERM, HUP.
 
@@ -40,6 +41,10 @@ def wait_until(
     >>> wait_until(lambda: 42, within=0, host=Host(), what="the answer")
     42
     """
+
+    def words() -> str:
+        return what if isinstance(what, str) else what()
+
     started = host.monotonic()
     pause = POLL_FIRST
     told = SILENCE
@@ -49,13 +54,12 @@ def wait_until(
         waited = host.monotonic() - started
         if found := probe():
             return found
-        words = what if isinstance(what, str) else what()
         if waited >= within:
-            raise WaitTimeout(words, within)
+            raise WaitTimeout(words(), within)
         if interruptible and host.interrupted_by:
-            raise Interrupted(f"{host.interrupted_by} while waiting for {words}")
+            raise Interrupted(f"{host.interrupted_by} while waiting for {words()}")
         if waited >= told:
-            host.progress(f"waiting for {words}, {waited:.0f} s")
+            host.progress(f"waiting for {words()}, {waited:.0f} s")
             told = max(waited + SILENCE, SILENCE)
         # Once it has ended, a process is no reason to look again at once.
         watched = until if until and host.find(until.pid) == until else None

@@ -54,6 +54,20 @@ def test_first_pauses_are_short(host):
     assert len([look for look in looks if look < 0.005]) >= 4
 
 
+def test_words_are_looked_for_when_they_are_said(host):
+    """What is awaited may cost a look at the whole host: not at every poll."""
+    looks = []
+
+    def what():
+        looks.append(host.now)
+        return "news"
+
+    with pytest.raises(WaitTimeout, match="news"):
+        wait_until(lambda: None, within=2.5, host=host, what=what)
+
+    assert [1, 2, 2.5] == [round(look, 1) for look in looks]
+
+
 def test_exception_ends_the_wait(host):
     """What *probe* raises is passed on."""
     with pytest.raises(ZeroDivisionError):
