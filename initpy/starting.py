@@ -18,7 +18,7 @@ from .schedule import parse_schedule
 from .service import TAKEOVER, Service
 from .settling import running, settled
 from .stopping import end_service
-from .survey import Survey, survey
+from .survey import Survey
 
 
 def start(service: Service, host: Host = HERE) -> None:
@@ -66,13 +66,16 @@ def force_reload(service: Service, host: Host = HERE) -> None:
         _restart(service, lock, host)
 
 
-def _start(service: Service, host: Host, *, ended: Survey | None = None) -> None:
+def _start(
+    service: Service, host: Host, seen: Survey | None = None, *, tested: bool = False
+) -> None:
     """Start it, or see that it runs.
 
-    ended: what was seen when all of it had been ended, after its configuration was tested.
+    seen:   what was seen of it, if somebody has looked at every process of the host.
+    tested: whether its configuration has been.
     """
     # Thorough: workers beside it whose own master is dead would go on serving what was.
-    seen = ended or settled(service, host, thorough=True)
+    seen = seen or settled(service, host, thorough=True)
     if seen.master is not None:
         repair_pidfile(service, seen, host, needed=False)
         if not await_service(service, seen.master, host):
@@ -90,7 +93,7 @@ def _start(service: Service, host: Host, *, ended: Survey | None = None) -> None
     if not seen.pidfile.regular:
         # Before the test, which opens the pidfile too, wherever a link leads.
         remove_stale(service, host)
-    if service.test_args is not None and ended is None:
+    if service.test_args is not None and not tested:
         traceless_configtest(service, host)
     end(seen.starting, parse_schedule("KILL/5"), host, what=f"{service.name} that hangs")
     host.make_directory(service.pidfile.rpartition("/")[0] or "/")
@@ -108,13 +111,13 @@ def _recover(service: Service, orphans: tuple[Process, ...], host: Host) -> bool
 
 
 def _restart(service: Service, lock: ActionLock, host: Host) -> None:
-    seen = survey(service, host)
-    if seen.master is None:
-        _start(service, host)
+    seen = settled(service, host)
+    if seen.master is None:  # every process of the host was looked at for it
+        _start(service, host, seen)
         return
     # Before the test, which opens the pidfile too, wherever a link leads.
     repair_pidfile(service, seen, host, needed=False)
     if service.test_args is not None:
         configtest(service, host)
     # From here on there is no giving up half way: stopped is not what was asked.
-    _start(service, host, ended=end_service(service, service.stop, lock, host))
+    _start(service, host, end_service(service, service.stop, lock, host), tested=True)
