@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .errors import InitError
 from .host import HERE, Host, Process
 from .identity import workers_of
 from .intruders import end_intruders
@@ -19,7 +20,8 @@ def stop(service: Service, host: Host = HERE, *, schedule: tuple[Step, ...] = ()
 
     Master and workers, a second master of an unfinished upgrade, orphans: when
     it returns none is left, and stale pidfiles are removed. Raises
-    NotPermitted, WaitTimeout if one outlives the schedule, and Interrupted.
+    NotPermitted, WaitTimeout if one outlives the schedule, Interrupted, and
+    InitError if a supervisor starts it again as often as it ends.
     """
     with ActionLock(service, "stop", host, within=service.timeout, without=True) as lock:
         end_service(service, schedule or service.stop, lock, host, interruptible=True)
@@ -40,10 +42,14 @@ def end_service(
 ) -> Survey:
     """End masters, workers and orphans, and remove stale pidfiles. Return the last look.
 
-    Raises NotPermitted, WaitTimeout if one outlives the schedule, Interrupted.
+    Raises NotPermitted, WaitTimeout if one outlives the schedule, Interrupted,
+    and InitError if it is started again as often as it ends.
     """
     seen = settled(service, host)
+    ended_at: float | None = None
     while seen.family:
+        if ended_at is not None and host.monotonic() - ended_at >= service.timeout:
+            raise InitError(_revived(seen.family[-1], host))
         lock.doom(seen.masters)
         for master in seen.masters:
             end_intruders(service, master, host, spare=seen.masters)
@@ -65,9 +71,16 @@ def end_service(
                 what=f"{service.name} processes",
                 interruptible=interruptible,
             )
+        ended_at = host.monotonic() if ended_at is None else ended_at
         # Every process of the host is looked at once the master is gone: others may be
         # there that no pidfile names, or a worker that was orphaned at its master's end.
         seen = settled(service, host, thorough=True)
     lock.doom(())
     remove_stale(service, host)
     return seen
+
+
+def _revived(process: Process, host: Host) -> str:
+    facts = host.look(process.pid)
+    parent = f" by pid {facts.ppid} ({host.title(facts.ppid)})" if facts else ""
+    return f"it is started again as often as it ends{parent}: stop it there"

@@ -283,6 +283,23 @@ def test_stop_in_a_hung_handover(host, nginx):
     assert {} == host.processes
 
 
+def test_stop_of_what_is_started_again(host, nginx):
+    """Who is started again as soon as it ends is ended for 30 seconds; then it is said by whom."""
+    supervisor = host.add(title="runsv nginx")
+
+    def begin():
+        master = nginx.new_master(ppid=supervisor.pid)
+        nginx.write_pid(master)
+        nginx.new_workers(master)
+        master.at_end.append(begin)
+
+    begin()
+    with pytest.raises(InitError, match=rf"again.* by pid {supervisor.pid} \(runsv nginx\)"):
+        stop(NGINX, host)
+
+    assert NGINX.timeout <= host.now <= NGINX.timeout + 1
+
+
 def test_stop_ends_orphans(host, nginx):
     """Workers without a master are part of the service."""
     master = nginx.run()
