@@ -185,13 +185,19 @@ def _without_config(
     service: Service, options: tuple[str, ...]
 ) -> tuple[str | None, tuple[str, ...]]:
     """Take the configuration out of the daemon's options: it identifies the instance."""
+    flag = service.config_flag
+    if flag is None:
+        return None, options
+    glued = f"{flag}=" if flag.startswith("--") else flag
     config = None
     rest = []
     words = list(options)
     while words:
         word = words.pop(0)
-        if service.config_flag is not None and word == service.config_flag and words:
+        if word == flag and words:
             config = words.pop(0)
+        elif word != flag and word.startswith(glued):
+            config = word[len(glued) :]
         else:
             rest.append(word)
     return config, tuple(rest)

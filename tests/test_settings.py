@@ -190,6 +190,7 @@ def test_link_is_followed_and_judged(host):
         ("-q -c /etc/b.conf -g x", "/etc/b.conf", ("-q", "-g", "x")),
         ("-q", NGINX.config, ("-q",)),
         ("-q -c", NGINX.config, ("-q", "-c")),
+        ("-q -c/etc/b.conf", "/etc/b.conf", ("-q",)),
     ],
 )
 def test_configuration_among_the_options(host, options, config, rest):
@@ -210,3 +211,10 @@ def test_fpm_has_its_own_flag(host):
     changed = set_by(host, 'DAEMON_ARGS="--fpm-config /etc/b.conf -R"', PHP_FPM)
 
     assert ("/etc/b.conf", ("-R",)) == (changed.config, changed.options)
+
+
+def test_long_flag_with_its_value(host):
+    """A long flag may stick to its value by an equals sign."""
+    changed = set_by(host, "DAEMON_ARGS=--fpm-config=/etc/b.conf", PHP_FPM)
+
+    assert ("/etc/b.conf", ()) == (changed.config, changed.options)
