@@ -160,11 +160,10 @@ def fpm_configuration(service: Service, host: Host) -> Configuration:
     """Read php-fpm's configuration."""
     pidfile, logs, drain, modes = None, ["log/php-fpm.log"], 0.0, {}
     listens: list[str] = []
-    prefixes: dict[str, str] = {}
-    for section, key, value in _fpm_lines(service.config or "", service.prefix, host):
-        if key == "prefix":
-            prefixes[section] = value
-        elif key == "pid":
+    lines = list(_fpm_lines(service.config or "", service.prefix, host))
+    prefixes = {section: value for section, key, value in lines if key == "prefix"}
+    for section, key, value in lines:
+        if key == "pid":
             pidfile = _absolute("/var", value)
         elif key == "error_log":
             logs[0] = value

@@ -225,6 +225,13 @@ def test_fpm_includes(host):
     assert (True, "/run/x.pid") == (told.workerless, told.pidfile)
 
 
+def test_fpm_prefix_after_what_it_is_for(host):
+    """A pool's prefix counts for the lines before it, too."""
+    told = read_fpm(host, "[a]\nlisten = a.sock\nprefix = /srv/a\n")
+
+    assert ("/srv/a/a.sock",) == told.listens
+
+
 def test_fpm_relative_include_is_relative_to_the_prefix(host):
     """A relative include is relative to /usr, not to the file."""
     host.put("/usr/etc/pool.d/www.conf", "[www]\npm = ondemand\n")
