@@ -6,7 +6,7 @@
 --script  another init script of nginx to be measured, which acts on Debian's paths
 --check   only see that the README says what the last whole run has measured
 
-It takes about 15 minutes; nothing else should be running. Fails if a promise is not kept.
+It takes about half an hour; nothing else should be running. Fails if a promise is not kept.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Size:
     def __init__(self, quick):
         self.rounds = 1 if quick else 30  # of every action by every peer
         self.startups = 5 if quick else 100  # of the interpreter
-        self.losing = 1 if quick else 2  # of every action under load by initpy, and by the floor
+        self.losing = 1 if quick else 10  # of every action under load by initpy, and by the floor
         self.others_losing = 0 if quick else 1  # by every peer
         self.keeping = (False,) if quick else (False, True)  # connections
         self.under_load = ("reload", "upgrade", "recover") if quick else LOADED

@@ -22,9 +22,10 @@ NGINX = (
     "restart",
     "stop",
 )
-FPM = ("start", "status", "configtest", "reload", "upgrade", "restart", "stop")
+FPM = ("start", "status", "configtest", "reload", "failed reload", "upgrade", "restart", "stop")
 ACTIONS = {"nginx": NGINX, "php-fpm": FPM}  # in the order of a cycle
 WITHIN = 90  # seconds for one action
+AFTERMATH = 0.2  # seconds after which a php-fpm that fails in its reload is dead
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
@@ -78,9 +79,9 @@ class Floor(Peer):
     def __init__(self):
         super().__init__("floor", None)
 
-    def can(self, *_):
-        """Tell whether there is a way by hand: there is."""
-        return True
+    def can(self, site, action):
+        """Tell whether there is a way by hand: but php-fpm dies of a reload that fails."""
+        return (site.kind, action) != ("php-fpm", "failed reload")
 
     def run(self, site, action):
         """Do it here."""
@@ -101,6 +102,9 @@ class Seen:
         if action == "stop":
             return not site.processes()
         if action.startswith("failed"):
+            if site.kind == "php-fpm":
+                time.sleep(AFTERMATH)
+                master = site.master
             return master == self.master and bool(site.crew(master))
         if action in ("status", "configtest"):
             return True

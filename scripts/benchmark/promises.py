@@ -121,7 +121,7 @@ def kept_alive(figures):
     """Return the promises about kept connections, on which the daemon itself loses some.
 
     Whether a request comes just when nginx closes its connection is chance: no more
-    than the floor's, but for two standard errors of the difference.
+    than the floor's, but for three standard errors of the difference.
     """
     for kind, action in (
         ("nginx", "upgrade"),
@@ -134,7 +134,7 @@ def kept_alive(figures):
         least = lost(figures, kind, action, "floor", keep=True)
         error = sqrt((variance(ours) + variance(least)) / len(ours))
         claim = f"{kind} {action}: lost with keep-alive (the floor: {mean(least):.1f})"
-        yield Promise(claim, mean(ours), round(mean(least) + 2 * error, 1))
+        yield Promise(claim, mean(ours), round(mean(least) + 3 * error, 1))
 
 
 def all_of(figures):

@@ -62,9 +62,11 @@ def time_cell(row, ours):
     cell = f"{ms(middle)} ±{ms(spread(row['seconds']))}"
     if row["peer"] != "initpy":
         cell += f" {times_as_long(middle / ours)}"
-    if row["action"].startswith("failed"):
-        return cell + ("†" if sum(map(bool, row["codes"])) * 2 < len(row["codes"]) else "")
-    return cell + ("*" if sum(row["seen"]) * 2 < len(row["seen"]) else "")
+    seen = sum(row["seen"]) * 2 >= len(row["seen"])
+    if not row["action"].startswith("failed"):
+        return cell + ("" if seen else "*")
+    told = sum(map(bool, row["codes"])) * 2 >= len(row["codes"])
+    return cell + ("" if told else "†") + ("" if seen else "‡")
 
 
 def times_as_long(ratio):
@@ -198,7 +200,7 @@ TEMPLATE = """\
 Milliseconds until the action returned: the median, half of what lies between the quartiles, and
 how many times what initpy takes. *Floor* is the daemon's own time: plain ``kill`` and a tight loop
 that looks, without a script. ``*`` returned before it had happened; ``†`` returned 0 although
-it failed.
+it failed; ``‡`` left no master behind that serves.
 
 .. image:: bench/time.svg
 
