@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 POLL_FIRST = 0.001  # seconds; nginx takes a failed upgrade back within 1 to 5 ms
 POLL_MOST = 0.05  # seconds
+POLL_SHARE = 0.1  # of the time waited so far: what has come is seen that much late at most
 SILENCE = 1.0  # seconds before we say what is awaited
 
 
@@ -46,7 +47,6 @@ def wait_until(
         return what if isinstance(what, str) else what()
 
     started = host.monotonic()
-    pause = POLL_FIRST
     told = SILENCE
     while True:
         # Read the clock before looking, so that the last look comes after the
@@ -63,5 +63,5 @@ def wait_until(
             told = max(waited + SILENCE, SILENCE)
         # Once it has ended, a process is no reason to look again at once.
         watched = until if until and host.find(until.pid) == until else None
+        pause = min(max(waited * POLL_SHARE, POLL_FIRST), POLL_MOST)
         host.sleep(min(pause, within - waited), watched)
-        pause = min(pause * 1.5, POLL_MOST)
