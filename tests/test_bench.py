@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -28,6 +30,40 @@ def test_bench_works():
         assert name in done.stdout
     with open(os.path.join(ROOT, "README.rst")) as file:
         assert readme == file.read()
+
+
+@pytest.mark.real
+def test_figures_are_the_measured_ones():
+    """The README says what the last whole run has measured, which has kept every promise."""
+    done = subprocess.run([BENCH, "--check"], capture_output=True, text=True, check=False)
+
+    assert 0 == done.returncode, done.stderr
+
+
+def test_promises_can_be_broken():
+    """Of a run in which initpy was slow, fat and lost requests, no promise is kept."""
+    path = os.path.join(ROOT, "scripts", "benchmark")
+    spec = importlib.util.spec_from_file_location("promises", os.path.join(path, "promises.py"))
+    promises = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(promises)
+    with open(os.path.join(path, "measured", "figures.json")) as file:
+        figures = json.load(file)
+
+    for row in (*figures["times"], *figures["growth"]):
+        if "initpy" == row["peer"]:
+            row["seconds"] = [1000.0 * (1 + row.get("size", 0)) for _ in row["seconds"]]
+    figures["startup"]["status"] = [1000.0]
+    for row in figures["losses"]:
+        if "initpy" == row["peer"]:
+            row["runs"] = [{**run, "lost": 1000} for run in row["runs"]]
+    for row in figures["memory"]:
+        row["own"] = 1 << 20
+    for row in figures["instances"]:
+        row["failed"] = 1
+        row.update({"lost": {"reset": 1}} if "lost" in row else {})
+    kept = [promise.claim for promise in promises.all_of(figures) if promise.kept]
+
+    assert [] == kept
 
 
 @pytest.mark.real

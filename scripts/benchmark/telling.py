@@ -83,6 +83,8 @@ def times_as_long(ratio):
 def losses(figures, *, keep):
     """Return the table of requests lost, and the longest gap."""
     rows = [row for row in figures["losses"] if row["keep"] == keep]
+    if not rows:
+        return "Not measured."
     peers = peers_of(rows)
     by = {(row["kind"], row["action"], row["peer"]): row for row in rows}
     order = dict.fromkeys((row["kind"], row["action"]) for row in rows)
@@ -202,7 +204,7 @@ how many times what initpy takes. *Floor* is the daemon's own time: plain ``kill
 that looks, without a script. ``*`` returned before it had happened; ``†`` returned 0 although
 it failed; ``‡`` left no master behind that serves.
 
-.. image:: bench/time.svg
+.. image:: scripts/benchmark/measured/time.svg
 
 {nginx}
 
@@ -220,10 +222,12 @@ and with connections that are kept, some of which nginx itself closes under a re
 *Nobody* does nothing; *recover* is ``start`` after the master was killed; "not done" has left the
 service without a master.
 
-.. image:: bench/growth.svg
+.. image:: scripts/benchmark/measured/growth.svg
 
 Milliseconds by initpy (by the floor) as the host, the service and its configuration grow, and the
-memory of the action's own process at its peak:
+memory of the action's own process at its peak. ``start``, ``stop`` and ``restart`` look once at
+every process of the host, for masters and orphans that no pidfile names; ``upgrade`` and recovery
+look twice; ``status``, ``reload`` and ``reopen`` of a running service never do.
 
 {growth}
 
