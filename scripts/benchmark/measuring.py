@@ -41,6 +41,7 @@ class Size:
         # Debian's script says after 10 seconds that an upgrade has failed.
         self.patient = not quick
         self.growing = 1 if quick else 2  # of every action of every size
+        self.crowding = 1 if quick else 5  # the same, of every number of other processes
         self.looks = 1 if quick else 10  # of status, each time
         self.processes = (0, 200) if quick else (0, 1000, 10000)
         self.workers = (2, 8) if quick else (2, 64, 512)
@@ -302,7 +303,7 @@ AS_EVER = Peer("initpy", initpy_words)
 def growth(size):
     """Return rows of what, size, action, peer, seconds, and memory of initpy's in KiB."""
     took, memory = {}, {}
-    for number in range(size.growing):
+    for number in range(size.crowding):
         # The small ones between the large ones, or a drift would pass for growth.
         for count in size.processes:
             say(f"beside {count} other processes")
