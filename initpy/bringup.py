@@ -79,6 +79,8 @@ def bring_up(
         master = proven(service, hint, host)
         if master is None or master in beside:
             return None
+        if code is None and started and not foster and _leaves(started, master, host):
+            return None
         return master if workerless or serving_workers(service, master, host) else None
 
     try:
@@ -120,6 +122,14 @@ def await_service(service: Service, master: Process, host: Host) -> bool:
         until=master,
     )
     return found == "serves"
+
+
+def _leaves(started: Process, master: Process, host: Host) -> bool:
+    """Tell whether what we have started is about to end, having put *master* in the background.
+
+    While it lives *master* seems to be supervised: nginx would ignore USR2.
+    """
+    return started != master and host.exe(started.pid) == host.exe(master.pid)
 
 
 def _awaited(service: Service, host: Host) -> str:

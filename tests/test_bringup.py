@@ -81,6 +81,20 @@ def test_workers_on_demand(host, fpm):
     assert fpm.masters[0].id == master
 
 
+def test_parent_that_lingers(host, fpm):
+    """While who has put it in the background lives, the master would seem to be supervised."""
+
+    def program(argv):
+        return Run(seconds=0.5, begin=lambda child: fpm.boot(child.start["sockets"]))
+
+    host.programs[PHP_FPM.daemon] = program
+
+    master = bring_up(PHP_FPM, host)
+
+    assert [master.pid] == fpm.serving()
+    assert 0.5 <= host.now <= 0.6
+
+
 def test_empty_pidfile_is_not_yet(host, nginx):
     """The pidfile is created, then written: that is waited out."""
     nginx.booting = 2
