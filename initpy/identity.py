@@ -136,14 +136,14 @@ def _daemon_in(service: Service, told: str, facts: ProcessFacts, host: Host) -> 
 
 
 def _config_in(service: Service, told: str) -> bool:
-    flag = service.config_flag
-    if flag is None or service.config is None:
+    if not service.config_flags or service.config is None:
         return True
-    for form in (f" {flag} {service.config} ", f" {flag}{service.config} "):
-        if form in f"{told} ":
+    for flag in service.config_flags:
+        if any(f" {flag}{gap}{service.config} " in f"{told} " for gap in (" ", "")):
             return True
     words = told.split(" ")
-    if not any(word.startswith(flag) for word in words):
+    flag = next((one for one in service.config_flags if any(w.startswith(one) for w in words)), "")
+    if not flag:
         return service.config == service.default_config
     prefix = _after("-p", words) or service.prefix
     return os.path.normpath(os.path.join(prefix, _after(flag, words))) == service.config

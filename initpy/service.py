@@ -37,7 +37,7 @@ class Service(Record):
     # Its configuration. The flag, if the daemon has one, is how another
     # instance of the same binary is told from this one.
     config: str | None = None  # absolute path
-    config_flag: str | None = None
+    config_flags: tuple[str, ...] = ()  # its spellings
     default_config: str | None = None  # what it reads when told of none
     prefix: str = "/"  # what relative paths in it are relative to
     syntax: str | None = None  # of its configuration, if that is one we can read

@@ -185,19 +185,17 @@ def _without_config(
     service: Service, options: tuple[str, ...]
 ) -> tuple[str | None, tuple[str, ...]]:
     """Take the configuration out of the daemon's options: it identifies the instance."""
-    flag = service.config_flag
-    if flag is None:
-        return None, options
-    glued = f"{flag}=" if flag.startswith("--") else flag
+    # --flag=VALUE, but -fVALUE
+    glued = tuple(f"{flag}=" if flag.startswith("--") else flag for flag in service.config_flags)
     config = None
     rest = []
     words = list(options)
     while words:
         word = words.pop(0)
-        if word == flag and words:
+        if word in service.config_flags and words:
             config = words.pop(0)
-        elif word != flag and word.startswith(glued):
-            config = word[len(glued) :]
+        elif word not in service.config_flags and word.startswith(glued):
+            config = next(word[len(start) :] for start in glued if word.startswith(start))
         else:
             rest.append(word)
     return config, tuple(rest)

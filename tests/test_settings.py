@@ -213,8 +213,12 @@ def test_fpm_has_its_own_flag(host):
     assert ("/etc/b.conf", ("-R",)) == (changed.config, changed.options)
 
 
-def test_long_flag_with_its_value(host):
-    """A long flag may stick to its value by an equals sign."""
-    changed = set_by(host, "DAEMON_ARGS=--fpm-config=/etc/b.conf", PHP_FPM)
+@pytest.mark.parametrize(
+    "args", ["--fpm-config=/etc/b.conf", "-y /etc/b.conf", "-y/etc/b.conf", "-R -y /etc/b.conf"]
+)
+def test_other_spellings_of_its_flag(host, args):
+    """A long flag may stick to its value by an equals sign, and has a short one beside it."""
+    changed = set_by(host, f'DAEMON_ARGS="{args}"', PHP_FPM)
 
-    assert ("/etc/b.conf", ()) == (changed.config, changed.options)
+    assert "/etc/b.conf" == changed.config
+    assert set(changed.options) <= {"-R"}
