@@ -48,8 +48,8 @@ def end_service(
     seen = settled(service, host)
     ended_at: float | None = None
     while seen.family:
-        if ended_at is not None and host.monotonic() - ended_at >= service.timeout:
-            raise InitError(_revived(seen.family[-1], host))
+        if ended_at is not None:
+            _refuse_revived(service, seen, host.monotonic() - ended_at, host)
         lock.doom(seen.masters)
         for master in seen.masters:
             end_intruders(service, master, host, spare=seen.masters)
@@ -80,7 +80,14 @@ def end_service(
     return seen
 
 
-def _revived(process: Process, host: Host) -> str:
-    facts = host.look(process.pid)
-    parent = f" by pid {facts.ppid} ({host.title(facts.ppid)})" if facts else ""
-    return f"it is started again as often as it ends{parent}: stop it there"
+def _refuse_revived(service: Service, seen: Survey, since: float, host: Host) -> None:
+    """Raise InitError if, so many seconds after it was ended, it has been started again.
+
+    For as long as a new state may take it is ended once more instead.
+    """
+    revived = [one for one in (*seen.masters, *seen.starting) if host.age(one) < since]
+    facts = host.look(revived[-1].pid) if revived and since >= service.timeout else None
+    if facts is None:
+        return
+    parent = f" by pid {facts.ppid} ({host.title(facts.ppid)})" if facts.ppid > 1 else ""
+    raise InitError(f"it is started again as often as it ends{parent}: stop it there")

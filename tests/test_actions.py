@@ -300,6 +300,16 @@ def test_stop_of_what_is_started_again(host, nginx):
     assert NGINX.timeout <= host.now <= NGINX.timeout + 1
 
 
+def test_stop_without_patience(host, nginx):
+    """Who was there before the stop was not started again, however little time there is."""
+    service = NGINX.replace(timeout=0.0)
+    others = [nginx.run(), nginx.run(), nginx.run()]
+
+    stop(service, host)
+
+    assert not any(nginx.alive(master) for master in others)
+
+
 def test_stop_ends_orphans(host, nginx):
     """Workers without a master are part of the service."""
     master = nginx.run()
