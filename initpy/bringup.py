@@ -79,7 +79,9 @@ def bring_up(
         master = proven(service, hint, host)
         if master is None or master in beside:
             return None
-        if code is None and started and not foster and _leaves(started, master, host):
+        # While it lives, who upgrades would take its child for supervised; nginx does.
+        leaves = started and not foster and service.upgrade and _leaves(started, master, host)
+        if code is None and leaves:
             return None
         return master if workerless or serving_workers(service, master, host) else None
 
@@ -125,10 +127,7 @@ def await_service(service: Service, master: Process, host: Host) -> bool:
 
 
 def _leaves(started: Process, master: Process, host: Host) -> bool:
-    """Tell whether what we have started is about to end, having put *master* in the background.
-
-    While it lives *master* seems to be supervised: nginx would ignore USR2.
-    """
+    """Tell whether *started* is the daemon, too: having put *master* in the background, it ends."""
     return started != master and host.exe(started.pid) == host.exe(master.pid)
 
 

@@ -95,6 +95,15 @@ def test_parent_that_lingers(host, fpm):
     assert 0.5 <= host.now <= 0.6
 
 
+def test_parent_that_stays(host, fpm):
+    """Of a daemon that is never upgraded it does not matter."""
+    host.programs[PHP_FPM.daemon] = lambda argv: Run(seconds=999, begin=lambda _: fpm.boot())
+
+    bring_up(PHP_FPM.replace(upgrade=None), host)
+
+    assert host.now < 1
+
+
 def test_empty_pidfile_is_not_yet(host, nginx):
     """The pidfile is created, then written: that is waited out."""
     nginx.booting = 2
