@@ -132,10 +132,10 @@ def _generate(parsed: argparse.Namespace, console: Console, host: Host) -> int:
             host.tell(f"the unit calls {wrapper}, which is not there yet: initpy install makes it")
     else:
         text, mode = _wrapper(service, parsed, host), 0o755
-    if parsed.output is None:
-        console.answer(text.rstrip("\n"))
-    else:
+    if parsed.output is not None:
         host.write(os.path.abspath(parsed.output), text, mode)
+    elif not console.answer(text.rstrip("\n")):
+        raise InitError("standard output cannot be written: use -o FILE")
     return ExitCode.OK
 
 

@@ -64,9 +64,9 @@ class Console:
         overwrite = "\r\033[K" if self._terminal else ""
         _write(self._out, f"{overwrite}{self._headline:<{COLUMN}}{verdict}\n")
 
-    def answer(self, text: str) -> None:
-        """Write what was asked for."""
-        _write(self._out, text + "\n")
+    def answer(self, text: str) -> bool:
+        """Write what was asked for; tell whether it could be."""
+        return _write(self._out, text + "\n")
 
     def complain(self, text: str) -> None:
         """Write a line to standard error."""
@@ -80,11 +80,12 @@ def _is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
-def _write(stream: TextIO | None, text: str) -> None:
+def _write(stream: TextIO | None, text: str) -> bool:
+    if stream is None:
+        return False
     try:
-        if stream is not None:
-            stream.write(text)
-            stream.flush()
+        stream.write(text)
+        stream.flush()
     except (OSError, ValueError):  # closed, full, or its terminal is gone
         # What is left in its buffer would fail again when the interpreter ends,
         # and make the exit code 120.
@@ -92,6 +93,8 @@ def _write(stream: TextIO | None, text: str) -> None:
             sys.stdout = None  # as if it had been closed at the start
         if stream is sys.stderr:
             sys.stderr = None
+        return False
+    return True
 
 
 def standard_console(*, quiet: bool) -> Console:

@@ -46,6 +46,18 @@ def test_generate_into_a_file(host):
     assert 0o755 == host.files["/tmp/rtmp"].mode
 
 
+def test_generate_onto_a_full_disk(host, nginx, monkeypatch):
+    """A script that could not be printed was not generated."""
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+
+        assert ExitCode.GENERIC == main(["generate", "nginx", *GIVEN], host)
+
+        monkeypatch.undo()
+        with pytest.raises(OSError, match="No space"):
+            full.close()
+
+
 def test_generate_for_what_is_missing(host, capsys):
     """What is not installed and not given cannot be known: 5."""
     assert ExitCode.NOT_INSTALLED == main(["generate", "nginx"], host)
