@@ -15,10 +15,10 @@ from .killing import end
 from .orphans import behead
 from .pidfile import read_pidfile
 from .program import run, spawn
-from .schedule import parse_schedule
+from .schedule import parse_schedule, signal_named
 from .service import Service
 from .serving import SETTLE, serving_workers
-from .survey import proven, survey
+from .survey import Survey, proven, survey
 from .wait import wait_until
 
 TYPE_CHECKING = False
@@ -104,6 +104,22 @@ def bring_up(
     return master
 
 
+def _frozen(service: Service, beside: Collection[Process], host: Host) -> Survey:
+    """STOP whatever is on its way to be a master; return what there is.
+
+    None of its workers is born any more then, who might take a request and be ended with it.
+    """
+    stopped: set[Process] = set()
+    while True:
+        seen = survey(service, host, thorough=True)
+        fresh = {*seen.masters, *seen.starting} - {*beside, *stopped}
+        if not fresh:
+            return seen
+        for process in fresh:
+            host.kill(process, signal_named("STOP"))
+        stopped |= fresh
+
+
 def await_service(service: Service, master: Process, host: Host) -> bool:
     """Wait until *master*, which somebody else may have just started, serves.
 
@@ -177,7 +193,7 @@ def _take_back(
     shared: its sockets are another's too. Then by KILL: on a clean exit php-fpm
             removes its sockets' paths and its pidfile, nginx those of unix sockets.
     """
-    seen = survey(service, host, thorough=True)
+    seen = _frozen(service, beside, host) if shared else survey(service, host, thorough=True)
     masters = [master for master in seen.masters if master not in beside]
     workers = [worker for master in masters for worker in workers_of(service, master, host)]
     if shared:

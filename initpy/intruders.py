@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from .draining import drain
 from .host import Host, Process
-from .identity import is_worker
+from .identity import is_worker, workers_of
 from .killing import end
-from .schedule import parse_schedule
+from .schedule import parse_schedule, signal_named
 from .service import Service
-from .serving import serving_workers
 from .settling import await_titles
 
 TYPE_CHECKING = False
@@ -26,8 +25,10 @@ def end_intruders(
 ) -> None:
     """End every child of *master* that holds its sockets and is no worker, with their children.
 
-    One that serves is let finish its requests; the rest is hung, and was born
-    with nginx's own signals blocked: only KILL is heard. Raises WaitTimeout.
+    One that serves is let finish its requests; the rest is hung, or not up yet, and
+    was born with nginx's own signals blocked: only KILL is heard. STOP before, for
+    it may be about to serve: a worker that is born between the look and the end
+    could hold a request. Raises WaitTimeout.
     """
     await_titles(service, master, host)
     sockets = host.socket_inodes(master)
@@ -43,7 +44,10 @@ def end_intruders(
         and has_inherited(child)
     ]
     for process in found:
-        if serving_workers(service, process, host):
+        if not workers_of(service, process, host):
+            host.kill(process, signal_named("STOP"))
+            await_titles(service, process, host)
+        if workers_of(service, process, host):
             drain(service, [process], host, what="new master")
     hung = [one for intruder in found for one in family(intruder, host) if has_inherited(one)]
     end(hung, parse_schedule("KILL/5"), host, what="new master")

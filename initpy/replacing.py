@@ -8,7 +8,7 @@ from .draining import drain
 from .errors import InitError, Reverted, RollbackFailed
 from .host import Host, Process
 from .identity import argv0_of, workers_of
-from .killing import killproc
+from .killing import killproc, wake
 from .oldbin import rollback, wait_for_oldbin
 from .orphans import finish_orphans
 from .proving import prove_binary, prove_master, require_alive, run_check
@@ -60,6 +60,8 @@ def _carry_on(service: Service, seen: Survey, host: Host) -> Process:
     """Finish what somebody else has begun, from wherever it is. Return the new master."""
     repair_pidfile(service, seen, host)
     old = seen.masters[0]
+    for new in host.children(old):
+        wake(new, host)  # a script that was about to end it may have stopped it
     before = (0, 0) if seen.handover else None  # whatever it is next, it was renamed
     return _forward(service, old, before, LogMark(old, host), host)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .errors import InitError, NotInstalled, NotRunning, PidfileError, WaitTimeout
 from .host import Host, Process
 from .identity import looks_like_master, runs_daemon, workers_of
+from .killing import wake
 from .service import Service
 from .survey import Survey, survey
 from .wait import wait_until
@@ -24,6 +25,8 @@ def settled(service: Service, host: Host, *, thorough: bool = False) -> Survey:
 
     def look() -> Survey | None:
         seen = survey(service, host, thorough=thorough)
+        for process in seen.starting:
+            wake(process, host)  # a script that was about to end it may have stopped it
         return None if seen.starting or seen.executing else seen
 
     try:

@@ -7,10 +7,8 @@ from .errors import NotRunning, Unimplemented
 from .host import HERE, Host
 from .lock import ActionLock
 from .orphans import finish_orphans
-from .replacing import replace_binary
 from .service import OLDBIN, TAKEOVER, Service
 from .settling import running
-from .takeover import take_over
 
 
 def upgrade(service: Service, host: Host = HERE) -> None:
@@ -30,8 +28,12 @@ def upgrade(service: Service, host: Host = HERE) -> None:
                 raise NotRunning(f"master {seen.master} ended meanwhile")
             finish_orphans(service, host)
         if service.upgrade == OLDBIN:
+            from .replacing import replace_binary
+
             replace_binary(service, seen, host)
         elif service.upgrade == TAKEOVER:
+            from .takeover import take_over
+
             take_over(service, seen, host)
         else:
             raise Unimplemented("cannot replace the binary of this daemon while it runs")

@@ -88,6 +88,9 @@ class FakeDaemon:
 
     def new_workers(self, master, infancy=0.002):
         """Start workers, which bear their master's title for a moment."""
+        if master.state == "T":
+            self.host.at(0.01, lambda: self.new_workers(master, infancy))
+            return
         for _ in range(self.count if self.alive(master) else 0):
             kin = {"ppid": master.pid, "session": master.session, "exe": master.exe}
             kin["sockets"] = dict(master.sockets)
@@ -204,6 +207,9 @@ class FakeNginx(FakeDaemon):
     def come_up(self, new):
         """Be a new master: write the pidfile, then start workers."""
         if not self.alive(new):
+            return
+        if new.state == "T":
+            self.host.at(0.01, lambda: self.come_up(new))
             return
         new.blocked = 0
         if self.new == "other":

@@ -66,8 +66,8 @@ SCANNING = EDGE | {"census", "foster"}  # every process, where no pidfile names 
 LOCKING = SCANNING | {"lock", "wait"}
 TESTING = LOCKING | {"configtesting", "configuration", "diagnose", "program"}
 SIGNALLING = LOCKING | {"killing", "settling"}
-ENDING = SIGNALLING | {"draining", "intruders", "repair", "serving"}
-STARTING = TESTING | ENDING | {"bringup", "daemonize", "orphans"}
+ENDING = SIGNALLING | {"draining", "intruders", "repair"}
+STARTING = TESTING | ENDING | {"bringup", "daemonize", "orphans", "serving"}
 
 # Of a stopped service whose daemon is missing: what each action costs at least.
 LOADED = {
@@ -77,7 +77,7 @@ LOADED = {
     "reopen": SIGNALLING | {"configuration", "program", "reopening"},
     "start": STARTING | {"starting", "stopping"},
     "reload": STARTING | {"reloading"},
-    "upgrade": STARTING | {"oldbin", "proving", "replacing", "sockets", "takeover", "upgrading"},
+    "upgrade": (STARTING - {"configtesting", "repair"}) | {"upgrading"},
 }
 
 PROGRAM = """

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from initpy.intruders import end_intruders
 from initpy.services.nginx import NGINX
 
@@ -14,7 +16,8 @@ def test_hung_child_is_killed_with_its_family(host, nginx):
 
     end_intruders(NGINX, master.id, host)
 
-    assert [(0, child.pid, "SIGKILL"), (0, grandchild.pid, "SIGKILL")] == host.sent
+    killed = [(0, child.pid, "SIGKILL"), (0, grandchild.pid, "SIGKILL")]
+    assert [(0, child.pid, "SIGSTOP"), *killed] == host.sent
     assert workers == nginx.workers(master)
 
 
@@ -50,6 +53,30 @@ def test_serving_child_may_finish(host, nginx):
 
     assert [(0, child.pid, "SIGQUIT")] == host.sent
     assert 10 < host.now < 11
+
+
+@pytest.mark.parametrize("number", range(24))
+@pytest.mark.parametrize("infancy", [0, 0.002])
+def test_child_that_begins_to_serve(host, nginx, number, infancy):
+    """Workers of it, born at any moment, may hold requests: none of them is killed."""
+    master = nginx.run()
+    command = " ".join(NGINX.command(NGINX.start_args))  # its title, until it has read all
+    child = nginx.new_master(ppid=master.pid, sockets=master.sockets, title=command)
+    born = []
+
+    def serve():
+        if nginx.alive(child) and child.state != "T":
+            child.title = nginx.title
+            nginx.new_workers(child, infancy=infancy)
+            born.extend(nginx.workers(child))
+
+    host.before_look(number, serve)
+    end_intruders(NGINX, master.id, host)
+
+    assert not nginx.alive(child)
+    killed = [pid for _, pid, sig in host.sent if sig == "SIGKILL"]
+    assert not {worker.pid for worker in born}.intersection(killed)
+    assert not born or child.pid not in killed
 
 
 def test_no_intruders(host, nginx):

@@ -35,6 +35,17 @@ def test_one_that_hangs(host, starting):
     assert [] == host.sent
 
 
+def test_one_that_is_stopped(host, nginx, starting):
+    """A script that was about to end it may have stopped it: it is let go on."""
+    starting.state = "T"
+    host.at(2, lambda: starting.state == "S" and nginx.boot())
+    host.at(2, lambda: starting.state == "S" and host.end(starting))
+
+    seen = settled(NGINX, host)
+
+    assert nginx.masters[-1].id == seen.master
+
+
 def test_nothing_on_its_way(host, nginx):
     """Where nothing is being started no time is lost."""
     master = nginx.run()

@@ -266,6 +266,36 @@ def test_interrupted_at_any_look(host, fpm, old, number):
         asserts_new_serves(fpm, old)
 
 
+@pytest.mark.parametrize("later", range(40))
+def test_interrupted_as_the_new_one_comes_up(host, fpm, old, later):
+    """Workers born while it is taken back may hold requests: none of them is killed."""
+    born = []
+
+    def begin(child):
+        def come_up():
+            launcher = host.processes.get(child.pid)
+            if launcher and launcher.state != "T":
+                master = fpm.new_master(sockets=child.start["sockets"])
+                fpm.write_pid(master)
+                fpm.new_workers(master, infancy=0)
+                born.extend(fpm.workers(master))
+                host.at(0.001, lambda: host.end(launcher))
+
+        host.interrupted_by = "SIGTERM"
+        host.before_look(later, come_up)
+
+    tested = fpm.program([PHP_FPM.daemon, "--test"])
+    host.programs[PHP_FPM.daemon] = lambda argv: (
+        tested if argv[1] == "--test" else Run(seconds=999, begin=begin)
+    )
+    with pytest.raises(Reverted):
+        upgrade(PHP_FPM, host)
+
+    asserts_old_serves(fpm, old)
+    killed = {pid for _, pid, sig in host.sent if sig == "SIGKILL"}
+    assert not killed.intersection(worker.pid for worker in born)
+
+
 class Killed(BaseException):
     """The script was killed: nothing of it runs any more."""
 

@@ -252,6 +252,19 @@ def test_interrupted_at_any_look(host, nginx, old, number):
         asserts_new_serves(nginx, old)
 
 
+def test_killed_when_it_has_stopped_the_new_master(host, nginx, old):
+    """A script that is killed in the middle of a rollback leaves nobody stopped for long."""
+    nginx.hand_over(old)
+    host.sleep(0.003)
+    (new,) = (master for master in nginx.masters if master is not old)
+    new.state = "T"
+
+    upgrade(NGINX, host)
+
+    assert host.now < 1
+    asserts_new_serves(nginx, old)
+
+
 @pytest.mark.parametrize(("sig", "served"), [("SIGUSR2", "old"), ("SIGQUIT", "new")])
 def test_quit_is_the_point_of_no_return(host, nginx, old, sig, served):
     """Told to end before QUIT it goes back; after QUIT it goes on to the end."""
