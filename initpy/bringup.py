@@ -11,11 +11,11 @@ from .foster import fostered
 from .host import Host, Process
 from .identity import workers_of
 from .intruders import family
-from .killing import end
+from .killing import end, freeze
 from .orphans import behead
 from .pidfile import read_pidfile
 from .program import run, spawn
-from .schedule import parse_schedule, signal_named
+from .schedule import parse_schedule
 from .service import Service
 from .serving import SETTLE, serving_workers
 from .survey import Survey, proven, survey
@@ -116,7 +116,7 @@ def _frozen(service: Service, beside: Collection[Process], host: Host) -> Survey
         if not fresh:
             return seen
         for process in fresh:
-            host.kill(process, signal_named("STOP"))
+            freeze(process, host)
         stopped |= fresh
 
 

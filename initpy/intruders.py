@@ -10,8 +10,8 @@ from __future__ import annotations
 from .draining import drain
 from .host import Host, Process
 from .identity import is_worker, workers_of
-from .killing import end
-from .schedule import parse_schedule, signal_named
+from .killing import end, freeze
+from .schedule import parse_schedule
 from .service import Service
 from .settling import await_titles
 
@@ -45,7 +45,7 @@ def end_intruders(
     ]
     for process in found:
         if not workers_of(service, process, host):
-            host.kill(process, signal_named("STOP"))
+            freeze(process, host)
             await_titles(service, process, host)
         if workers_of(service, process, host):
             drain(service, [process], host, what="new master")

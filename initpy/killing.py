@@ -53,6 +53,21 @@ def refuse_deadly(process: Process, sig: int, host: Host) -> None:
         raise InitError(f"pid {process} does not catch {name} and would die of it: not sent")
 
 
+def freeze(process: Process, host: Host) -> None:
+    """Stop a process, and see it stopped: it bears nobody until it is woken or ended.
+
+    A signal is taken when its process runs next, which may be some time on a busy
+    host. Raises WaitTimeout.
+    """
+    host.kill(process, signal_named("STOP"))
+
+    def stopped() -> bool:
+        facts = host.look(process.pid)
+        return facts is None or facts.process != process or facts.state == "T"
+
+    wait_until(stopped, within=5.0, host=host, what=f"process {process} to stop", until=process)
+
+
 def wake(process: Process, host: Host) -> None:
     """Let a stopped process take what it has been sent."""
     facts = host.look(process.pid)

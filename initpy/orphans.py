@@ -6,9 +6,9 @@ from .draining import drain
 from .errors import InitError
 from .host import Host, Process
 from .identity import workers_of
-from .killing import end
+from .killing import end, freeze
 from .pidfile import read_pidfile
-from .schedule import parse_schedule, signal_named
+from .schedule import parse_schedule
 from .service import Service
 from .settling import await_titles
 from .survey import proven, survey
@@ -53,7 +53,7 @@ def behead(service: Service, master: Process, host: Host) -> list[Process]:
     the list and the end; and no longer, for with catch_workers_output a worker
     blocks as soon as the pipe to a stopped master is full.
     """
-    host.kill(master, signal_named("STOP"))
+    freeze(master, host)
     await_titles(service, master, host)
     workers = list(workers_of(service, master, host))
     end([master], parse_schedule("KILL/5"), host, what="old master")

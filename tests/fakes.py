@@ -159,10 +159,12 @@ class FakeHost(Host):
     at:          something happens so many seconds from now.
     before_look: something happens between the n-th look from now and the next.
     on:          what processes do on a signal.
+    stopping:    seconds until a process takes a STOP.
     """
 
     def __init__(self):
         super().__init__()
+        self.stopping = 0.0
         self.now = 0.0
         self.looks = 0
         self.sent = []  # (time, pid, "SIGTERM")
@@ -392,6 +394,8 @@ class FakeHost(Host):
                 self._deliver(target, target.held.pop(0))
         if sig == signal.SIGKILL:
             self.end(target)
+        elif sig == signal.SIGSTOP and self.stopping:
+            self.at(self.stopping, lambda: setattr(target, "state", "T"))
         elif sig == signal.SIGSTOP:
             target.state = "T"
         elif target.blocked & bit:

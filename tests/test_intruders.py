@@ -57,8 +57,10 @@ def test_serving_child_may_finish(host, nginx):
 
 @pytest.mark.parametrize("number", range(24))
 @pytest.mark.parametrize("infancy", [0, 0.002])
-def test_child_that_begins_to_serve(host, nginx, number, infancy):
+@pytest.mark.parametrize("stopping", [0, 0.01])
+def test_child_that_begins_to_serve(host, nginx, number, infancy, stopping):
     """Workers of it, born at any moment, may hold requests: none of them is killed."""
+    host.stopping = stopping
     master = nginx.run()
     command = " ".join(NGINX.command(NGINX.start_args))  # its title, until it has read all
     child = nginx.new_master(ppid=master.pid, sockets=master.sockets, title=command)

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from initpy.errors import InitError, Interrupted, NotPermitted, NotRunning, WaitTimeout
-from initpy.killing import end, killproc
+from initpy.killing import end, freeze, killproc
 from initpy.schedule import parse_schedule
 
 SCHEDULE = parse_schedule("QUIT/30/TERM/5/KILL/5")
@@ -186,3 +186,26 @@ def test_nobody_to_end(host):
     end([], SCHEDULE, host)
 
     assert 0 == host.now
+
+
+@pytest.mark.parametrize("seconds", [0, 0.02, 1])
+def test_freeze(host, seconds):
+    """It returns when the process has stopped, which may be a while after the signal."""
+    process = host.add()
+    host.stopping = seconds
+
+    freeze(process.id, host)
+
+    assert "T" == process.state
+    assert seconds <= host.now <= seconds * 1.11 + 0.001
+
+
+def test_freeze_of_the_gone(host):
+    """What has ended bears nobody either."""
+    process = host.add()
+    host.stopping = 1
+    host.at(0.5, lambda: host.end(process))
+
+    freeze(process.id, host)
+
+    assert host.now < 1
