@@ -53,6 +53,7 @@ def measure(arguments):
         "quick": arguments.quick,
         "rounds": size.rounds,
         "machine": machine(),
+        "commit": commit(),
         "versions": versions(fpm.version),
         "startup": measuring.startup(nginx, size),
         "imports": measuring.imports(nginx, size),
@@ -80,6 +81,12 @@ def machine():
         "system": system[1] if system else "",
         "load": os.getloadavg()[0],
     }
+
+
+def commit():
+    """Return which initpy it is, as git names it."""
+    words = ["git", "-C", ROOT, "describe", "--always", "--dirty"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def versions(php):

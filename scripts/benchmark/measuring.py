@@ -20,6 +20,7 @@ import looking
 from looking import until
 from namespace import INTERPRETER, generate
 from peers import ACTIONS, Floor, Peer, initpy_words, run
+from promises import FAILS
 from sites import SCRATCH, Fpm, Nginx
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -195,7 +196,8 @@ class Load:
     """Clients that never pause, in a process of their own."""
 
     def __init__(self, ports, path="/", *, keep=False):
-        words = [",".join(map(str, ports)), path, str(CONNECTIONS), "keep" if keep else "close"]
+        asking = max(CONNECTIONS, len(ports))  # so that each is asked
+        words = [",".join(map(str, ports)), path, str(asking), "keep" if keep else "close"]
         self._child = subprocess.Popen(
             [sys.executable, "-I", f"{HERE}/clients.py", *words],
             stdin=subprocess.PIPE,
@@ -274,6 +276,7 @@ def lose(peer, site, front, action, keep):
         except looking.Late:
             settled = False
         told = clients.stop()
+    peer.forget(site)
     site.clear()
     front.clear()
     lost = sum(told["lost"].values())
@@ -283,6 +286,7 @@ def lose(peer, site, front, action, keep):
         "reasons": told["lost"],
         "gap": told["gap"],
         "code": ended.code,
+        "seen": ended.seen,
         "settled": settled,
     }
 
@@ -296,7 +300,7 @@ def crash(site):
 
 # Growth.
 
-GROWING = ("start", "status", "upgrade", "recover", "stop")
+GROWING = ("start", "status", "reload", "upgrade", "restart", "recover", "stop")
 AS_EVER = Peer("initpy", initpy_words)
 
 
@@ -365,6 +369,7 @@ def crowd(count):
         "$| = 1; for (1..shift) { $child = fork; defined $child or exit; sleep unless $child }"
         ' print "here\\n"; sleep'
     )
+    before = len(looking.pids())
     child = subprocess.Popen(
         ["/usr/bin/perl", "-e", program, str(count)],
         stdout=subprocess.PIPE,
@@ -378,7 +383,7 @@ def crowd(count):
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
         child.stdout.close()
-        until(lambda: len(looking.pids()) < count // 2 + 100, "the crowd to go")
+        until(lambda: len(looking.pids()) <= before, "the crowd to go")
 
 
 # What a wrapper's process, and the largest of those that it runs, had in
@@ -414,8 +419,11 @@ def remembered(site, action):
         crash(site)
     words = initpy_words(site, "start" if action == "recover" else action)
     path = f"{SCRATCH}/memory"
-    run([INTERPRETER, "-I", "-c", REMEMBER, path, *words])
+    code = run([INTERPRETER, "-I", "-c", REMEMBER, path, *words])
+    if code != FAILS.get(action, 0):
+        raise SystemExit(f"{action} of {site.kind}, to see its memory: exit {code}")
     own, children = looking.read(path).split()
+    os.unlink(path)
     return {"own": int(own), "children": int(children)}
 
 

@@ -47,10 +47,13 @@ class Run:
 
 
 class Peer:
-    """A program that does actions; *says* gives the words for each, or None."""
+    """A program that does actions; *says* gives the words for each, or None.
 
-    def __init__(self, name, says):
-        self.name, self._says = name, says
+    supervises: it starts again what ends without it.
+    """
+
+    def __init__(self, name, says, *, supervises=False):
+        self.name, self._says, self._supervises = name, says, supervises
 
     def words(self, site, action):
         """Return the command for an action on a site, or None."""
@@ -63,6 +66,11 @@ class Peer:
     def run(self, site, action):
         """Do it; return its exit code."""
         return run(self.words(site, action))
+
+    def forget(self, site):
+        """See that it does nothing more to a site."""
+        if self._supervises and self.can(site, "stop"):
+            self.run(site, "stop")
 
     def act(self, site, action):
         """Do it, and see whether it was done when it returned."""
@@ -200,6 +208,6 @@ def all_peers(fpm, systemctl, scripts=()):
         Peer("Debian", _debian),
         Peer("s-s-d", _start_stop_daemon),
         Peer("systemctl", _systemctl(systemctl)),
-        Peer("supervisor", _supervisor),
-        *(Peer(os.path.basename(path), _script(os.path.abspath(path))) for path in scripts),
+        Peer("supervisor", _supervisor, supervises=True),
+        *(Peer(path, _script(os.path.abspath(path))) for path in scripts),
     ]

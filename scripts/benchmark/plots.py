@@ -164,9 +164,8 @@ def growth_plot(figures):
                 ]
                 if points:
                     picture.line(points, colour, width, dash)
-    names = list(LINES.items())
     left = 60
-    for name, colour in names:
+    for name, colour in LINES.items():
         picture.box(left, 12, 10, 10, colour)
         picture.text(left + 14, 21, name)
         left += 34 + 7 * len(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median, quantiles
 
 import promises
+from peers import ACTIONS
 
 MB = 1024  # KiB
 
@@ -47,7 +48,7 @@ def times(figures, kind):
     ]
     by = {(row["action"], row["peer"]): row for row in rows}
     lines = []
-    for action in dict.fromkeys(row["action"] for row in rows):
+    for action in ACTIONS[kind]:
         ours = median(by[action, "initpy"]["seconds"])
         cells = [time_cell(by.get((action, peer)), ours) for peer in peers]
         lines.append([action, *cells])
@@ -62,11 +63,9 @@ def time_cell(row, ours):
     cell = f"{ms(middle)} ±{ms(spread(row['seconds']))}"
     if row["peer"] != "initpy":
         cell += f" {times_as_long(middle / ours)}"
-    seen = sum(row["seen"]) * 2 >= len(row["seen"])
     if not row["action"].startswith("failed"):
-        return cell + ("" if seen else "*")
-    told = sum(map(bool, row["codes"])) * 2 >= len(row["codes"])
-    return cell + ("" if told else "†") + ("" if seen else "‡")
+        return cell + ("" if all(row["seen"]) else "*")
+    return cell + ("" if all(row["codes"]) else "†") + ("" if all(row["seen"]) else "‡")
 
 
 def times_as_long(ratio):
@@ -149,7 +148,7 @@ def imports(figures):
     lines = [[name, f"{seconds * 1000:.2f}"] for name, seconds in rows if seconds >= least]
     rest = sum(seconds for _, seconds in rows if seconds < least)
     count = sum(seconds < least for _, seconds in rows)
-    lines.append([f"{count} others", f"{rest * 1000:.2f}"])
+    lines += [[f"{count} others", f"{rest * 1000:.2f}"]] if count else []
     return table(["module", "ms"], lines)
 
 
@@ -169,7 +168,7 @@ def caption(figures):
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory']} GB, "
         f"Linux {machine['kernel']}, {machine['system']}, load {machine['load']:.1f} before; "
-        f"{told}; {figures['date']}; "
+        f"initpy {figures['commit']}, {told}; {figures['date']}; "
         f"{figures['rounds']} runs of every action by everybody."
     )
 
@@ -178,6 +177,7 @@ def section(figures):
     """Return what stands in the README between its two comments."""
     return TEMPLATE.format(
         caption=wrap(caption(figures)),
+        losing=max(len(row["runs"]) for row in figures["losses"]),
         nginx=times(figures, "nginx"),
         fpm=times(figures, "php-fpm"),
         without=losses(figures, keep=False),
@@ -201,10 +201,11 @@ TEMPLATE = """\
 
 Milliseconds until the action returned: the median, half of what lies between the quartiles, and
 how many times what initpy takes. *Floor* is the daemon's own time: plain ``kill`` and a tight loop
-that looks, without a script. ``*`` returned before it had happened; ``†`` returned 0 although
-it failed; ``‡`` left no master behind that serves.
+that looks, without a script. ``*`` returned before it had happened, at least once; ``†`` returned 0
+although it failed; ``‡`` left no master behind that serves.
 
 .. image:: scripts/benchmark/measured/time.svg
+   :alt: bars of the time of every action by everybody, as in the tables below
 
 {nginx}
 
@@ -219,10 +220,12 @@ and with connections that are kept, some of which nginx itself closes under a re
 
 {kept}
 
-*Nobody* does nothing; *recover* is ``start`` after the master was killed; "not done" has left the
-service without a master.
+Lost is the mean of {losing} actions by initpy and by the floor, and of one by the others; the time
+is the longest of all. *Nobody* does nothing; *recover* is ``start`` after the master was killed;
+"not done" has left the service without a master.
 
 .. image:: scripts/benchmark/measured/growth.svg
+   :alt: lines of the time of every action by size, as in the table below
 
 Milliseconds by initpy (by the floor) as the host, the service and its configuration grow, and the
 memory of the action's own process at its peak. ``start``, ``stop`` and ``restart`` look once at
@@ -235,7 +238,7 @@ Milliseconds until as many instances, acted on at once, were all done, and reque
 
 {instances}
 
-What ``status`` loads beyond an empty program:
+What ``status`` loads beyond an empty program, run by the wrapper's own interpreter:
 
 {imports}
 
