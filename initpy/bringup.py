@@ -104,20 +104,28 @@ def bring_up(
     return master
 
 
-def _frozen(service: Service, beside: Collection[Process], host: Host) -> Survey:
-    """STOP whatever is on its way to be a master; return what there is.
+def _frozen(
+    service: Service, started: Process | None, beside: Collection[Process], host: Host
+) -> Survey:
+    """Stop whatever is on its way to be a master; return what there is.
 
     None of its workers is born any more then, who might take a request and be ended with it.
     """
     stopped: set[Process] = set()
-    while True:
+
+    def look() -> Survey | None:
         seen = survey(service, host, thorough=True)
-        fresh = {*seen.masters, *seen.starting} - {*beside, *stopped}
-        if not fresh:
-            return seen
+        coming = {*seen.masters, *seen.starting}
+        if started is not None and started not in seen.masters:
+            coming.update(host.children(started))  # a foster parent's, whatever it is by now
+        fresh = coming - {*beside, *stopped}
         for process in fresh:
             freeze(process, host)
-        stopped |= fresh
+        stopped.update(fresh)
+        return None if fresh or seen.executing else seen
+
+    what = f"new {service.name} processes to stop"
+    return wait_until(look, within=service.timeout, host=host, what=what)
 
 
 def await_service(service: Service, master: Process, host: Host) -> bool:
@@ -193,7 +201,10 @@ def _take_back(
     shared: its sockets are another's too. Then by KILL: on a clean exit php-fpm
             removes its sockets' paths and its pidfile, nginx those of unix sockets.
     """
-    seen = _frozen(service, beside, host) if shared else survey(service, host, thorough=True)
+    if shared:
+        seen = _frozen(service, started, beside, host)
+    else:
+        seen = survey(service, host, thorough=True)
     masters = [master for master in seen.masters if master not in beside]
     workers = [worker for master in masters for worker in workers_of(service, master, host)]
     if shared:
