@@ -6,6 +6,7 @@ import math
 from statistics import median
 from xml.sax.saxutils import escape
 
+import telling
 from peers import ACTIONS
 
 COLOURS = {
@@ -79,6 +80,7 @@ def time_plot(figures):
     """Return bars: the median time of every action, by every peer."""
     rows = figures["times"]
     medians = {(r["kind"], r["action"], r["peer"]): median(r["seconds"]) for r in rows}
+    signs = {(r["kind"], r["action"], r["peer"]): telling.mark(r) for r in rows}
     peers = list(dict.fromkeys(row["peer"] for row in rows))
     peers = sorted(
         peers,
@@ -99,7 +101,8 @@ def time_plot(figures):
                 seconds = medians[kind, action, peer]
                 end = max(x(seconds), LEFT + 1)
                 picture.box(LEFT, y, end - LEFT, BAR - 1, COLOURS.get(peer, OTHERS))
-                picture.text(end + 4, y + BAR - 1, told(seconds), size=9)
+                words = told(seconds) + signs[kind, action, peer]
+                picture.text(end + 4, y + BAR - 1, words, size=9)
                 y += BAR
             y += 8
     for mark in marks:

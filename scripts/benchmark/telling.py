@@ -63,9 +63,14 @@ def time_cell(row, ours):
     cell = f"{ms(middle)} ±{ms(spread(row['seconds']))}"
     if row["peer"] != "initpy":
         cell += f" {times_as_long(middle / ours)}"
+    return cell + mark(row)
+
+
+def mark(row):
+    """Return the signs of an action that was not done, or told wrongly, at least once."""
     if not row["action"].startswith("failed"):
-        return cell + ("" if all(row["seen"]) else "*")
-    return cell + ("" if all(row["codes"]) else "†") + ("" if all(row["seen"]) else "‡")
+        return "" if all(row["seen"]) else "*"
+    return ("" if all(row["codes"]) else "†") + ("" if all(row["seen"]) else "‡")
 
 
 def times_as_long(ratio):
