@@ -15,6 +15,7 @@ DEFAULT_SCHEDULE = parse_schedule("TERM/5/KILL/5")
 
 # Asks for something, and kills who does not listen for it: see signal(7).
 _REQUESTS = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM")
+_STOPPED = ("T", "t")  # the latter where somebody traces it: see proc(5)
 
 
 def killproc(
@@ -63,7 +64,7 @@ def freeze(process: Process, host: Host) -> None:
 
     def stopped() -> bool:
         facts = host.look(process.pid)
-        return facts is None or facts.process != process or facts.state == "T"
+        return facts is None or facts.process != process or facts.state in _STOPPED
 
     wait_until(stopped, within=5.0, host=host, what=f"process {process} to stop", until=process)
 
@@ -71,7 +72,7 @@ def freeze(process: Process, host: Host) -> None:
 def wake(process: Process, host: Host) -> None:
     """Let a stopped process take what it has been sent."""
     facts = host.look(process.pid)
-    if facts is not None and facts.process == process and facts.state == "T":
+    if facts is not None and facts.process == process and facts.state in _STOPPED:
         host.kill(process, signal_named("CONT"))
 
 

@@ -200,6 +200,16 @@ def test_freeze(host, seconds):
     assert seconds <= host.now <= seconds * 1.11 + 0.001
 
 
+def test_freeze_of_the_traced(host):
+    """Under strace(1) a stopped process has another letter."""
+    process = host.add(state="t")
+    host.stopping = 60
+
+    freeze(process.id, host)
+
+    assert 0 == host.now
+
+
 def test_freeze_of_the_gone(host):
     """What has ended bears nobody either."""
     process = host.add()
