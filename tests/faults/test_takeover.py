@@ -11,11 +11,18 @@ import pytest
 from real_daemons import can_bind, free_port, listener, wait_until
 from real_load import ROUNDS, Shop
 
+from initpy.host import HERE
+
 pytestmark = pytest.mark.fault
 
 EXTENSION = "/usr/lib/php/20220829/sockets.so"
 FEWER = (ROUNDS + 1) // 2
 SLOWEST = 2.0 if ROUNDS >= 20 else 1.0  # seconds
+
+
+def connections(worker):
+    """Return how many sockets a worker has open."""
+    return len(HERE.socket_inodes(worker))
 
 
 @pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix socket"])
@@ -38,7 +45,10 @@ def test_upgrades_under_load(place, unix):
         assert [] == clients.bad
         assert sum(clients.answered.values()) >= 16
     shop.see_settled()
+    idle = max(map(connections, shop.fpm.workers))
     with shop.load(slowest=SLOWEST) as clients:
+        busy = lambda: [one for one in shop.fpm.workers if connections(one) > idle]  # noqa: E731
+        wait_until(lambda: len(busy()) >= 8, "requests to be in flight")
         result = shop.fpm.act("reload")
 
         assert 0 == result.code, result
