@@ -8,21 +8,21 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .configtesting import configtest
+    from .actions.reload import reload
+    from .actions.reopen import reopen
+    from .actions.start import force_reload, restart, start, try_restart
+    from .actions.stop import stop
+    from .actions.upgrade import upgrade
+    from .control.configtest import configtest
+    from .control.signals import killproc
     from .errors import InitError
     from .host import Process
-    from .killing import killproc
     from .lsb import ExitCode, StatusCode
-    from .oldbin import wait_for_oldbin
-    from .pidof import pidofproc
-    from .reloading import reload
-    from .reopening import reopen
-    from .reporting import status
+    from .protocols.oldbin import wait_for_oldbin
     from .service import Service
-    from .starting import force_reload, restart, start, try_restart
-    from .stopping import stop
-    from .survey import master_of
-    from .upgrading import upgrade
+    from .state.pidof import pidofproc
+    from .state.snapshot import master_of
+    from .state.status import status
 
 _HOME = {
     "ExitCode": "lsb",
@@ -30,20 +30,20 @@ _HOME = {
     "Process": "host",
     "Service": "service",
     "StatusCode": "lsb",
-    "configtest": "configtesting",
-    "force_reload": "starting",
-    "killproc": "killing",
-    "master_of": "survey",
-    "pidofproc": "pidof",
-    "reload": "reloading",
-    "reopen": "reopening",
-    "restart": "starting",
-    "start": "starting",
-    "status": "reporting",
-    "stop": "stopping",
-    "try_restart": "starting",
-    "upgrade": "upgrading",
-    "wait_for_oldbin": "oldbin",
+    "configtest": "control.configtest",
+    "force_reload": "actions.start",
+    "killproc": "control.signals",
+    "master_of": "state.snapshot",
+    "pidofproc": "state.pidof",
+    "reload": "actions.reload",
+    "reopen": "actions.reopen",
+    "restart": "actions.start",
+    "start": "actions.start",
+    "status": "state.status",
+    "stop": "actions.stop",
+    "try_restart": "actions.start",
+    "upgrade": "actions.upgrade",
+    "wait_for_oldbin": "protocols.oldbin",
 }
 
 __all__ = [

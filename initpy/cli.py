@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 # Each action: the module and function that do it, and its headline. Modules
 # are imported when they are needed: status must not pay for upgrade.
 ACTIONS = {
-    "start": ("starting", "start", "Starting"),
-    "stop": ("stopping", "stop", "Stopping"),
-    "force-quit": ("stopping", "force_quit", "Stopping"),
-    "restart": ("starting", "restart", "Restarting"),
-    "try-restart": ("starting", "try_restart", "Restarting"),
-    "condrestart": ("starting", "try_restart", "Restarting"),
-    "reload": ("reloading", "reload", "Reloading"),
-    "force-reload": ("starting", "force_reload", "Reloading"),
-    "upgrade": ("upgrading", "upgrade", "Upgrading"),
-    "configtest": ("configtesting", "check_configuration", "Testing configuration of"),
-    "testconfig": ("configtesting", "check_configuration", "Testing configuration of"),
-    "reopen": ("reopening", "reopen", "Reopening logs of"),
-    "rotate": ("reopening", "reopen", "Reopening logs of"),
-    "reopen-logs": ("reopening", "reopen", "Reopening logs of"),
+    "start": ("actions.start", "start", "Starting"),
+    "stop": ("actions.stop", "stop", "Stopping"),
+    "force-quit": ("actions.stop", "force_quit", "Stopping"),
+    "restart": ("actions.start", "restart", "Restarting"),
+    "try-restart": ("actions.start", "try_restart", "Restarting"),
+    "condrestart": ("actions.start", "try_restart", "Restarting"),
+    "reload": ("actions.reload", "reload", "Reloading"),
+    "force-reload": ("actions.start", "force_reload", "Reloading"),
+    "upgrade": ("actions.upgrade", "upgrade", "Upgrading"),
+    "configtest": ("control.configtest", "check_configuration", "Testing configuration of"),
+    "testconfig": ("control.configtest", "check_configuration", "Testing configuration of"),
+    "reopen": ("actions.reopen", "reopen", "Reopening logs of"),
+    "rotate": ("actions.reopen", "reopen", "Reopening logs of"),
+    "reopen-logs": ("actions.reopen", "reopen", "Reopening logs of"),
 }
 VERBS = (*ACTIONS, "status")
 OPTIONS = "[--quiet] [--json] [--timeout SECONDS]"
@@ -120,7 +120,7 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
 
 def _redirected(service: Service, arguments: Arguments, console: Console, host: Host) -> int | None:
     """Leave the action to systemctl, if it is systemctl's. None if it is ours."""
-    from .redirect import redirect
+    from .systemctl import redirect
 
     looks = arguments.action == "status"
     if looks and (arguments.quiet or arguments.json):  # systemctl has no such answer
@@ -177,7 +177,7 @@ def _as_set(service: Service, arguments: Arguments, host: Host) -> Service:
 
 
 def _status(service: Service, arguments: Arguments, console: Console, host: Host) -> int:
-    from .reporting import status
+    from .state.status import status
 
     try:
         told = status(_as_set(service, arguments, host), host)

@@ -6,14 +6,14 @@ declarations. Everything above uses numbers.
 
 from __future__ import annotations
 
-from .record import Record
+from .value import Value
 
 # What a schedule may name: the signals that end a process, and CONT, which
 # wakes a stopped one so that it can.
 _ENDING = ("HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "TERM", "CONT", "WINCH")
 
 
-class Step(Record):
+class Step(Value):
     """One step of a schedule: send *sig*, then wait so many seconds at most."""
 
     sig: str  # without "SIG"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .record import Record
 from .schedule import Step, parse_schedule
+from .value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ NGINX_SOCKETS = "nginx"
 FPM_SOCKETS = "fpm"
 
 
-class Service(Record):
+class Service(Value):
     """One daemon on this host.
 
     Three facts are needed: a name, an absolute path, a pidfile. Signals are

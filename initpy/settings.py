@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from .errors import SettingsError
 from .host import HERE, Host
-from .record import Record
 from .schedule import parse_schedule
 from .service import Service
+from .value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _LIMITS = {
 }
 
 
-class Setting(Record):
+class Setting(Value):
     """One assignment, and where it stands."""
 
     key: str

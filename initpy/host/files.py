@@ -8,12 +8,12 @@ import stat
 import time
 
 from ..errors import InitError, NotPermitted
-from ..record import Record
+from ..value import Value
 
 _NO_FILE = (FileNotFoundError, NotADirectoryError)
 
 
-class FileFacts(Record):
+class FileFacts(Value):
     """What one look at a file told."""
 
     regular: bool

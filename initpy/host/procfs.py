@@ -5,10 +5,10 @@ See proc(5).
 
 from __future__ import annotations
 
-from ..record import Record
+from ..value import Value
 
 
-class Process(Record):
+class Process(Value):
     """One live process. A pid alone may name another one tomorrow; this cannot."""
 
     pid: int
@@ -19,7 +19,7 @@ class Process(Record):
         return str(self.pid)
 
 
-class ProcessFacts(Record):
+class ProcessFacts(Value):
     """What one look at a live process told."""
 
     process: Process
@@ -37,7 +37,7 @@ class ProcessFacts(Record):
         return " ".join(self.argv)
 
 
-class SignalMasks(Record):
+class SignalMasks(Value):
     """Which signals a process catches, ignores, blocks, and has not taken yet."""
 
     caught: int

@@ -7,7 +7,7 @@ import os
 import stat
 
 from ..errors import InitError
-from ..record import Record
+from ..value import Value
 from .processes import Processes
 from .procfs import Process
 
@@ -24,7 +24,7 @@ class CannotCopy(InitError):
     """The kernel, or its rules, let us copy no descriptor of that process."""
 
 
-class Listener(Record):
+class Listener(Value):
     """Our copy of a socket that another process listens on."""
 
     fd: int
@@ -35,7 +35,7 @@ class Listener(Record):
     unix: bool
 
 
-class Holder(Record):
+class Holder(Value):
     """Who has a port that is wanted."""
 
     pid: int

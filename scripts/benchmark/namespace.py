@@ -127,5 +127,5 @@ def generate(kind, name, **facts):
     """Write an initpy wrapper for a site, as a person would."""
     words = ["generate", kind, "--name", name, "-o", f"{SCRATCH}/init.d/{name}"]
     words += [word for key, value in facts.items() for word in (f"--{key}", value)]
-    program = "import sys; from initpy.command import main; sys.exit(main(sys.argv[1:]))"
+    program = "import sys; from initpy.tools.command import main; sys.exit(main(sys.argv[1:]))"
     subprocess.run([INTERPRETER, "-I", "-c", program, *words], check=True)

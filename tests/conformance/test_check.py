@@ -10,7 +10,7 @@ from real_daemons import Fpm, Nginx, Place
 import conformance.checks  # noqa: F401 - puts the checks on the list
 from conformance import discovery, registry
 from conformance.script import Script
-from initpy import command
+from initpy.tools import command
 
 pytestmark = pytest.mark.conformance
 

@@ -11,11 +11,11 @@ import subprocess
 import pytest
 
 from conformance import sandbox
-from initpy.discover import discover
+from initpy.daemons.nginx import NGINX
+from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import Host
-from initpy.services.nginx import NGINX
-from initpy.services.php_fpm import PHP_FPM
-from initpy.wrappers import render
+from initpy.tools.detect import discover
+from initpy.tools.init_script import render
 
 pytestmark = pytest.mark.conformance
 

@@ -9,7 +9,7 @@ import pytest
 from real_daemons import wait_until
 
 from initpy import StatusCode
-from initpy.survey import workers_of
+from initpy.state.snapshot import workers_of
 
 pytestmark = pytest.mark.fault
 

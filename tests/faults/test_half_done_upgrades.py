@@ -8,8 +8,8 @@ import signal
 import pytest
 from real_daemons import Client, can_bind, wait_until
 
-from initpy.settling import INFANCY
-from initpy.survey import workers_of
+from initpy.control.stable import INFANCY
+from initpy.state.snapshot import workers_of
 
 pytestmark = pytest.mark.fault
 

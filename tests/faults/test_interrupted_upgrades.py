@@ -10,7 +10,7 @@ from subprocess import TimeoutExpired
 import pytest
 from real_daemons import Client, wait_until
 
-from initpy.survey import workers_of
+from initpy.state.snapshot import workers_of
 
 pytestmark = pytest.mark.fault
 

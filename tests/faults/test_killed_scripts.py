@@ -12,7 +12,7 @@ import pytest
 from real_daemons import wait_until
 from real_load import KILLS, Shop, crash
 
-from initpy.survey import survey, workers_of
+from initpy.state.snapshot import survey, workers_of
 
 pytestmark = pytest.mark.fault
 

@@ -21,14 +21,15 @@ import tempfile
 import time
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
-from initpy import cli, command
-from initpy.discover import discover
+from initpy import cli
+from initpy.control.lock import DIRECTORY as LOCKS
+from initpy.daemons.nginx import NGINX
+from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import Host
-from initpy.lock import DIRECTORY as LOCKS
-from initpy.services.nginx import NGINX
-from initpy.services.php_fpm import PHP_FPM
-from initpy.survey import survey, workers_of
-from initpy.wait import wait_until as _wait_until
+from initpy.host.wait import wait_until as _wait_until
+from initpy.state.snapshot import survey, workers_of
+from initpy.tools import command
+from initpy.tools.detect import discover
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NOBODY = 65534

@@ -35,7 +35,7 @@ class Program:
             sys.executable,
             "-I",
             "-c",
-            "import initpy.command as c; raise SystemExit(c.main())",
+            "import initpy.tools.command as c; raise SystemExit(c.main())",
         ]
         done = subprocess.run([*argv, *words], check=False, capture_output=True, text=True)
         assert "Traceback" not in done.stderr, done.stderr

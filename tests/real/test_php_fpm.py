@@ -335,7 +335,7 @@ def test_generate_asks_the_daemon(tmp_path):
     """Generate without options names the paths that the installed php-fpm tells of itself."""
     wrapper = tmp_path / "W"
 
-    from initpy.command import main
+    from initpy.tools.command import main
 
     assert 0 == main(["generate", "php-fpm", "-o", str(wrapper)])
     text = wrapper.read_text()

@@ -211,7 +211,7 @@ def test_interrupted_wait_for_the_lock(busy):
 
 def test_generate_prints(nginx):
     """Generate without -o prints what it would write."""
-    from initpy.command import main
+    from initpy.tools.command import main
 
     given = ["--name", nginx.name, "--daemon", nginx.daemon]
     given += ["--config", nginx.config, "--pidfile", nginx.pidfile]
@@ -228,7 +228,7 @@ def test_generate_prints(nginx):
 
 def test_generate_reads_the_pidfile_of_the_configuration(nginx):
     """Generate without --pidfile takes it from the configuration."""
-    from initpy.command import main
+    from initpy.tools.command import main
 
     given = ["--name", nginx.name, "--daemon", nginx.daemon, "--config", nginx.config]
 

@@ -12,7 +12,7 @@ from chamber import Chamber
 from real_daemons import Place
 
 from initpy.cli import VERBS
-from initpy.command import _parser
+from initpy.tools.command import _parser
 
 pytestmark = pytest.mark.real
 

@@ -1,0 +1,63 @@
+"""The action ``reopen``: logs opened anew, and seeing that it happened."""
+
+from __future__ import annotations
+
+from ..control.lock import ActionLock
+from ..control.signals import killproc
+from ..control.stable import running
+from ..daemons.configuration import read_configuration
+from ..errors import Unimplemented
+from ..host import HERE, Host, Process
+from ..host.wait import wait_until
+from ..schedule import signal_named
+from ..service import Service
+from ..state.identity import workers_of
+
+
+def reopen(service: Service, host: Host = HERE) -> None:
+    """Have the service open its logs anew, after they were rotated. Raises NotRunning."""
+    with ActionLock(service, "reopen", host, within=service.timeout) as lock:
+        seen = running(service, host)
+        lock.refuse_doomed(seen.masters)
+        if service.reopen is None:
+            raise Unimplemented("this daemon cannot reopen its logs")
+        reopen_and_see(service, seen.masters, host)
+
+
+def reopen_and_see(service: Service, masters: tuple[Process, ...], host: Host) -> None:
+    """Send the reopen signal to every master; return when no rotated log is held.
+
+    A rotated log is an open file whose path is that of a log in the
+    configuration with something added: ``access.log.1``, ``access.log
+    (deleted)``. Raises WaitTimeout, naming who still writes to one.
+    """
+    assert service.reopen is not None
+    named = read_configuration(service, host).logs
+    folders = {path: host.realpath(path.rpartition("/")[0]) for path in named}
+    logs = tuple(f"{folders[path]}/{path.rpartition('/')[2]}" for path in named)
+    for master in masters:
+        killproc(master, signal_named(service.reopen), host=host)
+
+    def holders() -> list[str]:
+        family = [*masters, *(w for m in masters for w in workers_of(service, m, host))]
+        return [
+            f"pid {process} ({path})"
+            for process in family
+            for path in host.open_files(process)
+            if path not in logs and path.startswith(logs)
+        ]
+
+    def taken() -> bool:
+        for master in masters:
+            masks = host.signals(master)
+            if masks is not None and masks.pending:
+                return False
+        return not holders()
+
+    wait_until(
+        taken,
+        within=service.timeout,
+        host=host,
+        what=lambda: f"rotated logs to be let go by {', '.join(holders()) or 'the master'}",
+        interruptible=True,
+    )

@@ -1,0 +1,39 @@
+"""The action ``upgrade``: forward, or back, and never in between."""
+
+from __future__ import annotations
+
+from ..control.launch import await_service
+from ..control.lock import ActionLock
+from ..control.orphans import finish_orphans
+from ..control.stable import running
+from ..errors import NotRunning, Unimplemented
+from ..host import HERE, Host
+from ..service import OLDBIN, TAKEOVER, Service
+
+
+def upgrade(service: Service, host: Host = HERE) -> None:
+    """Replace the running binary by the one on disk; no request is refused.
+
+    An unfinished upgrade is finished first. Raises NotRunning; Unimplemented;
+    NotInstalled; ConfigTestFailed, and nothing was signalled; Reverted, and
+    the old master serves as before; RollbackFailed.
+    """
+    with ActionLock(service, "upgrade", host, within=service.timeout) as lock:
+        # Thorough, for a new master that crashed leaves nothing else to be known by.
+        seen = running(service, host, thorough=True)
+        lock.refuse_doomed(seen.masters)
+        if seen.orphans or (seen.leftover and service.upgrade is not None):
+            # They may be the only ones who serve.
+            if seen.master is not None and not await_service(service, seen.master, host):
+                raise NotRunning(f"master {seen.master} ended meanwhile")
+            finish_orphans(service, host)
+        if service.upgrade == OLDBIN:
+            from ..protocols.replacing import replace_binary
+
+            replace_binary(service, seen, host)
+        elif service.upgrade == TAKEOVER:
+            from ..protocols.takeover import take_over
+
+            take_over(service, seen, host)
+        else:
+            raise Unimplemented("cannot replace the binary of this daemon while it runs")

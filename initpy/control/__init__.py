@@ -1,0 +1,1 @@
+"""Changing: one safe change in each module."""

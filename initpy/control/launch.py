@@ -1,0 +1,221 @@
+"""Start the daemon and see it serve; take everything back if it does not."""
+
+from __future__ import annotations
+
+from ..daemons.configuration import may_be_workerless
+from ..errors import InitError, NotInstalled
+from ..host import Host, Process
+from ..host.wait import wait_until
+from ..schedule import parse_schedule
+from ..service import Service
+from ..state.identity import workers_of
+from ..state.launcher import fostered
+from ..state.pidfile import read_pidfile
+from ..state.snapshot import Survey, proven, survey
+from ..state.workers import SETTLE, serving_workers
+from .background import background_command
+from .drain import drain
+from .error_log import gist, holders
+from .orphans import behead
+from .run import run, spawn
+from .signals import end, freeze
+from .upgrade_children import family
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from ..host import Child
+    from .inherit import Inheritance
+
+
+def bring_up(
+    service: Service,
+    host: Host,
+    *,
+    inheritance: Inheritance | None = None,
+    beside: Collection[Process] = (),
+) -> Process:
+    """Start the daemon and return its master, which serves.
+
+    inheritance: the sockets it is to listen on, instead of making its own.
+    beside:      masters that are there already, and stay whatever happens.
+
+    The master is up, its pidfile names it, and a worker takes requests. If
+    that is not seen within the service's timeout, or the daemon ends with an
+    error, whatever was started is ended again and InitError tells why.
+    """
+    argv = service.command(service.start_args)
+    if service.background:
+        if host.file_id(service.daemon) is None:
+            raise NotInstalled(f"{service.daemon} is not installed")
+        argv = background_command(service.pidfile, argv)
+    workerless = may_be_workerless(service, host)
+    foster = inheritance is not None and inheritance.foster
+    child = spawn(
+        fostered(argv) if foster else argv,
+        host,
+        nice=service.nice,
+        limits=service.limits,
+        environment=inheritance.environment if inheritance else None,
+        descriptors=inheritance.descriptors if inheritance else (),
+        held=foster,
+    )
+    started = host.find(child.pid)
+
+    def up() -> Process | None:
+        code = child.poll()
+        if foster and started and host.has_dead_child(started):
+            code = 1  # it waits for nobody before it is released
+        if code:
+            how = f"signal {-code}" if code < 0 else f"code {code}"
+            said = child.output()
+            reasons = "; ".join(filter(None, (gist(said), holders(said, host))))
+            raise InitError(f"{service.daemon} ended with {how}: {reasons}", said)
+        hint = read_pidfile(service.pidfile, host)
+        if service.background and code == 0 and hint.pid and host.find(hint.pid) is None:
+            raise InitError(f"{service.daemon} ended as soon as it was started")
+        # Not survey(): without a pidfile that looks at every process, at every poll.
+        master = proven(service, hint, host)
+        if master is None or master in beside:
+            return None
+        # While it lives, who upgrades would take its child for supervised; nginx does.
+        leaves = started and not foster and service.upgrade and _leaves(started, master, host)
+        if code is None and leaves:
+            return None
+        return master if workerless or serving_workers(service, master, host) else None
+
+    try:
+        master = wait_until(
+            up,
+            within=service.upgrade_timeout if beside else service.timeout,
+            host=host,
+            what=lambda: _awaited(service, host),
+            until=started,
+            interruptible=bool(beside),
+        )
+        child.release()
+        _await_ready(service, master, host)
+    except InitError:
+        _take_back(service, child, started, beside, host, shared=inheritance is not None)
+        raise
+    finally:
+        child.close()
+    return master
+
+
+def _frozen(
+    service: Service, started: Process | None, beside: Collection[Process], host: Host
+) -> Survey:
+    """Stop whatever is on its way to be a master; return what there is.
+
+    None of its workers is born any more then, who might take a request and be ended with it.
+    """
+    stopped: set[Process] = set()
+
+    def look() -> Survey | None:
+        seen = survey(service, host, thorough=True)
+        coming = {*seen.masters, *seen.starting}
+        if started is not None and started not in seen.masters:
+            coming.update(host.children(started))  # a foster parent's, whatever it is by now
+        fresh = coming - {*beside, *stopped}
+        for process in fresh:
+            freeze(process, host)
+        stopped.update(fresh)
+        return None if fresh or seen.executing else seen
+
+    what = f"new {service.name} processes to stop"
+    return wait_until(look, within=service.timeout, host=host, what=what)
+
+
+def await_service(service: Service, master: Process, host: Host) -> bool:
+    """Wait until *master*, which somebody else may have just started, serves.
+
+    False if it ends instead: somebody has told it to.
+    """
+    workerless = may_be_workerless(service, host)
+
+    def decided() -> str:
+        if host.find(master.pid) != master:
+            return "gone"
+        return "serves" if workerless or serving_workers(service, master, host) else ""
+
+    found = wait_until(
+        decided,
+        within=service.timeout,
+        host=host,
+        what=f"the workers of master {master}",
+        until=master,
+    )
+    return found == "serves"
+
+
+def _leaves(started: Process, master: Process, host: Host) -> bool:
+    """Tell whether *started* is the daemon, too: having put *master* in the background, it ends."""
+    return started != master and host.exe(started.pid) == host.exe(master.pid)
+
+
+def _awaited(service: Service, host: Host) -> str:
+    master = survey(service, host).master
+    if master is None:
+        return f"{service.name} to come up"
+    if read_pidfile(service.pidfile, host).pid != master.pid:
+        return f"master {master} to write {service.pidfile}; does its configuration name it?"
+    return f"the workers of master {master}"
+
+
+def _await_ready(service: Service, master: Process, host: Host) -> None:
+    """Wait until the service's own check succeeds. Raises InitError if it ended.
+
+    A daemon that tells nothing of itself, and has no check, must last a moment.
+    """
+    since = host.monotonic()
+
+    def ready() -> bool:
+        if host.find(master.pid) != master:
+            raise InitError(f"{service.daemon} (pid {master}) ended as soon as it was up")
+        if service.ready:
+            return run(service.ready, host, within=service.timeout).code == 0
+        return bool(service.worker_titles) or host.monotonic() - since >= SETTLE
+
+    wait_until(
+        ready,
+        within=service.timeout,
+        host=host,
+        what=f"{' '.join(service.ready) or service.name} to succeed",
+        until=master,
+    )
+
+
+def _take_back(
+    service: Service,
+    child: Child,
+    started: Process | None,
+    beside: Collection[Process],
+    host: Host,
+    *,
+    shared: bool,
+) -> None:
+    """End what was started, and nothing that was there before.
+
+    shared: its sockets are another's too. Then by KILL: on a clean exit php-fpm
+            removes its sockets' paths and its pidfile, nginx those of unix sockets.
+    """
+    if shared:
+        seen = _frozen(service, started, beside, host)
+    else:
+        seen = survey(service, host, thorough=True)
+    masters = [master for master in seen.masters if master not in beside]
+    workers = [worker for master in masters for worker in workers_of(service, master, host)]
+    if shared:
+        for master in masters:
+            drain(service, behead(service, master, host), host, what="new workers")
+    brood = family(started, host) if started else []
+    child.kill_group()
+    hung = [one for one in (*brood, *seen.starting) if one not in (*masters, *workers)]
+    end(hung, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
+    if not shared:
+        end([*masters, *workers], service.force_quit, host, leaders=masters)
+        # Again if something is left: workers may have been born meanwhile.
+        while left := survey(service, host, thorough=True).family:
+            end(left, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")

@@ -1,0 +1,57 @@
+"""Pidfiles put right: a lost one written again, a stale one removed."""
+
+from __future__ import annotations
+
+from ..errors import InitError, PidfileError
+from ..host import Host, Process
+from ..service import Service
+from ..state.pidfile import MISSING, read_pidfile
+from ..state.snapshot import Survey
+
+
+def repair_pidfile(service: Service, seen: Survey, host: Host, *, needed: bool = True) -> None:
+    """Write the pidfile of a running master that has lost it, and say so.
+
+    By rename, as root's and nobody else's. The daemon needs it: nginx abandons
+    an upgrade without one, and php-fpm dies in a reload if it cannot write it.
+    Raises PidfileError if it cannot be done and is *needed*.
+    """
+    if seen.old_master is not None and seen.oldbin.pid != seen.old_master.pid:
+        name_in_pidfile(service.oldbin, seen.old_master, host)
+    if seen.master is None or not seen.lost:
+        return
+    was = seen.pidfile.reason or f"it was {seen.pidfile.verdict}"
+    try:
+        name_in_pidfile(service.pidfile, seen.master, host)
+    except InitError as exc:
+        sentence = f"the pidfile is lost and cannot be repaired: {exc}"
+        if needed:
+            raise PidfileError(sentence) from exc
+        host.tell(sentence)
+        return
+    host.tell(f"repaired {service.pidfile} to name the master, pid {seen.master} ({was})")
+
+
+def name_in_pidfile(path: str, master: Process, host: Host) -> None:
+    """Have the pidfile at *path* name *master*, by rename. Raises InitError."""
+    if read_pidfile(path, host).fixed:
+        raise PidfileError(f"{path} is a directory or a device")
+    host.write(path, f"{master}\n")
+
+
+def remove_stale(service: Service, host: Host) -> None:
+    """Remove the pidfiles of a service that is stopped, and Red Hat's lock file.
+
+    A link or a FIFO goes too: the daemon would follow the one, to wherever
+    somebody likes, and hang on the other. A directory or a device stays, which
+    is said.
+    """
+    for path in (service.pidfile, service.oldbin):
+        pidfile = read_pidfile(path, host)
+        if pidfile.verdict == MISSING:
+            continue
+        if pidfile.fixed:
+            host.tell(f"{path} is a directory or a device, and left alone")
+        else:
+            host.remove(path)
+    host.mark_stopped(service.subsys)

@@ -1,0 +1,83 @@
+"""What is there once nothing is on its way any more."""
+
+from __future__ import annotations
+
+from ..errors import InitError, NotInstalled, NotRunning, PidfileError, WaitTimeout
+from ..host import Host, Process
+from ..host.wait import wait_until
+from ..service import Service
+from ..state.identity import looks_like_master, runs_daemon, workers_of
+from ..state.snapshot import Survey, survey
+from .signals import wake
+
+INFANCY = 1.0  # seconds; a worker bears its master's title for 1 to 4 ms, on a busy host for longer
+
+
+def settled(service: Service, host: Host, *, thorough: bool = False) -> Survey:
+    """Look at the service; if a killed script has left one starting, wait for what it becomes.
+
+    One that hangs is told as ``Survey.starting`` after the service's timeout. Raises
+    InitError where it cannot be seen what is there, and PidfileError where only a
+    pidfile tells, and it is not to be believed.
+    """
+    if not host.sees_all():
+        raise InitError("/proc does not show the processes of this host: nothing can be known")
+
+    def look() -> Survey | None:
+        seen = survey(service, host, thorough=thorough)
+        for process in seen.starting:
+            wake(process, host)  # a script that was about to end it may have stopped it
+        return None if seen.starting or seen.executing else seen
+
+    try:
+        seen = wait_until(
+            look,
+            within=service.timeout,
+            host=host,
+            what=f"{service.name}, which is starting, to be up",
+        )
+    except WaitTimeout:
+        seen = survey(service, host, thorough=thorough)
+    hint = seen.pidfile
+    if seen.master is None and service.master_title is None and hint.pid and not hint.trusted:
+        facts = host.look(hint.pid)
+        if facts is not None and runs_daemon(service, facts, host):
+            raise PidfileError(
+                f"pid {hint.pid} may be the service or not: {hint.path} is not believed, "
+                f"{hint.reason}"
+            )
+    return seen
+
+
+def running(service: Service, host: Host, *, thorough: bool = False) -> Survey:
+    """Return what is there of a service that runs and that we may signal.
+
+    Raises NotRunning, NotInstalled if it cannot even be started, or NotPermitted.
+    """
+    seen = settled(service, host, thorough=thorough)
+    if seen.master is None:
+        if host.file_id(service.daemon) is None:
+            raise NotInstalled(f"{service.daemon} is not installed")
+        raise NotRunning("not running")
+    host.require_permission(seen.master)
+    return seen
+
+
+def await_titles(service: Service, master: Process, host: Host) -> None:
+    """Wait until every child of *master* says what it is: a newborn bears its master's title."""
+
+    def newborn() -> list[Process]:
+        return [
+            child
+            for child in host.children(master)
+            if looks_like_master(service, host.title(child.pid))
+            and host.age(child) < INFANCY
+            and not workers_of(service, child, host)
+        ]
+
+    wait_until(
+        lambda: not newborn(),
+        within=INFANCY + 1.0,
+        host=host,
+        what=f"the children of master {master} to say what they are",
+    )

@@ -1,0 +1,58 @@
+"""Children of a master that are not its workers: a new binary that hangs.
+
+Born of an upgrade, they hold the service's sockets for as long as they live.
+Not every child is one: nginx as process 1 of a container adopts whoever has
+lost its parent there.
+"""
+
+from __future__ import annotations
+
+from ..host import Host, Process
+from ..schedule import parse_schedule
+from ..service import Service
+from ..state.identity import is_worker, workers_of
+from .drain import drain
+from .signals import end, freeze
+from .stable import await_titles
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def end_intruders(
+    service: Service, master: Process, host: Host, *, spare: Collection[Process] = ()
+) -> None:
+    """End every child of *master* that holds its sockets and is no worker, with their children.
+
+    One that serves is let finish its requests; the rest is hung, or not up yet, and
+    was born with nginx's own signals blocked: only KILL is heard. STOP before, for
+    it may be about to serve: a worker that is born between the look and the end
+    could hold a request. Raises WaitTimeout.
+    """
+    await_titles(service, master, host)
+    sockets = host.socket_inodes(master)
+
+    def has_inherited(process: Process) -> bool:
+        return not sockets.isdisjoint(host.socket_inodes(process))
+
+    found = [
+        child
+        for child in host.children(master)
+        if child not in spare
+        and not is_worker(service, host.title(child.pid))
+        and has_inherited(child)
+    ]
+    for process in found:
+        if not workers_of(service, process, host):
+            freeze(process, host)
+            await_titles(service, process, host)
+        if workers_of(service, process, host):
+            drain(service, [process], host, what="new master")
+    hung = [one for intruder in found for one in family(intruder, host) if has_inherited(one)]
+    end(hung, parse_schedule("KILL/5"), host, what="new master")
+
+
+def family(process: Process, host: Host) -> list[Process]:
+    """Return *process* and all its descendants."""
+    return [process, *(kin for child in host.children(process) for kin in family(child, host))]

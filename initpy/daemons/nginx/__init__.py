@@ -1,0 +1,35 @@
+"""nginx, as Debian packages it. Signals: https://nginx.org/en/docs/control.html."""
+
+from __future__ import annotations
+
+from ...schedule import parse_schedule
+from ...service import NGINX_SOCKETS, NGINX_SYNTAX, OLDBIN, Service
+
+NGINX = Service(
+    name="nginx",
+    daemon="/usr/sbin/nginx",
+    pidfile="/run/nginx.pid",
+    config="/etc/nginx/nginx.conf",
+    config_flags=("-c",),
+    default_config="/etc/nginx/nginx.conf",
+    prefix="/usr/share/nginx",
+    syntax=NGINX_SYNTAX,
+    start_args=("-c", "{config}"),
+    test_args=("-t", "-q", "-c", "{config}"),
+    master_title="nginx: master process {argv}",
+    worker_titles=("nginx: worker process", "nginx: cache "),
+    draining_title="nginx: worker process is shutting down",
+    stop=parse_schedule("QUIT/30/TERM/5/KILL/5"),
+    reload="HUP",
+    reopen="USR1",
+    upgrade=OLDBIN,
+    inherits=NGINX_SOCKETS,
+    lsb={
+        "Required-Start": "$local_fs $remote_fs $network $syslog $named",
+        "Required-Stop": "$local_fs $remote_fs $network $syslog $named",
+        "Default-Start": "2 3 4 5",
+        "Default-Stop": "0 1 6",
+        "Short-Description": "nginx web server",
+        "Description": "HTTP server, reverse proxy and TCP/UDP proxy",
+    },
+)

@@ -1,0 +1,42 @@
+"""php-fpm, as Debian packages PHP 8.2. Signals: php-fpm(8)."""
+
+from __future__ import annotations
+
+from ...schedule import parse_schedule
+from ...service import FPM_SOCKETS, FPM_SYNTAX, TAKEOVER, Service
+
+PHP_FPM = Service(
+    name="php-fpm",
+    daemon="/usr/sbin/php-fpm8.2",
+    pidfile="/run/php/php8.2-fpm.pid",
+    config="/etc/php/8.2/fpm/php-fpm.conf",
+    config_flags=("--fpm-config", "-y"),
+    default_config="/etc/php/8.2/fpm/php-fpm.conf",
+    prefix="/usr",
+    syntax=FPM_SYNTAX,
+    start_args=("--daemonize", "--fpm-config", "{config}", "--pid", "{pidfile}"),
+    test_args=("--test", "--fpm-config", "{config}"),
+    master_title="php-fpm: master process ({config})",
+    worker_titles=("php-fpm: pool ",),
+    on_demand=True,
+    stop=parse_schedule("QUIT/30/TERM/5/KILL/5"),
+    reload="USR2",
+    reload_execs=True,
+    reopen="USR1",
+    upgrade=TAKEOVER,
+    inherits=FPM_SOCKETS,
+    lsb={
+        "Required-Start": "$local_fs $remote_fs $network",
+        "Required-Stop": "$local_fs $remote_fs $network",
+        "Should-Start": "$syslog $named",
+        "Should-Stop": "$syslog $named",
+        # Before and after who asks it: else its clients are told 502 at every halt.
+        "X-Start-Before": "nginx",
+        "X-Stop-After": "nginx",
+        "Default-Start": "2 3 4 5",
+        "Default-Stop": "0 1 6",
+        "Short-Description": "PHP FastCGI process manager",
+        "Description": "Answers FastCGI requests with PHP",
+    },
+    chkconfig="- 84 16",  # as above: nginx has 85 and 15
+)

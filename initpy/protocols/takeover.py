@@ -1,0 +1,198 @@
+"""A new master on the sockets of another: php-fpm's upgrade, and recovery of orphans.
+
+php-fpm's own way to replace itself stops its workers first, and if what comes
+then fails, nothing serves. From outside it goes the other way round: copy the
+listening sockets of those that have them (pidfd_getfd(2)), start a new master
+on the copies, and let the old ones go when it serves. If it fails, the old
+ones have not noticed.
+
+    upgrade   old master serves -> both serve -> old master gone, its workers finish
+    start     orphans serve     -> both serve -> orphans finish
+"""
+
+from __future__ import annotations
+
+from ..control.drain import drain
+from ..control.inherit import Inheritance
+from ..control.launch import bring_up
+from ..control.orphans import behead, finish_orphans
+from ..control.pidfiles import name_in_pidfile, repair_pidfile
+from ..control.signals import wake
+from ..control.stable import running
+from ..daemons.configuration import may_be_workerless, read_configuration
+from ..errors import InitError, Reverted, RollbackFailed, Unimplemented
+from ..host import CannotCopy, Host, Process
+from ..service import Service
+from ..state.pidfile import read_pidfile
+from ..state.snapshot import Survey, proven
+from .verify import prove_binary, prove_master, require_alive, run_check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
+    """Start a master on the sockets that *orphans* hold, then let them finish.
+
+    False, and nothing is changed, if their sockets are none that a new master
+    could be started on. The caller holds the lock and has tested the
+    configuration. Raises InitError, and the orphans serve as before.
+    """
+    if service.inherits is None:
+        return False
+    pids = ", ".join(map(str, orphans))
+    try:
+        with Inheritance(service, orphans, host) as inheritance:
+            if not inheritance.listeners:
+                return False
+            _note(service, _session(orphans, host), host)
+            master = bring_up(service, host, inheritance=inheritance)
+    except CannotCopy as exc:
+        host.tell(f"{exc}; ending workers that a dead master has left behind: pids {pids}")
+        return False
+    host.tell(f"master {master} took over from workers of a dead master: pids {pids}")
+    finish_orphans(service, host, orphans)
+    return True
+
+
+def take_over(service: Service, seen: Survey, host: Host) -> None:
+    """Replace the running binary, or finish what a killed script has begun.
+
+    The caller holds the lock. Raises as ``upgrade`` does.
+    """
+    if len(seen.masters) > 1:
+        new = finish_takeover(service, seen, host)
+        if host.exe_file(new) == host.file_id(service.daemon):
+            return
+        seen = running(service, host)
+    old = seen.masters[-1]
+    _refuse_supervised(old, host)
+    repair_pidfile(service, seen, host)
+    prove_binary(service, old, host)
+    try:
+        with Inheritance(service, [old], host) as inheritance:
+            _note(service, old.pid, host)
+            new = _begin(service, old, inheritance, host)
+    except CannotCopy as exc:
+        raise Unimplemented(f"{exc}: restart, or reload, replaces the binary too") from exc
+    _finish(service, new, [old], host)
+
+
+def finish_takeover(
+    service: Service, seen: Survey, host: Host, *, any_binary: bool = False
+) -> Process:
+    """Let all masters but the newest go, if that proves good; return the one that is left.
+
+    A killed script has left them.
+
+    any_binary: it need not run what is on disk by now: nobody asked for that.
+
+    Raises Reverted if the newest was not good.
+    """
+    new = max(seen.masters, key=lambda master: (master.started, master.pid))
+    wake(new, host)  # a script that was about to end it may have stopped it
+    if len(seen.masters) == 1:  # the other one has never come up
+        name_in_pidfile(service.pidfile, new, host)
+        finish_orphans(service, host)
+        return new
+    old = [master for master in seen.masters if master != new]
+    _finish(service, new, old, host, any_binary=any_binary)
+    host.tell(f"finished the upgrade that was under way: master {new} serves")
+    return new
+
+
+def _note(service: Service, pid: int, host: Host) -> None:
+    """Write down who is taken over from, where nginx does: if we are killed, it is known."""
+    host.write(service.oldbin, f"{pid}\n")
+
+
+def _session(orphans: Sequence[Process], host: Host) -> int:
+    """Return the session of the family, which is the number of its first master."""
+    looks = [facts for orphan in orphans if (facts := host.look(orphan.pid))]
+    return looks[0].session if looks else 0
+
+
+def _refuse_supervised(old: Process, host: Host) -> None:
+    """Raise Unimplemented for a master that somebody waits for: a second one is not his."""
+    facts = host.look(old.pid)
+    if facts is None:
+        return
+    unit = host.systemd_unit(old)
+    if unit:
+        raise Unimplemented(f"master {old} is systemd's: systemctl restart {unit}")
+    # Putting itself in the background makes a session, and leaves its parent.
+    adopted = facts.ppid in (0, 1) or facts.ppid == host.reaper()
+    if facts.session != old.pid or not adopted:
+        raise Unimplemented(
+            f"master {old} runs in the foreground, its parent is pid {facts.ppid}: "
+            "reload replaces the binary too, or restart it by what supervises it"
+        )
+
+
+def _begin(service: Service, old: Process, inheritance: Inheritance, host: Host) -> Process:
+    try:
+        return bring_up(service, host, inheritance=inheritance, beside=(old,))
+    except InitError as exc:
+        _restore(service, old, host, exc)
+        raise Reverted(
+            f"Upgrade failed! {exc}; old master {old} serves as before", exc.output
+        ) from exc
+
+
+def _restore(service: Service, old: Process, host: Host, why: InitError) -> None:
+    """See that the old master serves and is named, a new one being ended already."""
+    if host.find(old.pid) != old:
+        raise RollbackFailed(f"Upgrade failed! {why}; and old master {old} is dead too")
+    if proven(service, read_pidfile(service.pidfile, host), host) != old:
+        name_in_pidfile(service.pidfile, old, host)
+    finish_orphans(service, host)
+
+
+def _finish(
+    service: Service,
+    new: Process,
+    old: Sequence[Process],
+    host: Host,
+    *,
+    any_binary: bool = False,
+) -> None:
+    """Prove the new master, then let the old ones go, or else the new one."""
+    workerless = may_be_workerless(service, host)
+    try:
+        prove_master(service, new, host, workerless=workerless, any_binary=any_binary)
+        if service.upgrade_check:
+            run_check(service, host)
+            require_alive(new, host)  # the check may have been answered by the old one
+    except InitError as exc:
+        _abandon(service, new, host)
+        _restore(service, old[0], host, exc)
+        raise Reverted(
+            f"Upgrade failed! {exc}; old master {old[0]} serves as before", exc.output
+        ) from exc
+    if proven(service, read_pidfile(service.pidfile, host), host) != new:
+        name_in_pidfile(service.pidfile, new, host)
+    try:
+        for master in old:
+            finish_orphans(service, host, behead(service, master, host))
+    except InitError as exc:
+        raise RollbackFailed(f"Upgrade failed! {exc}") from exc
+    _see_paths(service, new, host)
+
+
+def _see_paths(service: Service, new: Process, host: Host) -> None:
+    """Raise RollbackFailed if a unix socket has lost its path.
+
+    An old master that was told to end by somebody else removes them, and no
+    client finds the new one then.
+    """
+    listens = read_configuration(service, host).listens
+    gone = [place for place in listens if place.startswith("/") and not host.exists(place)]
+    if gone:
+        raise RollbackFailed(
+            f"Upgrade failed! Master {new} serves, but {', '.join(gone)} was removed: restart"
+        )
+
+
+def _abandon(service: Service, new: Process, host: Host) -> None:
+    drain(service, behead(service, new, host), host, what="new workers")

@@ -1,0 +1,98 @@
+"""Proofs asked of a new binary and of a new master, before the old one is let go."""
+
+from __future__ import annotations
+
+from ..control.configtest import TestCannotRun, configtest
+from ..control.run import run
+from ..errors import ConfigTestFailed, InitError, NotInstalled, Reverted
+from ..host import Host, Process
+from ..host.wait import wait_until
+from ..service import Service
+from ..state.workers import SETTLE, serving_workers
+
+
+def prove_binary(service: Service, old: Process, host: Host) -> None:
+    """Have the binary on disk test the configuration, with *old* running another one.
+
+    Raises NotInstalled; ConfigTestFailed if the configuration is to blame;
+    Reverted if the binary is. Nothing was signalled.
+    """
+    if host.file_id(service.daemon) is None:
+        raise NotInstalled(f"{service.daemon} is not installed: nothing to upgrade to")
+    try:
+        configtest(service, host)
+    except ConfigTestFailed as exc:
+        _blame(service, old, exc, host)
+
+
+def _blame(service: Service, old: Process, failure: ConfigTestFailed, host: Host) -> None:
+    """Raise the right error for a failed test: the configuration's fault, or the new binary's."""
+    if isinstance(failure, TestCannotRun) or host.exe_file(old) != host.file_id(service.daemon):
+        try:
+            configtest(service, host, binary=f"/proc/{old}/exe")
+        except ConfigTestFailed:
+            pass  # the running binary refuses it too
+        else:
+            raise Reverted(
+                f"Upgrade failed! The new {service.daemon} fails where the running one does not, "
+                f"nothing was signalled: {failure}",
+                failure.output,
+            ) from failure
+    raise ConfigTestFailed(
+        f"not upgrading due to configuration syntax error: {failure}", failure.output
+    ) from failure
+
+
+def prove_master(
+    service: Service,
+    new: Process,
+    host: Host,
+    *,
+    workerless: bool = False,
+    any_binary: bool = False,
+) -> None:
+    """Return when *new* runs the binary on disk and its workers have lasted a moment.
+
+    workerless: it may well have none.
+    any_binary: it need not be that on disk.
+
+    Raises InitError or WaitTimeout.
+    """
+    if not any_binary and host.exe_file(new) != host.file_id(service.daemon):
+        raise InitError(f"new master {new} does not run {service.daemon}")
+    first: set[Process] = set()
+    seen_at: list[float] = []
+
+    def steady() -> bool:
+        require_alive(new, host)
+        workers = serving_workers(service, new, host)
+        if not workers and not workerless:
+            return False
+        if not seen_at:
+            first.update(workers)
+            seen_at.append(host.monotonic())
+        if lost := first - workers:
+            raise InitError(f"new master {new} lost its workers {', '.join(map(str, lost))}")
+        return host.monotonic() - seen_at[0] >= SETTLE
+
+    wait_until(
+        steady,
+        within=service.upgrade_timeout,
+        host=host,
+        what=f"the workers of new master {new}",
+        interruptible=True,
+    )
+
+
+def require_alive(new: Process, host: Host) -> None:
+    """Raise InitError if the new master has died."""
+    if host.find(new.pid) != new:
+        raise InitError(f"new master {new} died")
+
+
+def run_check(service: Service, host: Host) -> None:
+    """Run the administrator's check. Raises InitError if it fails, WaitTimeout if it hangs."""
+    check = " ".join(service.upgrade_check)
+    finished = run(service.upgrade_check, host, within=service.timeout, interruptible=True)
+    if finished.code:
+        raise InitError(f"UPGRADE_CHECK {check!r} ended with {finished.code}", finished.output)

@@ -1,0 +1,1 @@
+"""Looking: what is there now. Nothing here changes anything."""

@@ -1,0 +1,159 @@
+"""Which process is whose. Proofs by looking at the process itself.
+
+A process is the service's master if it runs the service's daemon, or says so
+in its title; if it names the service's configuration, for another instance of
+the same binary is a stranger; if it is root's or ours; and if it lives in our
+pid namespace, for a host must not see its containers' nginx.
+"""
+
+from __future__ import annotations
+
+import os.path
+
+from ..host import Host, Process, ProcessFacts
+from ..service import Service
+
+
+def is_master(service: Service, facts: ProcessFacts, host: Host) -> bool:
+    """Tell whether that process is a master of *service*.
+
+    A worker just forked bears its master's title for some milliseconds; who
+    scans for masters has to rule those out (``survey``).
+    """
+    if facts.nested or facts.uid not in (0, host.geteuid()):
+        return False
+    if service.master_title is None:
+        return _runs(service, facts.exe, host)
+    before, placeholder, after = _template(service.master_title)
+    title = facts.title
+    if not (title.startswith(before) and title.endswith(after)):
+        return False
+    told = title[len(before) : len(title) - len(after)]
+    if placeholder == "config":
+        # Nothing else in the title, so it is the proof for a renamed binary too.
+        return told == service.config
+    return _daemon_in(service, told, facts, host) and _config_in(service, told)
+
+
+def is_starting(service: Service, facts: ProcessFacts, host: Host) -> bool:
+    """Tell whether that process is the daemon on its way to be a master of *service*.
+
+    It runs the daemon with the arguments of a start, and has no title yet; or it
+    is the foster parent that we have started it by.
+    """
+    if facts.nested or facts.uid not in (0, host.geteuid()):
+        return False
+    from .launcher import is_foster
+
+    command = service.command(service.start_args)
+    if _runs(service, facts.exe, host):
+        return list(facts.argv[1:]) == command[1:]
+    return is_foster(facts.argv, command)
+
+
+def executes(service: Service, pid: int, host: Host) -> bool:
+    """Tell whether a process without arguments will be the daemon, or its foster parent.
+
+    In the middle of execve(2) the new binary is there already, its arguments are
+    not; what was inherited, a lock among it, is closed by then.
+    """
+    from .launcher import SHELL
+
+    exe = host.exe(pid)
+    if exe is None or not (_runs(service, exe, host) or exe == host.realpath(SHELL)):
+        return False
+    facts = host.look(pid)
+    if facts is None or facts.nested or facts.uid not in (0, host.geteuid()):
+        return False
+    return not facts.argv
+
+
+def looks_like_master(service: Service, title: str) -> bool:
+    """Tell whether a title is that of a master, of this instance or of another one."""
+    return service.master_title is not None and title.startswith(_template(service.master_title)[0])
+
+
+def is_worker(service: Service, title: str) -> bool:
+    """Tell whether a title is that of a worker, or of another helper of a master."""
+    return not service.worker_titles or title.startswith(service.worker_titles)
+
+
+def serves(service: Service, title: str) -> bool:
+    """Tell whether a title is that of a worker that takes new requests."""
+    if not service.worker_titles:
+        return True
+    draining = service.draining_title is not None and title.startswith(service.draining_title)
+    return title.startswith(service.worker_titles[0]) and not draining
+
+
+def runs_daemon(service: Service, facts: ProcessFacts, host: Host) -> bool:
+    """Tell whether that process runs this daemon's binary, as far as we may see."""
+    return facts.exe is None or _runs(service, facts.exe, host)
+
+
+def workers_of(service: Service, master: Process, host: Host) -> dict[Process, str]:
+    """Return the workers and helpers of *master* with their titles."""
+    workers = {}
+    for child in host.children(master):
+        title = host.title(child.pid)
+        if title and is_worker(service, title):
+            workers[child] = title
+    return workers
+
+
+def argv0_of(service: Service, title: str) -> str:
+    """Return argv[0] as a master's title tells it, or "" if it does not.
+
+    The title is the arguments joined by blanks, so a daemon whose path has
+    blanks is recognised by that path.
+    """
+    before, placeholder, _ = _template(service.master_title or "")
+    if placeholder != "argv" or not title.startswith(before):
+        return ""
+    told = title[len(before) :]
+    if told == service.daemon or told.startswith(service.daemon + " "):
+        return service.daemon
+    return told.split(" ", 1)[0]
+
+
+def _template(title: str) -> tuple[str, str, str]:
+    before, _, rest = title.partition("{")
+    placeholder, _, after = rest.partition("}")
+    return before, placeholder, after
+
+
+def _runs(service: Service, exe: str | None, host: Host) -> bool:
+    return exe is not None and exe in (service.daemon, host.realpath(service.daemon))
+
+
+def _daemon_in(service: Service, told: str, facts: ProcessFacts, host: Host) -> bool:
+    # nginx's own "make install" renames the running binary: seen by argv[0].
+    if _runs(service, facts.exe, host) or f"{told} ".startswith(service.daemon + " "):
+        return True
+    argv0 = told.split(" ", 1)[0]
+    # Who may not read exe may not send signals either; it is enough for status.
+    return facts.exe is None and os.path.basename(argv0) == os.path.basename(service.daemon)
+
+
+def _config_in(service: Service, told: str) -> bool:
+    if not service.config_flags or service.config is None:
+        return True
+    for flag in service.config_flags:
+        if any(f" {flag}{gap}{service.config} " in f"{told} " for gap in (" ", "")):
+            return True
+    words = told.split(" ")
+    flag = next((one for one in service.config_flags if any(w.startswith(one) for w in words)), "")
+    if not flag:
+        return service.config == service.default_config
+    prefix = _after("-p", words) or service.prefix
+    return os.path.normpath(os.path.join(prefix, _after(flag, words))) == service.config
+
+
+def _after(flag: str, words: list[str]) -> str:
+    """Return the value of a flag, which may stick to it."""
+    for index, word in enumerate(words):
+        if word == flag:
+            return words[index + 1] if index + 1 < len(words) else ""
+        if word.startswith(flag):
+            return word[len(flag) :]
+    return ""

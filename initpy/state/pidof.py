@@ -1,0 +1,58 @@
+"""Programs by name or path, as the LSB functions know them (LSB 20.8)."""
+
+from __future__ import annotations
+
+import os.path
+
+from ..host import HERE, Host, Process, ProcessFacts
+from ..lsb import StatusCode
+from ..value import Value
+from .pidfile import MISSING, Pidfile, read_pidfile
+
+
+class Found(Value):
+    """What ``pidofproc`` found."""
+
+    processes: tuple[Process, ...]
+    code: int  # of StatusCode
+    pidfile: Pidfile | None = None
+
+
+def pidofproc(
+    program: str, pidfile: str | None = None, host: Host = HERE, *, binary: str | None = None
+) -> Found:
+    """Find the live processes of *program*, a path or a bare name (LSB 20.8).
+
+    pidfile: believe it as far as the process it names is *program*, and look
+             nowhere else. Without one /run/NAME.pid is tried, then all processes.
+    binary:  the executable, if it is not *program* itself.
+
+    Users' processes, containers' and children of *program* itself are left out.
+    """
+    path = pidfile or f"/run/{os.path.basename(program)}.pid"
+    hint = read_pidfile(path, host)
+    facts = host.look(hint.pid) if hint.pid else None
+    if facts is not None and _matches(facts, binary or program, host):
+        return Found(processes=(facts.process,), code=StatusCode.RUNNING, pidfile=hint)
+    if pidfile is None:
+        looks = (host.look(pid) for pid in host.pids())
+        matches = {f.process.pid: f for f in looks if f and _matches(f, binary or program, host)}
+        found = tuple(f.process for f in matches.values() if f.ppid not in matches)
+        if found:
+            return Found(processes=found, code=StatusCode.RUNNING, pidfile=hint)
+    if hint.verdict == MISSING:
+        return Found(processes=(), code=StatusCode.STOPPED)
+    code = StatusCode.DEAD_PIDFILE if hint.regular else StatusCode.UNKNOWN
+    return Found(processes=(), code=code, pidfile=hint)
+
+
+def _matches(facts: ProcessFacts, program: str, host: Host) -> bool:
+    if not facts.argv or facts.nested or facts.uid not in (0, host.geteuid()):
+        return False
+    # A kernel thread has no arguments. The binary of a script is its interpreter;
+    # the script is its first argument.
+    script = facts.argv[1] if len(facts.argv) > 1 and facts.argv[1].startswith("/") else ""
+    if "/" in program:
+        return host.realpath(program) in (facts.exe, script and host.realpath(script))
+    names = {os.path.basename(path) for path in (facts.exe or facts.argv[0], script) if path}
+    return program in names

@@ -1,0 +1,199 @@
+"""What the service is doing. Looks, and changes nothing.
+
+What tells more than a code costs one more look, never a run of the daemon.
+"""
+
+from __future__ import annotations
+
+from ..host import HERE, Host, Process
+from ..lsb import StatusCode
+from ..service import Service
+from ..value import Value
+from .identity import serves, workers_of
+from .pidfile import EMPTY, MISSING, UNTRUSTED, UNUSABLE
+from .snapshot import Survey, survey
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_STATES = {
+    StatusCode.RUNNING: "running",
+    StatusCode.DEAD_PIDFILE: "dead",
+    StatusCode.DEAD_LOCKFILE: "dead",
+    StatusCode.STOPPED: "stopped",
+    StatusCode.UNKNOWN: "unknown",
+}
+
+
+class Status(Value):
+    """What there is to tell."""
+
+    name: str
+    code: int  # of StatusCode
+    sentence: str
+    notes: tuple[str, ...]  # what an operator should know besides, a line each
+    survey: Survey
+    workers: tuple[Process, ...] = ()
+    uptime: float | None = None  # seconds
+    binary_replaced: bool | None = None  # None: we may not see which binary runs
+
+    @property
+    def state(self) -> str:
+        """One word."""
+        return _STATES[self.code]
+
+    def as_dict(self, host: Host = HERE) -> dict[str, Any]:
+        """Return all of it under stable keys, for machines."""
+        seen = self.survey
+        return {
+            "name": self.name,
+            "state": self.state,
+            "code": self.code,
+            "master": seen.master and seen.master.pid,
+            "workers": [worker.pid for worker in self.workers],
+            "orphans": [orphan.pid for orphan in seen.orphans],
+            "old_master": seen.old_master and seen.old_master.pid,
+            "listening": _places(seen, host),
+            "pidfile": seen.pidfile.path,
+            "pidfile_state": "lost" if seen.lost else seen.pidfile.verdict,
+            "binary_replaced": self.binary_replaced,
+            "uptime": self.uptime,
+            "notes": list(self.notes),
+        }
+
+
+def status(service: Service, host: Host = HERE) -> Status:
+    """Look at the service. Never raises for what it finds: that is in the code (LSB 20.2)."""
+    seen = survey(service, host)
+    code = _code(service, seen, host)
+    if seen.master is None:
+        return Status(
+            name=service.name,
+            code=code,
+            sentence=_absence(service, code, seen, host),
+            notes=_pidfile_notes(seen),
+            survey=seen,
+        )
+    workers = workers_of(service, seen.master, host)
+    serving = [worker for worker, title in workers.items() if serves(service, title)]
+    uptime = host.age(seen.master)
+    running, disk = host.exe_file(seen.master), host.file_id(service.daemon)
+    replaced = None if running is None else running != disk
+    return Status(
+        name=service.name,
+        code=code,
+        sentence=f"running, master {seen.master}, {_workers(len(serving))}, up {_duration(uptime)}",
+        notes=(
+            *_upgrade_notes(service, seen),
+            *_binary_notes(replaced, disk),
+            *_pidfile_notes(seen),
+        ),
+        survey=seen,
+        workers=tuple(workers),
+        uptime=round(uptime, 2),
+        binary_replaced=replaced,
+    )
+
+
+def _code(service: Service, seen: Survey, host: Host) -> int:
+    if seen.master is not None:
+        return StatusCode.RUNNING
+    verdict = seen.pidfile.verdict
+    # Whether it runs is not ours to see, or not in there.
+    if not host.sees_all() or (verdict == UNUSABLE and not seen.pidfile.regular):
+        return StatusCode.UNKNOWN
+    if verdict not in (MISSING, EMPTY):
+        return StatusCode.DEAD_PIDFILE
+    if seen.orphans:
+        return StatusCode.UNKNOWN
+    if verdict == EMPTY:
+        return StatusCode.DEAD_PIDFILE
+    return StatusCode.DEAD_LOCKFILE if host.exists(service.subsys) else StatusCode.STOPPED
+
+
+def _absence(service: Service, code: int, seen: Survey, host: Host) -> str:
+    if seen.orphans:
+        pids = ", ".join(map(str, seen.orphans))
+        places = " ".join(_places(seen, host))
+        workers = _workers(len(seen.orphans))
+        return f"master dead, {workers} orphaned (pids {pids}), still serving {places}".rstrip()
+    if code == StatusCode.DEAD_PIDFILE:
+        return f"dead, and its pidfile {service.pidfile} is still there"
+    if code == StatusCode.DEAD_LOCKFILE:
+        return f"dead, and its lock file {service.subsys} is still there"
+    if code == StatusCode.STOPPED:
+        return "stopped"
+    hidden = ", for /proc hides the processes of others (hidepid)"
+    return f"unknown: no master can be seen{'' if host.sees_all() else hidden}"
+
+
+def _upgrade_notes(service: Service, seen: Survey) -> tuple[str, ...]:
+    notes = []
+    if seen.old_master is not None:
+        notes.append(f"an upgrade is unfinished: old master {seen.old_master} still serves")
+    if seen.handover:
+        notes.append(f"an upgrade is unfinished: no new master has written {service.pidfile} yet")
+    if seen.orphans:
+        pids = ", ".join(map(str, seen.orphans))
+        notes.append(
+            f"an upgrade is unfinished: workers of a dead master still serve (pids {pids})"
+        )
+    if seen.others:
+        pids = ", ".join(map(str, seen.others))
+        notes.append(f"an upgrade is unfinished: master {pids} of this configuration serves too")
+    return tuple(notes)
+
+
+def _binary_notes(replaced: bool | None, disk: tuple[int, int] | None) -> tuple[str, ...]:
+    if not replaced:
+        return ()
+    if disk is None:
+        return ("the binary on disk is gone",)
+    return ("the binary on disk is newer than the running one: upgrade",)
+
+
+def _pidfile_notes(seen: Survey) -> tuple[str, ...]:
+    pidfile = seen.pidfile
+    if pidfile.verdict in (UNTRUSTED, UNUSABLE):
+        return (f"pidfile {pidfile.path} is not believed: {pidfile.reason}",)
+    if seen.lost:
+        what = "names another process" if pidfile.pid else f"is {pidfile.verdict}"
+        return (f"pidfile {pidfile.path} is lost, it {what}; the master was found by identity",)
+    return ()
+
+
+def _places(seen: Survey, host: Host) -> list[str]:
+    """Return where the service listens, as far as we may see: "[::]:80" for ":::80"."""
+    from .scan import places_of
+
+    places = set()
+    for process in seen.family:
+        for place in places_of(process, host) or ():
+            address, _, port = place.rpartition(":")
+            places.add(f"[{address}]:{port}" if ":" in address else place)
+    return sorted(places)
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker" if count == 1 else f"{count} workers"
+
+
+def _duration(seconds: float) -> str:
+    """Say how long, in the two greatest units.
+
+    >>> _duration(93784)
+    '1 d 2 h'
+    """
+    whole = int(seconds)
+    parts = [
+        f"{value} {unit}"
+        for value, unit in (
+            (whole // 86400, "d"),
+            (whole // 3600 % 24, "h"),
+            (whole // 60 % 60, "min"),
+            (whole % 60, "s"),
+        )
+        if value
+    ]
+    return " ".join(parts[:2]) or "0 s"

@@ -1,0 +1,1 @@
+"""The ``initpy`` command: wrappers, and the LSB functions for shell scripts."""

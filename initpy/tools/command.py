@@ -1,0 +1,173 @@
+"""The ``initpy`` command: make wrappers, and the LSB functions for shell scripts."""
+
+from __future__ import annotations
+
+import argparse
+import os.path
+
+from ..console import Console, standard_console
+from ..control.signals import end, killproc
+from ..daemons.nginx import NGINX
+from ..daemons.php_fpm import PHP_FPM
+from ..errors import InitError, NotRunning, UsageError
+from ..host import Host
+from ..lsb import ExitCode, StatusCode
+from ..schedule import parse_schedule, signal_named
+from ..service import Service
+from ..state.pidof import pidofproc
+from ..systemctl import DIRECTORY
+from .detect import FACTS, discover
+from .init_script import render
+from .register import install, install_unit, trusted_interpreter
+from .systemd_unit import render_unit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FORMATS = ("sysv", "systemd")
+SERVICES: dict[str, Service] = {"nginx": NGINX, "php-fpm": PHP_FPM}
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def main(argv: Sequence[str] | None = None, host: Host | None = None) -> int:
+    """Run the command; return its exit code (LSB 20.2 and 20.8)."""
+    import sys
+
+    words = list(sys.argv[1:] if argv is None else argv)
+    parsed = _parser().parse_args(_signal_last(words))
+    host = host or Host()
+    console = standard_console(quiet=False)
+    host.tell = lambda sentence: console.complain(f"initpy: {sentence}")
+    try:
+        code: int = parsed.run(parsed, console, host)
+    except InitError as exc:
+        if exc.output:
+            console.complain(exc.output)
+        console.complain(f"initpy: {exc}")
+        return exc.exit_code
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="initpy", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, run, text in (
+        ("generate", _generate, "print an /etc/init.d script, or a unit"),
+        ("install", _install, "write /etc/init.d/NAME and register it"),
+    ):
+        command = commands.add_parser(name, help=text, allow_abbrev=False)
+        command.add_argument("service", choices=SERVICES)
+        command.add_argument("--name", help="of the script; another instance has another")
+        command.add_argument("--daemon", metavar="PATH", help="the executable")
+        command.add_argument("--config", metavar="PATH", help="its configuration")
+        command.add_argument("--pidfile", metavar="PATH", help="where it writes its pid")
+        command.add_argument(
+            "--format", choices=FORMATS, default=FORMATS[0], help="sysv, if not said"
+        )
+        if name == "generate":
+            command.add_argument("-o", dest="output", metavar="FILE", help="instead of stdout")
+        command.set_defaults(run=run)
+    kill = commands.add_parser("killproc", help="end a program, or signal it (LSB 20.8)")
+    kill.add_argument("-p", dest="pidfile", metavar="PIDFILE")
+    kill.add_argument("-b", dest="binary", metavar="BINARY")
+    kill.add_argument("-d", dest="delay", metavar="DELAY", type=_delay, help="5, 0.5s, 2m")
+    kill.add_argument("program")
+    kill.add_argument("--signal", dest="sig", metavar="-SIGNAL", type=_signal)
+    kill.set_defaults(run=_killproc)
+    pidof = commands.add_parser("pidofproc", help="print the pids of a program (LSB 20.8)")
+    pidof.add_argument("-p", dest="pidfile", metavar="PIDFILE")
+    pidof.add_argument("program")
+    pidof.set_defaults(run=_pidofproc)
+    return parser
+
+
+def _signal_last(words: list[str]) -> list[str]:
+    """Turn the ``-USR2`` that ends a killproc into an option: argparse would split it."""
+    if (
+        words[:1] == ["killproc"]
+        and words[-1].startswith("-")
+        and words[-1] not in ("-h", "--help")
+    ):
+        return [*words[:-1], "--signal", words[-1][1:]]
+    return words
+
+
+def _signal(text: str) -> object:
+    try:
+        return signal_named(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
+
+
+def _delay(text: str) -> float:
+    number = text.rstrip("smhd")
+    if not number.replace(".", "", 1).isdigit() or text[len(number) :] not in _SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: 5, 0.5s, 2m")
+    return float(number) * _SECONDS[text[len(number) :]]
+
+
+def _discovered(parsed: argparse.Namespace, host: Host) -> Service:
+    given = {fact: value for fact in FACTS if (value := getattr(parsed, fact)) is not None}
+    for fact in ("daemon", "config", "pidfile"):
+        if fact in given:
+            given[fact] = os.path.abspath(given[fact])
+    declared = SERVICES[parsed.service]
+    name = given.get("name", declared.name)
+    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        raise UsageError(f"{name!r} is no name for a script: letters, digits, - _ . only")
+    return discover(declared, given, host)
+
+
+def _wrapper(service: Service, parsed: argparse.Namespace, host: Host) -> str:
+    interpreter = trusted_interpreter(host)
+    return render(service, SERVICES[parsed.service], interpreter=interpreter)
+
+
+def _generate(parsed: argparse.Namespace, console: Console, host: Host) -> int:
+    service = _discovered(parsed, host)
+    if parsed.format == "systemd":
+        wrapper = f"{DIRECTORY}/{service.name}"
+        text, mode = render_unit(service, wrapper), 0o644
+        if not host.exists(wrapper):
+            host.tell(f"the unit calls {wrapper}, which is not there yet: initpy install makes it")
+    else:
+        text, mode = _wrapper(service, parsed, host), 0o755
+    if parsed.output is not None:
+        host.write(os.path.abspath(parsed.output), text, mode)
+    elif not console.answer(text.rstrip("\n")):
+        raise InitError("standard output cannot be written: use -o FILE")
+    return ExitCode.OK
+
+
+def _install(parsed: argparse.Namespace, console: Console, host: Host) -> int:
+    service = _discovered(parsed, host)
+    wrapper = _wrapper(service, parsed, host)
+    if parsed.format == "systemd":
+        unit = render_unit(service, f"{DIRECTORY}/{service.name}")
+        console.answer(install_unit(service, wrapper, unit, host))
+    else:
+        console.answer(install(service, wrapper, host))
+    return ExitCode.OK
+
+
+def _killproc(parsed: argparse.Namespace, _console: Console, host: Host) -> int:
+    found = pidofproc(parsed.program, parsed.pidfile, host, binary=parsed.binary)
+    if parsed.sig is not None:
+        if not found.processes:
+            raise NotRunning(f"{parsed.program} is not running")
+        for process in found.processes:
+            killproc(process, parsed.sig, host=host)
+        return ExitCode.OK
+    delay = 5.0 if parsed.delay is None else parsed.delay
+    end(found.processes, parse_schedule(f"TERM/{delay:f}/KILL/5"), host, what=parsed.program)
+    if found.pidfile is not None and found.pidfile.regular:
+        host.remove(found.pidfile.path)
+    return ExitCode.OK
+
+
+def _pidofproc(parsed: argparse.Namespace, console: Console, host: Host) -> int:
+    found = pidofproc(parsed.program, parsed.pidfile, host)
+    if found.code == StatusCode.RUNNING:
+        console.answer(" ".join(map(str, found.processes)))
+    return found.code

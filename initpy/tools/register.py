@@ -1,0 +1,78 @@
+"""Put a wrapper in ``/etc/init.d``, or a unit beside it, and have the host know of it."""
+
+from __future__ import annotations
+
+import sys
+
+from ..control.run import run
+from ..errors import InitError
+from ..host import Host
+from ..service import Service
+from ..systemctl import DIRECTORY, find_systemctl
+
+UNITS = "/etc/systemd/system"
+WITHIN = 60.0  # seconds for a program of the host
+
+# Who registers a script, the first that is there; {name} is the script's.
+_REGISTRARS = (
+    ("/usr/sbin/update-rc.d", "{name}", "defaults"),
+    ("/sbin/chkconfig", "--add", "{name}"),
+    ("/sbin/rc-update", "add", "{name}", "default"),
+)
+
+
+def write_wrapper(path: str, text: str, host: Host) -> None:
+    """Write a wrapper, executable. Raises InitError."""
+    host.write(path, text, 0o755)
+
+
+def install(service: Service, text: str, host: Host) -> str:
+    """Write ``/etc/init.d/NAME`` and register it; return a sentence that says how.
+
+    Raises InitError if it cannot be written or registered.
+    """
+    path = f"{DIRECTORY}/{service.name}"
+    write_wrapper(path, text, host)
+    for program, *args in _REGISTRARS:
+        if host.is_executable(program):
+            return _register(path, [program, *(a.format(name=service.name) for a in args)], host)
+    return f"{path} written; there is no update-rc.d, chkconfig or rc-update to register it with"
+
+
+def install_unit(service: Service, wrapper: str, unit: str, host: Host) -> str:
+    """Write the wrapper and the unit that calls it, and enable that; return how.
+
+    Raises InitError if they cannot be written or enabled.
+    """
+    systemctl = find_systemctl(host)
+    if not systemctl:
+        raise InitError("there is no systemctl: no unit is of use here, and nothing is written")
+    write_wrapper(f"{DIRECTORY}/{service.name}", wrapper, host)
+    path = f"{UNITS}/{service.name}.service"
+    host.write(path, unit)
+    # It has systemd read its units again, if that runs.
+    return _register(path, [systemctl, "enable", f"{service.name}.service"], host)
+
+
+def _register(path: str, argv: list[str], host: Host) -> str:
+    finished = run(argv, host, within=WITHIN)
+    if finished.code:
+        raise InitError(f"{path} is written, but {' '.join(argv)} failed", finished.output)
+    return f"{path} written, registered with {' '.join(argv)}"
+
+
+def trusted_interpreter(host: Host) -> str:
+    """Return the interpreter for a wrapper's first line: the one that runs us.
+
+    What it names is what root will run, at every boot. Raises InitError if
+    somebody other than root can write it, or the library.
+    """
+    interpreter = sys.executable
+    library = __file__
+    for path in (interpreter, host.realpath(interpreter), library):
+        if reason := host.distrust_for_root(path):
+            raise InitError(
+                f"{path} is not fit for a script that root runs: {reason}; "
+                "install initpy for root, as its package or with its pip"
+            )
+    return interpreter

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+from fakes import Run
+
+from initpy.daemons.nginx import NGINX
+from initpy.lsb import ExitCode, StatusCode
+from initpy.tools.command import main
+from initpy.tools.init_script import render
+
+PROGRAM, PIDFILE = "/usr/sbin/foo", "/run/foo.pid"
+GIVEN = ["--name", "rtmp", "--daemon", "/opt/n", "--config", "/etc/n.conf", "--pidfile", "/run/n"]
+
+
+@pytest.fixture
+def foo(host):
+    """Return a running foo with a pidfile."""
+    host.put(PIDFILE, "42\n")
+    process = host.add(42, exe=PROGRAM, argv=(PROGRAM,))
+    process.on["SIGTERM"] = host.end
+    return process
+
+
+def test_generate(host, nginx, capsys):
+    """The wrapper of the installed nginx is printed."""
+    host.put(NGINX.config, "pid /run/x.pid;")
+
+    code = main(["generate", "nginx"], host)
+
+    service = NGINX.replace(pidfile="/run/x.pid")
+    assert ExitCode.OK == code
+    assert render(service, NGINX, interpreter=sys.executable) == capsys.readouterr().out
+
+
+def test_generate_into_a_file(host):
+    """It is written, executable, where it was told."""
+    host.put("/tmp", kind="dir")
+
+    code = main(["generate", "nginx", *GIVEN, "-o", "/tmp/rtmp"], host)
+
+    service = NGINX.replace(name="rtmp", daemon="/opt/n", config="/etc/n.conf", pidfile="/run/n")
+    assert ExitCode.OK == code
+    assert render(service, NGINX, interpreter=sys.executable) == host.files["/tmp/rtmp"].text
+    assert 0o755 == host.files["/tmp/rtmp"].mode
+
+
+def test_generate_onto_a_full_disk(host, nginx, monkeypatch):
+    """A script that could not be printed was not generated."""
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+
+        assert ExitCode.GENERIC == main(["generate", "nginx", *GIVEN], host)
+
+        monkeypatch.undo()
+        with pytest.raises(OSError, match="No space"):
+            full.close()
+
+
+def test_generate_for_what_is_missing(host, capsys):
+    """What is not installed and not given cannot be known: 5."""
+    assert ExitCode.NOT_INSTALLED == main(["generate", "nginx"], host)
+    assert capsys.readouterr().err.startswith("initpy: /usr/sbin/nginx is not installed")
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "a b", "a\n", "$(x)"])
+def test_bad_name(host, name):
+    """What is no name for a script is wrong usage."""
+    assert ExitCode.USAGE == main(["generate", "nginx", *GIVEN, "--name", name], host)
+
+
+def test_generate_with_an_interpreter_of_somebody_else(host, capsys):
+    """No wrapper is made that root should not run."""
+    host.distrusted[sys.executable] = "it belongs to x"
+
+    assert ExitCode.GENERIC == main(["generate", "nginx", *GIVEN], host)
+    out, err = capsys.readouterr()
+    assert "" == out
+    assert "it belongs to x" in err
+
+
+def test_install(host, capsys):
+    """The script is written, registered, and both said."""
+    host.put("/etc/init.d", kind="dir")
+    host.put("/usr/sbin/update-rc.d", mode=0o755)
+
+    code = main(["install", "nginx", *GIVEN], host)
+
+    assert ExitCode.OK == code
+    assert "/etc/init.d/rtmp" in host.files
+    assert capsys.readouterr().out.startswith("/etc/init.d/rtmp written, registered with")
+
+
+def test_generate_unit(host, capsys):
+    """A unit calls the wrapper; that it is not there yet is said."""
+    host.put("/tmp", kind="dir")
+
+    printed = main(["generate", "nginx", *GIVEN, "--format", "systemd"], host)
+    out, err = capsys.readouterr()
+    host.put("/etc/init.d/rtmp", mode=0o755)
+    written = main(["generate", "nginx", *GIVEN, "--format", "systemd", "-o", "/tmp/x"], host)
+
+    assert ExitCode.OK == printed == written
+    assert "ExecReload=/etc/init.d/rtmp reload" in out.splitlines()
+    assert (out, 0o644) == (host.files["/tmp/x"].text, host.files["/tmp/x"].mode)
+    assert err.startswith("initpy: the unit calls /etc/init.d/rtmp, which is not there yet")
+    assert "" == capsys.readouterr().err
+
+
+def test_install_unit(host, capsys):
+    """Wrapper and unit are written and registered, and both said."""
+    host.put("/etc/init.d", kind="dir")
+    host.put("/etc/systemd/system", kind="dir")
+    host.put("/usr/bin/systemctl", mode=0o755)
+
+    code = main(["install", "nginx", *GIVEN, "--format", "systemd"], host)
+
+    assert ExitCode.OK == code
+    assert {"/etc/init.d/rtmp", "/etc/systemd/system/rtmp.service"} <= host.files.keys()
+    assert "systemctl enable rtmp.service" in capsys.readouterr().out
+
+
+def test_daemons_words(host, nginx, capsys):
+    """What a program of the host said when it failed is shown."""
+    host.put("/etc/init.d", kind="dir")
+    host.put("/usr/sbin/update-rc.d", mode=0o755)
+    host.programs["/usr/sbin/update-rc.d"] = lambda _argv: Run(code=1, output="no such runlevel")
+
+    assert ExitCode.GENERIC == main(["install", "nginx", *GIVEN], host)
+    assert "no such runlevel\n" in capsys.readouterr().err
+
+
+def test_killproc(host, foo):
+    """Without a signal the program is ended, and its pidfile removed."""
+    assert ExitCode.OK == main(["killproc", PROGRAM], host)
+    assert [(0, 42, "SIGTERM")] == host.sent
+    assert PIDFILE not in host.files
+
+
+@pytest.mark.parametrize(
+    ("delay", "seconds"), [([], 5), (["-d", "2"], 2), (["-d", "0.5s"], 0.5), (["-d", "1m"], 60)]
+)
+def test_killproc_delay(host, foo, delay, seconds):
+    """KILL comes when the delay is over."""
+    del foo.on["SIGTERM"]
+
+    assert ExitCode.OK == main(["killproc", *delay, PROGRAM], host)
+    assert [(0, 42, "SIGTERM"), (seconds, 42, "SIGKILL")] == host.sent
+
+
+@pytest.mark.parametrize("sig", ["-USR2", "-SIGUSR2", "-12", "-usr2"])
+def test_killproc_signal(host, foo, sig):
+    """With a signal that is sent, as the seed's script writes it."""
+    assert ExitCode.OK == main(["killproc", "-p", PIDFILE, PROGRAM, sig], host)
+    assert [(0, 42, "SIGUSR2")] == host.sent
+    assert PIDFILE in host.files
+
+
+def test_killproc_of_nobody(host):
+    """Ended already is success; a signal for nobody is 7."""
+    assert ExitCode.OK == main(["killproc", PROGRAM], host)
+    assert ExitCode.NOT_RUNNING == main(["killproc", PROGRAM, "-HUP"], host)
+
+
+def test_killproc_binary(host):
+    """The executable may be named apart."""
+    host.put(PIDFILE, "42\n")
+    host.add(42, exe="/usr/bin/real", argv=("real",))
+
+    assert ExitCode.OK == main(["killproc", "-b", "/usr/bin/real", PROGRAM, "-HUP"], host)
+    assert [(0, 42, "SIGHUP")] == host.sent
+
+
+def test_killproc_not_permitted(host, foo):
+    """EPERM is 4."""
+    host.euid = 33
+    host.put(PIDFILE, "42\n", uid=33)
+
+    assert ExitCode.NOT_PERMITTED == main(["killproc", "-p", PIDFILE, PROGRAM], host)
+
+
+def test_pidofproc(host, foo, capsys):
+    """The pids are printed in one line."""
+    host.add(43, exe=PROGRAM, argv=(PROGRAM,))
+    del host.files[PIDFILE]
+
+    assert StatusCode.RUNNING == main(["pidofproc", PROGRAM], host)
+    assert "42 43\n" == capsys.readouterr().out
+
+
+def test_pidofproc_of_nobody(host, capsys):
+    """Nothing is printed, and the code is that of status."""
+    host.put(PIDFILE, "99\n")
+
+    assert StatusCode.DEAD_PIDFILE == main(["pidofproc", "-p", PIDFILE, PROGRAM], host)
+    assert "" == capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["frobnicate"],
+        ["generate"],
+        ["generate", "apache"],
+        ["generate", "nginx", "--nam", "x"],
+        ["install", "nginx", "-o", "/tmp/x"],
+        ["generate", "nginx", "--format", "upstart"],
+        ["killproc"],
+        ["killproc", PROGRAM, "-NONE"],
+        ["killproc", "-d", "soon", PROGRAM],
+        ["killproc", "-d", "5x", PROGRAM],
+        ["pidofproc"],
+    ],
+)
+def test_wrong_usage_is_2(host, argv):
+    """Wrong arguments are 2, as LSB has it."""
+    with pytest.raises(SystemExit) as caught:
+        main(argv, host)
+
+    assert ExitCode.USAGE == caught.value.code
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["killproc", "--help"], ["killproc", "-h"]])
+def test_help(host, capsys, argv):
+    """Asked for help it helps."""
+    with pytest.raises(SystemExit) as caught:
+        main(argv, host)
+
+    assert ExitCode.OK == caught.value.code
+    assert capsys.readouterr().out.startswith("usage: initpy")
+
+
+def test_notices(host, foo, monkeypatch, capsys):
+    """What is said besides goes to stderr."""
+    own = host.kill
+    host.kill = lambda process, sig: host.tell("a notice") or own(process, sig)
+    monkeypatch.setattr(sys, "argv", ["initpy", "killproc", PROGRAM])
+
+    assert ExitCode.OK == main(host=host)
+    assert "initpy: a notice\n" == capsys.readouterr().err

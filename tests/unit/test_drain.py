@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from initpy.control.drain import drain
+from initpy.daemons.nginx import NGINX
+from initpy.errors import WaitTimeout
+
+
+def test_drained(host):
+    """Told to finish, they are waited for, and nothing is said."""
+    process = host.add(1001)
+    host.on("SIGQUIT", lambda process: host.at(50, lambda: host.end(process)))
+
+    drain(NGINX, [process.id], host)
+
+    assert [(0, 1001, "SIGQUIT")] == host.sent
+    assert ([], 50) == (host.told, host.now)
+
+
+def test_late(host):
+    """What still works when the time is over gets TERM, then KILL, and how many is said."""
+    quick, late = host.add(1001), host.add(1002)
+    host.on("SIGQUIT", host.end, quick)
+
+    drain(NGINX, [quick.id, late.id], host)
+
+    assert [(60, 1002, "SIGTERM"), (65, 1002, "SIGKILL")] == host.sent[2:]
+    assert ["1 old workers still worked after 60 s: ended"] == host.told
+
+
+def test_master_passes_it_on(host, nginx):
+    """A master tells its workers itself; late ones are counted without it."""
+    master = nginx.run()
+    nginx.drain = 1000
+    workers = [worker.id for worker in nginx.workers(master)]
+
+    drain(NGINX, [master.id], host, workers=lambda: workers)
+
+    assert [(0, master.pid, "SIGQUIT")] == host.sent[:1]
+    assert ["2 old workers still worked after 60 s: ended"] == host.told
+    assert {} == host.processes
+
+
+def test_outlives_even_that(host):
+    """A process that outlives KILL is told."""
+    process = host.add(1001, state="D")
+    host.end = lambda process: None
+
+    with pytest.raises(WaitTimeout):
+        drain(NGINX, [process.id], host)
+
+    assert ["SIGQUIT", "SIGTERM", "SIGKILL"] == [sig for _, _, sig in host.sent]
+
+
+def test_nobody(host):
+    """To drain nobody is done at once."""
+    drain(NGINX, [], host)
+
+    assert ([], [], 0) == (host.sent, host.told, host.now)

@@ -1,0 +1,505 @@
+"""What only the real machine can show."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from initpy.errors import InitError, NotPermitted
+from initpy.host import Host
+from initpy.host.sockets import _has
+from initpy.host.wait import wait_until
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+
+
+@pytest.fixture
+def machine():
+    """Return the machine we run on."""
+    return Host()
+
+
+def ran(machine, *argv, **how):
+    """Run a program to its end; return its exit code and output."""
+    child = machine.spawn(argv, **how)
+    try:
+        wait_until(lambda: child.poll() is not None, within=10, host=machine, what="its end")
+        return child.poll(), child.output()
+    finally:
+        child.kill_group()
+        child.close()
+
+
+def test_environment_is_clean(machine, monkeypatch):
+    """Whatever the caller's, a daemon gets the same, and what is handed down."""
+    monkeypatch.setenv("NGINX", "7;")
+    monkeypatch.setenv("LD_PRELOAD", "")
+
+    _, output = ran(machine, "/usr/bin/env", environment={"FPM_SOCKETS": "x=4"})
+
+    assert {
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG=C",
+        "FPM_SOCKETS=x=4",
+    } == set(output.splitlines())
+
+
+def test_started_as_a_daemon(machine):
+    """Directory /, umask 022, nothing to read, no descriptor above 2."""
+    previous = os.umask(0o077)
+    leak = os.dup(0)
+    os.set_inheritable(leak, True)
+    try:
+        _, output = ran(
+            machine, "/bin/sh", "-c", "pwd; umask; cat; ls /proc/self/fd | tr '\\n' ' '"
+        )
+    finally:
+        os.umask(previous)
+        os.close(leak)
+
+    # 3 is ls's own, of the directory it reads.
+    assert ["/", "0022", "0 1 2 3"] == output.split("\n")
+
+
+def test_signals_are_as_if_nobody_had_touched_them(machine):
+    """What the caller ignores or blocks is not the daemon's to inherit."""
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    try:
+        _, output = ran(machine, "/bin/grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status")
+    finally:
+        signal.signal(signal.SIGHUP, previous)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    assert {"0000000000000000"} == set(output.split()[1::2])
+
+
+def test_limits_and_nice_level(machine):
+    """The administrator's limits and nice level are the daemon's."""
+    how = {"limits": {"RLIMIT_NOFILE": (64, 64)}, "nice": 5}
+
+    _, output = ran(machine, "/bin/sh", "-c", "ulimit -n; nice", **how)
+
+    assert ["64", str(os.nice(0) + 5)] == output.split()
+
+
+def test_limit_that_cannot_be_set(machine):
+    """What the kernel refuses is told as it tells of a program that cannot be executed."""
+    with pytest.raises(OSError, match="limits or nice level cannot be set"):
+        machine.spawn(["/bin/true"], limits={"RLIMIT_NOFILE": (10**12, 10**12)})
+
+
+def test_descriptors_are_inherited(machine, tmp_path):
+    """Those that are handed down arrive under the same number."""
+    with open(tmp_path / "x", "w") as file:
+        ran(
+            machine,
+            "/bin/sh",
+            "-c",
+            f"echo text >/dev/fd/{file.fileno()}",
+            descriptors=[file.fileno()],
+        )
+
+    assert "text\n" == (tmp_path / "x").read_text()
+
+
+def test_last_of_a_long_output(machine):
+    """Of much that was said the end is kept."""
+    _, output = ran(machine, "/bin/sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x; echo end")
+
+    assert 65530 < len(output) <= 65536
+    assert output.endswith("xend")
+
+
+def test_closed_while_it_runs(machine):
+    """One that is forgotten goes on by itself."""
+    child = machine.spawn(["/bin/sleep", "60"])
+    process = machine.find(child.pid)
+
+    child.close()
+
+    assert process == machine.find(child.pid)
+    machine.kill(process, signal.SIGKILL)
+    os.waitpid(process.pid, 0)
+
+
+@pytest.fixture
+def signals():
+    """Put the dispositions of signals back."""
+    ours = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {sig: signal.getsignal(sig) for sig in ours}
+    yield ours
+    for sig, handler in before.items():
+        signal.signal(sig, handler)
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_are_noted(machine, signals, sig):
+    """Told to end, it is noted by which signal, and nobody dies."""
+    machine.heed_signals()
+
+    signal.raise_signal(sig)
+
+    assert sig.name == machine.interrupted_by
+
+
+def test_nohup_stays_in_force(machine, signals):
+    """What was ignored from the start stays ignored."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    machine.heed_signals()
+
+    assert signal.SIG_IGN == signal.getsignal(signal.SIGHUP)
+
+
+def test_signals_are_ignored_at_last(machine, signals):
+    """Once all is done no signal changes the exit code."""
+    machine.ignore_signals()
+
+    assert {signal.SIG_IGN} == {signal.getsignal(sig) for sig in signals}
+
+
+def test_who_we_are(machine):
+    """Number and rights are the kernel's word."""
+    assert (os.getpid(), os.geteuid()) == (machine.getpid(), machine.geteuid())
+
+
+def test_environment(machine, monkeypatch):
+    """A variable of the caller's is told; one that is not set is empty."""
+    monkeypatch.setenv("INITPY_A", "b")
+    monkeypatch.delenv("INITPY_B", raising=False)
+
+    assert ("b", "") == (machine.environment("INITPY_A"), machine.environment("INITPY_B"))
+
+
+def test_leave():
+    """The process ends with that code there and then."""
+    program = (
+        "import atexit; from initpy.host import Host; atexit.register(print, 'late'); "
+        "print('said', flush=True); Host().leave(7)"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+
+    assert (7, "said\n") == (ended.returncode, ended.stdout)
+
+
+def test_become():
+    """We are that program from then on, with our number and our streams."""
+    program = (
+        "import os; from initpy.host import Host; print(os.getpid(), flush=True); "
+        "Host().become(['/bin/sh', '-c', 'echo $$; kill -PIPE $$; exit 7'])"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+
+    assert 2 == len(ended.stdout.split())
+    assert 1 == len(set(ended.stdout.split()))
+    assert -signal.SIGPIPE == ended.returncode  # which Python ignores, and its heirs did
+
+
+def test_become_nothing(machine):
+    """What cannot be executed is an error."""
+    own = {sig: signal.getsignal(sig) for sig in (signal.SIGPIPE, signal.SIGXFSZ)}
+    try:
+        with pytest.raises(InitError, match="/nonexistent cannot be executed"):
+            machine.become(["/nonexistent"])
+    finally:
+        for sig, handler in own.items():
+            signal.signal(sig, handler)
+
+
+def test_nested_process(machine):
+    """A process of our own namespace is no container's."""
+    assert not machine.look(os.getpid()).nested
+
+
+def test_open_files(machine, tmp_path):
+    """The present paths of open files are told, those of sockets are not."""
+    path = tmp_path / "x"
+    with open(path, "w"), socket.socket():
+        (tmp_path / "x").rename(tmp_path / "y")
+        paths = machine.open_files(machine.find(os.getpid()))
+
+    assert str(tmp_path / "y") in paths
+    assert all(path.startswith("/") for path in paths)
+
+
+def test_children_without_kernel_support(machine, monkeypatch):
+    """Where the kernel keeps no list of children, all processes are looked at."""
+    from initpy.host import processes
+
+    child = machine.spawn(["/bin/sleep", "60"])
+    own = processes._read
+
+    def read(path, **how):
+        if path.endswith("/children"):
+            raise FileNotFoundError
+        return own(path, **how)
+
+    monkeypatch.setattr(processes, "_read", read)
+    found = machine.children(machine.find(os.getpid()))
+    child.kill_group()
+    child.close()
+
+    assert child.pid in [process.pid for process in found]
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "address", "expected"),
+    [
+        (socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0), True),
+        (socket.AF_INET6, socket.SOCK_STREAM, ("::1", 0), True),
+        (socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0), True),
+        (socket.AF_UNIX, socket.SOCK_STREAM, "x.sock", True),
+        (socket.AF_UNIX, socket.SOCK_DGRAM, "x.sock", False),
+    ],
+)
+def test_listeners(machine, tmp_path, monkeypatch, family, kind, address, expected):
+    """A socket that waits for clients is copied, of whichever kind; another is not."""
+    monkeypatch.chdir(tmp_path)
+    if family == socket.AF_UNIX:
+        address = str(tmp_path / address)
+    with socket.socket(family, kind) as listener:
+        listener.bind(address)
+        if kind == socket.SOCK_STREAM:
+            listener.listen()
+        inode = os.fstat(listener.fileno()).st_ino
+        copies = machine.copy_listeners(machine.find(os.getpid()))
+        name = listener.getsockname()
+
+    found = {copy.inode: copy for copy in copies}
+    for copy in copies:
+        machine.close(copy.fd)
+    assert expected == (inode in found)
+    if expected:
+        place = name if isinstance(name, str) else f"{name[0]}:{name[1]}"
+        assert (place, family == socket.AF_UNIX) == (found[inode].place, found[inode].unix)
+
+
+def test_connected_sockets_are_not_listeners(machine):
+    """Neither end of a connection is copied, of a stream or of datagrams."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connected,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unbound,
+    ):
+        connected.connect(server.getsockname())
+        talking = {os.fstat(s.fileno()).st_ino for s in (client, connected, unbound)}
+        copies = machine.copy_listeners(machine.find(os.getpid()))
+        waiting = os.fstat(server.fileno()).st_ino
+
+    for copy in copies:
+        machine.close(copy.fd)
+    inodes = {copy.inode for copy in copies}
+    assert waiting in inodes
+    assert set() == talking & inodes
+
+
+def test_holders(machine):
+    """Who listens is named."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        (found,) = machine.holders(f"0.0.0.0:{port}")
+
+    assert os.getpid() == found.pid
+    assert "" not in (found.name, found.user, found.started)
+
+
+@pytest.mark.parametrize(
+    ("laddr", "status", "place", "expected"),
+    [
+        (("127.0.0.1", 80), "LISTEN", "127.0.0.1:80", True),
+        (("127.0.0.1", 80), "LISTEN", "0.0.0.0:80", True),
+        (("0.0.0.0", 80), "LISTEN", "127.0.0.1:80", True),
+        (("::1", 80), "LISTEN", "[::1]:80", True),
+        (("127.0.0.1", 80), "LISTEN", "127.0.0.2:80", False),
+        (("127.0.0.1", 80), "LISTEN", "127.0.0.1:8", False),
+        (("127.0.0.1", 80), "ESTABLISHED", "127.0.0.1:80", False),
+        ("/run/x.sock", "NONE", "/run/x.sock", True),
+        ("/run/x.sock", "NONE", "/run/y.sock", False),
+        ("", "NONE", "", False),
+    ],
+)
+def test_has(laddr, status, place, expected):
+    """However an address is written, who waits for clients there is found."""
+    if isinstance(laddr, tuple):
+        laddr = SimpleNamespace(ip=laddr[0], port=laddr[1])
+
+    assert expected == _has(SimpleNamespace(laddr=laddr, status=status), place)
+
+
+def test_socket_is_no_regular_file(machine, tmp_path):
+    """A socket in the place of a pidfile is looked at without being opened."""
+    path = str(tmp_path / "x.sock")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        facts = machine.examine(path, 9)
+
+    assert (False, False, "") == (facts.regular, facts.fixed, facts.text)
+
+
+def test_device_is_fixed(machine):
+    """A device (pid /dev/null) is nobody's to replace."""
+    assert machine.examine("/dev/null", 9).fixed
+
+
+@pytest.mark.parametrize("name", ["loop/x", "n" * 300])
+def test_strange_paths(machine, tmp_path, name):
+    """A loop of links, or a name that is too long, is a sentence and no traceback."""
+    os.symlink("loop", tmp_path / "loop")
+
+    with pytest.raises(InitError, match="cannot be read"):
+        machine.examine(str(tmp_path / name), 9)
+
+
+def test_write_that_fails_leaves_nothing(machine, tmp_path):
+    """A file that cannot be put in its place is not left beside it either."""
+    (tmp_path / "x").mkdir()
+
+    with pytest.raises(InitError, match="cannot be written"):
+        machine.write(str(tmp_path / "x"), "text")
+
+    assert ["x"] == os.listdir(tmp_path)
+
+
+def test_make_directory_where_a_file_is(machine, tmp_path):
+    """A directory that cannot be made is told."""
+    (tmp_path / "x").touch()
+
+    with pytest.raises(InitError, match="cannot be made"):
+        machine.make_directory(str(tmp_path / "x/y"))
+
+
+def test_lock_that_cannot_be_made(machine, tmp_path):
+    """A file where the lock's directory should be is told."""
+    (tmp_path / "x").touch()
+
+    with pytest.raises(InitError, match="cannot be made"):
+        machine.lock(str(tmp_path / "x/lock"))
+
+
+def test_lock_is_no_link(machine, tmp_path):
+    """A link in the lock's place is not followed."""
+    (tmp_path / "lock").mkdir()
+    os.symlink(tmp_path / "victim", tmp_path / "lock/x")
+
+    with pytest.raises(InitError, match="cannot be made"):
+        machine.lock(str(tmp_path / "lock/x"))
+
+    assert not (tmp_path / "victim").exists()
+
+
+def test_lock_is_not_inherited(machine, tmp_path):
+    """A daemon that is started meanwhile does not hold it for ever."""
+    path = str(tmp_path / "lock/x")
+    fd = machine.lock(path)
+    child = machine.spawn(["/bin/sleep", "60"])
+
+    machine.unlock(fd)
+    again = machine.lock(path)
+
+    child.kill_group()
+    child.close()
+    assert again is not None
+    machine.unlock(again)
+
+
+@root_only
+def test_lock_in_a_directory_of_somebody_else(machine, tmp_path):
+    """Root's lock stands in root's directory or nowhere."""
+    (tmp_path / "lock").mkdir()
+    os.chown(tmp_path / "lock", 54321, -1)
+
+    with pytest.raises(InitError, match="not a directory of root's"):
+        machine.lock(str(tmp_path / "lock/x"))
+
+
+@root_only
+def test_files_of_others(machine, tmp_path):
+    """Whose a directory or a file is, decides what root believes of it."""
+    (tmp_path / "x").touch(0o644)
+    path = str(tmp_path / "x")
+    before = (machine.distrust(path), machine.distrust_for_root(path))
+    os.chmod(path, 0o666)
+    writable = machine.distrust_for_root(path)
+    os.chown(path, 54321, -1)
+    given = machine.distrust_for_root(path)
+    os.chown(tmp_path, 54321, -1)
+
+    after = machine.distrust(path)
+
+    assert ("", "") == before
+    assert "it can be written by others" == writable
+    assert "it belongs to uid 54321" == given
+    assert f"{tmp_path} belongs to uid 54321" == after
+    assert "No such file or directory" == machine.distrust_for_root(path + "y")
+
+
+def as_nobody(attempt):
+    """Return what an attempt returns or raises in a process that is nobody's, as text."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgid(65534)
+            os.setuid(65534)
+            said = repr(attempt())
+        except Exception as exc:  # noqa: BLE001 - what it raises is what is asked
+            said = type(exc).__name__
+        os.write(theirs, said.encode())
+        os._exit(0)
+    os.close(theirs)
+    os.waitpid(child, 0)
+    with open(ours) as file:
+        return file.read()
+
+
+@root_only
+def test_what_nobody_may(machine):
+    """What the kernel refuses is NotPermitted or not known; what anybody may see is seen."""
+    child = machine.spawn(["/bin/sleep", "60"])
+    process = machine.find(child.pid)
+    attempts = {
+        "kill": lambda: machine.kill(process, signal.SIGTERM),
+        "require_permission": lambda: machine.require_permission(process),
+        "lock": lambda: machine.lock("/run/initpy-nobody/x"),
+        "examine": lambda: machine.examine("/etc/shadow", 9),
+        "copy_listeners": lambda: machine.copy_listeners(process),
+        "exe": lambda: machine.look(process.pid).exe,
+        "exe_file": lambda: machine.exe_file(process),
+        "open_files": lambda: machine.open_files(process),
+        "socket_inodes": lambda: machine.socket_inodes(process),
+        "find": lambda: machine.find(process.pid) == process,
+        "title": lambda: machine.title(process.pid),
+    }
+
+    said = {name: as_nobody(attempt) for name, attempt in attempts.items()}
+
+    child.kill_group()
+    child.close()
+    denied = NotPermitted.__name__
+    assert {
+        "kill": denied,
+        "require_permission": denied,
+        "lock": denied,
+        "examine": denied,
+        "copy_listeners": "CannotCopy",
+        "exe": "None",
+        "exe_file": "None",
+        "open_files": "[]",
+        "socket_inodes": "set()",
+        "find": "True",
+        "title": "'/bin/sleep 60'",
+    } == said

@@ -1,0 +1,713 @@
+"""The promises that the real machine and the one in memory both keep."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+from fakes import ALL_SIGNALS, FakeHost, Run
+
+from initpy.errors import InitError
+from initpy.host import Host, Process
+from initpy.host.wait import wait_until
+
+USR2 = 1 << (signal.SIGUSR2 - 1)
+
+
+def test_every_public_method_is_faked():
+    """What the fake leaves out would reach the real machine."""
+    public = {name for name in dir(Host) if not name.startswith("_")}
+
+    assert set() == {name for name in public if getattr(FakeHost, name) is getattr(Host, name)}
+
+
+class FakeMachine:
+    """A machine in memory to try promises on."""
+
+    def __init__(self):
+        self.host = FakeHost()
+        self.directory = "/m"
+        self.host.put("/m", kind="dir")
+
+    def path(self, name):
+        """Return a path on this machine."""
+        return f"{self.directory}/{name}"
+
+    def file(self, name, text="", mode=0o644):
+        """Have a file."""
+        self.host.put(self.path(name), text, mode=mode)
+        return self.path(name)
+
+    def fifo(self, name):
+        """Have a FIFO."""
+        self.host.put(self.path(name), kind="fifo")
+        return self.path(name)
+
+    def link(self, name, target):
+        """Have a symbolic link."""
+        self.host.put(self.path(name), target, kind="link")
+        return self.path(name)
+
+    def folder(self, name, mode=0o755):
+        """Have a directory."""
+        self.host.put(self.path(name), kind="dir", mode=mode)
+        if mode & 0o002:
+            self.host.distrusted[self.path(name)] = f"{self.path(name)} can be written by others"
+        return self.path(name)
+
+    def rename(self, old, new):
+        """Rename a file."""
+        self.host.rename(old, new)
+
+    def process(self):
+        """Start a process that does not end by itself, and catches USR2 only."""
+        exe = self.file("sleeper", mode=0o755)
+        return self.host.add(argv=(exe, "60"), exe=exe, caught=USR2, ppid=4242).id
+
+    def end(self, process):
+        """End it, and reap it."""
+        self.host.end(self.host.processes[process.pid])
+
+    def zombie(self):
+        """Return the number of a process that has ended and is not reaped."""
+        return self.host.add(state="Z", argv=("x",), ppid=4242).pid
+
+    def ends_soon(self):
+        """Return a process that ends in a moment."""
+        process = self.process()
+        self.host.at(0.2, lambda: self.end(process))
+        return process
+
+    def program(self, *, code=0, output="", endless=False, brood=False):
+        """Have a program; return its path."""
+        path = self.file("program", mode=0o755)
+
+        def begin(child):
+            if brood:
+                self.host.add(ppid=child.pid, session=child.pid)
+
+        seconds = float("inf") if endless else 0.01
+        run = Run(code=code, output=output, seconds=seconds, begin=begin)
+        self.host.programs[path] = lambda _argv: run
+        return path
+
+    def listener(self):
+        """Return a process that listens, and where."""
+        process = self.host.add(sockets={77: "127.0.0.1:8080"})
+        return process.id, "127.0.0.1:8080"
+
+    def close(self):
+        """Have nothing left."""
+
+
+class RealMachine(FakeMachine):
+    """The machine we run on, in a directory of its own."""
+
+    def __init__(self, directory):
+        self.host = Host()
+        self.directory = str(directory)
+        self.started = []
+        self.sockets = []
+
+    def file(self, name, text="", mode=0o644):
+        """Have a file."""
+        with open(self.path(name), "w") as file:
+            file.write(text)
+        os.chmod(self.path(name), mode)
+        return self.path(name)
+
+    def fifo(self, name):
+        """Have a FIFO."""
+        os.mkfifo(self.path(name))
+        return self.path(name)
+
+    def link(self, name, target):
+        """Have a symbolic link."""
+        os.symlink(target, self.path(name))
+        return self.path(name)
+
+    def folder(self, name, mode=0o755):
+        """Have a directory."""
+        os.mkdir(self.path(name))
+        os.chmod(self.path(name), mode)
+        return self.path(name)
+
+    def rename(self, old, new):
+        """Rename a file."""
+        os.rename(old, new)
+
+    def start(self, script):
+        """Start a shell with that script."""
+        self.started.append(subprocess.Popen(["/bin/sh", "-c", script], start_new_session=True))
+        return self.started[-1].pid
+
+    def process(self):
+        """Start a process that does not end by itself, and catches USR2 only."""
+        pid = self.start("trap : USR2; while :; do sleep 60; done")
+        process = self.host.find(pid)
+        self.await_true(lambda: self.host.signals(process).caught & USR2)
+        return process
+
+    def await_true(self, probe):
+        """Wait until a condition holds."""
+        wait_until(probe, within=10, host=self.host, what="the machine")
+
+    def end(self, process):
+        """End it, and reap it."""
+        (popen,) = [popen for popen in self.started if popen.pid == process.pid]
+        os.killpg(popen.pid, signal.SIGKILL)
+        popen.wait()
+
+    def zombie(self):
+        """Return the number of a process that has ended and is not reaped."""
+        pid = self.start("exit 0")
+        self.await_true(lambda: self.host.find(pid) is None)
+        return pid
+
+    def ends_soon(self):
+        """Return a process that ends in a moment."""
+        return self.host.find(self.start("sleep 0.2"))
+
+    def program(self, *, code=0, output="", endless=False, brood=False):
+        """Have a program; return its path."""
+        lines = ["#!/bin/sh", f"printf '%s' '{output}'"]
+        lines += ["sleep 60 &"] if brood else []
+        lines += ["exec sleep 60" if endless else f"exit {code}"]
+        return self.file("program", "\n".join(lines), mode=0o755)
+
+    def listener(self):
+        """Return a process that listens, and where."""
+        self.sockets.append(socket.create_server(("127.0.0.1", 0)))
+        port = self.sockets[-1].getsockname()[1]
+        return self.host.find(os.getpid()), f"127.0.0.1:{port}"
+
+    def close(self):
+        """Have nothing left."""
+        for popen in self.started:
+            if popen.returncode is None:
+                os.killpg(popen.pid, signal.SIGKILL)
+                popen.wait()
+        for listener in self.sockets:
+            listener.close()
+
+
+@pytest.fixture(params=["real", "fake"])
+def machine(request, tmp_path):
+    """Return the real machine, and then the one in memory."""
+    found = FakeMachine() if "fake" == request.param else RealMachine(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def host(machine):
+    """Return the host of that machine."""
+    return machine.host
+
+
+# Processes
+
+
+def test_live_process(machine, host):
+    """It is found, looked at, listed, and old enough to have been started."""
+    process = machine.process()
+
+    facts = host.look(process.pid)
+
+    assert process == host.find(process.pid) == facts.process
+    assert (os.geteuid(), False) == (facts.uid, facts.nested)
+    assert facts.title == host.title(process.pid) != ""
+    assert facts.exe is not None
+    assert process.pid in host.pids()
+    assert 0 <= host.age(process) < 60
+
+
+def test_former_owner_of_a_number(machine, host):
+    """Of one whose number is another's by now, nothing is seen of that other one."""
+    child = host.spawn([machine.program(endless=True, brood=True)])
+    now = host.find(child.pid)
+    former = now.replace(started=now.started - 1)
+    wait_until(lambda: host.children(now), within=10, host=host, what="its child")
+
+    assert [] == host.children(former)
+    assert not host.has_dead_child(former)
+    assert [] == host.copy_listeners(former)
+    assert set() == host.socket_inodes(former)
+    assert not host.kill(former, signal.SIGKILL)
+    assert now == host.find(child.pid)
+    child.kill_group()
+    child.close()
+
+
+def test_gone_process(machine, host):
+    """Of one that is gone nothing can be seen, and nothing fails."""
+    process = machine.process()
+    machine.end(process)
+
+    assert host.find(process.pid) is None
+    assert host.look(process.pid) is None
+    assert "" == host.title(process.pid)
+    assert host.signals(process) is None
+    assert host.exe_file(process) is None
+    assert host.exe(process.pid) is None
+    assert [] == host.children(process) == host.open_files(process)
+    assert [] == host.copy_listeners(process)
+    assert set() == host.socket_inodes(process)
+    assert "" == host.systemd_unit(process)
+    assert not host.kill(process, signal.SIGTERM)
+    host.require_permission(process)
+
+
+def test_zombie_is_gone(machine, host):
+    """One that has ended and waits for its parent is no live process."""
+    pid = machine.zombie()
+
+    assert (None, None, "") == (host.find(pid), host.look(pid), host.title(pid))
+
+
+def test_binary(machine, host):
+    """The binary that a process runs has the identity of its file."""
+    process = machine.process()
+
+    exe = host.look(process.pid).exe
+    assert exe == host.exe(process.pid)
+
+    assert host.file_id(exe) == host.exe_file(process) is not None
+    assert host.file_id(exe) == host.file_id(f"/proc/{process.pid}/exe")
+    assert host.realpath(exe) == host.realpath(f"/proc/{process.pid}/exe")
+
+
+def test_kill(machine, host):
+    """A signal that is not caught ends a process."""
+    process = machine.process()
+
+    assert host.kill(process, signal.SIGTERM)
+
+    wait_until(lambda: host.find(process.pid) is None, within=10, host=host, what="its end")
+
+
+def test_kill_reaches_no_other(machine, host):
+    """The number alone is not the process: another one of it is not signalled."""
+    process = machine.process()
+    other = Process(pid=process.pid, started=process.started - 1)
+
+    assert not host.kill(other, signal.SIGKILL)
+    assert process == host.find(process.pid)
+
+
+def test_signals(machine, host):
+    """What a process catches can be seen."""
+    masks = host.signals(machine.process())
+
+    assert USR2 == masks.caught & USR2
+    assert 0 == masks.caught & 1 << (signal.SIGHUP - 1)
+    assert (0, 0) == (masks.blocked & ~ALL_SIGNALS, masks.pending)
+
+
+def test_caught_signal_does_not_end_it(machine, host):
+    """Nor does one that it catches."""
+    process = machine.process()
+
+    assert host.kill(process, signal.SIGUSR2)
+    assert process == host.find(process.pid)
+
+
+# Time
+
+
+def test_sleep_takes_its_time(host):
+    """The clock moves by what was slept, and not by much more."""
+    before = host.monotonic()
+
+    host.sleep(0.05)
+
+    assert 0.05 <= host.monotonic() - before < 5
+
+
+def test_sleep_ends_with_the_process(machine, host):
+    """The end of the watched process ends it at once."""
+    process = machine.ends_soon()
+    before = host.monotonic()
+
+    host.sleep(30, process)
+
+    assert 0.1 < host.monotonic() - before < 15
+
+
+def test_sleep_is_not_kept_by_the_gone(machine, host):
+    """One that is gone, or another of its number, is not waited for."""
+    process = machine.process()
+    other = Process(pid=process.pid, started=process.started - 1)
+    machine.end(process)
+    before = host.monotonic()
+
+    host.sleep(30, process)
+    host.sleep(30, other)
+
+    assert host.monotonic() - before < 15
+
+
+def test_sleep_ends_by_itself(machine, host):
+    """A process that does not end does not keep it either."""
+    process = machine.process()
+    before = host.monotonic()
+
+    host.sleep(0.05, process)
+
+    assert 0.05 <= host.monotonic() - before < 5
+
+
+# Files
+
+
+def test_examine(machine, host):
+    """A file is what it is, and its beginning."""
+    facts = host.examine(machine.file("x", "12345", 0o640), 3)
+
+    assert (True, False, os.geteuid(), 0o640, 5, "123") == (
+        facts.regular,
+        facts.fixed,
+        facts.uid,
+        facts.mode,
+        facts.size,
+        facts.text,
+    )
+    assert host.version(machine.path("x")) == facts.version
+
+
+@pytest.mark.parametrize("name", ["none", "none/none", "file/none"])
+def test_nothing_there(machine, host, name):
+    """Where there is nothing, nothing fails."""
+    machine.file("file")
+    path = machine.path(name)
+
+    assert (None, None, None, None) == (
+        host.examine(path, 9),
+        host.version(path),
+        host.file_id(path),
+        host.size(path),
+    )
+    assert not host.exists(path)
+    assert not host.is_executable(path)
+    assert ([], "") == (host.glob(path), host.read_from(path, 0))
+    assert path == host.realpath(path)
+    host.remove(path)
+    host.remove_trace(path)
+
+
+@pytest.mark.parametrize(("kind", "fixed"), [("fifo", False), ("link", False), ("folder", True)])
+def test_no_regular_file(machine, host, kind, fixed):
+    """A FIFO does not block, a link is not followed; neither has a text."""
+    machine.file("target", "secret")
+    path = {
+        "fifo": machine.fifo,
+        "folder": machine.folder,
+        "link": lambda name: machine.link(name, "target"),
+    }[kind]("x")
+
+    facts = host.examine(path, 9)
+
+    assert (False, fixed, "") == (facts.regular, facts.fixed, facts.text)
+    assert host.exists(path)
+
+
+def test_dangling_link(machine, host):
+    """It is there, and what it leads to is not."""
+    path = machine.link("x", "nowhere")
+
+    assert host.exists(path)
+    assert host.version(path) is not None
+    assert (None, None) == (host.file_id(path), host.size(path))
+    assert machine.path("nowhere") == host.realpath(path)
+    assert not host.is_executable(path)
+
+
+def test_link(machine, host):
+    """Followed, it is its target."""
+    target, path = machine.file("target", "text", 0o755), machine.link("x", "target")
+
+    assert host.file_id(target) == host.file_id(path) is not None
+    assert host.version(target) != host.version(path)
+    assert (target, 4, True) == (host.realpath(path), host.size(path), host.is_executable(path))
+
+
+def test_version_tells_a_rename(machine, host):
+    """A file that went away and came back shows."""
+    path = machine.file("x", "42")
+    before = host.version(path)
+    again = host.version(path)
+    host.sleep(0.02)  # more than the ctime's grain
+    machine.rename(path, machine.path("y"))
+    machine.rename(machine.path("y"), path)
+
+    after = host.version(path)
+
+    assert before == again != after
+    assert before[0] == after[0]
+
+
+def test_executable(machine, host):
+    """A file with its bit set is, and nothing else."""
+    assert host.is_executable(machine.file("x", mode=0o755))
+    assert not host.is_executable(machine.file("y", mode=0o644))
+    assert not host.is_executable(machine.folder("z"))
+
+
+def test_write(machine, host):
+    """A file is written whole, with its mode, in the place of what was there."""
+    path = machine.file("x", "before", 0o600)
+    before = host.file_id(path)
+
+    host.write(path, "after", 0o755)
+
+    facts = host.examine(path, 99)
+    assert ("after", 0o755) == (facts.text, facts.mode)
+    assert before != host.file_id(path)
+    assert [path] == host.glob(machine.path("*"))
+
+
+def test_write_over_a_link(machine, host):
+    """A link is replaced, not followed."""
+    target, path = machine.file("target", "before"), machine.link("x", "target")
+
+    host.write(path, "after")
+
+    assert ("before", "after") == (host.read_from(target, 0), host.read_from(path, 0))
+    assert host.examine(path, 9).regular
+
+
+def test_write_where_it_cannot_be(machine, host):
+    """Without its directory there is no file, and a sentence why."""
+    with pytest.raises(InitError, match="cannot be written: No such file or directory"):
+        host.write(machine.path("none/x"), "text")
+
+
+def test_remove(machine, host):
+    """A file goes, a directory does not."""
+    host.remove(machine.file("x"))
+
+    assert not host.exists(machine.path("x"))
+    with pytest.raises(InitError, match="cannot be removed"):
+        host.remove(machine.folder("y"))
+
+
+def test_remove_trace(machine, host):
+    """A file or an empty directory goes; all else stays."""
+    gone = [machine.file("x", "text"), machine.folder("y")]
+    stay = [machine.folder("z"), machine.file("z/x"), machine.fifo("f"), machine.link("l", "x")]
+
+    for path in (*gone, stay[0], *stay[2:]):
+        host.remove_trace(path)
+
+    assert ([False] * 2, [True] * 4) == (list(map(host.exists, gone)), list(map(host.exists, stay)))
+
+
+def test_make_directory(machine, host):
+    """It is made, with those above it; one that is there is well."""
+    for _ in range(2):
+        host.make_directory(machine.path("a/b"))
+
+    assert host.examine(machine.path("a/b"), 9).fixed
+    assert host.examine(machine.path("a"), 9).fixed
+
+
+def test_mark_started(machine, host):
+    """A mark is made where there is a place for it, and one that is there stays."""
+    folder = machine.folder("subsys")
+
+    host.mark_started(folder + "/x")
+    host.mark_started(machine.path("none/x"))
+
+    assert (True, False) == (host.exists(folder + "/x"), host.exists(machine.path("none/x")))
+
+    path = machine.file("y", "text")
+    host.mark_started(path)
+
+    assert 4 == host.size(path)
+
+
+def test_read_from(machine, host):
+    """A file is read from a place on, and not beyond what was asked for."""
+    path = machine.file("x", "0123456789")
+
+    assert ("789", "12", "", 10) == (
+        host.read_from(path, 7),
+        host.read_from(path, 1, 2),
+        host.read_from(path, 99),
+        host.size(path),
+    )
+    assert host.size(machine.folder("y")) is None
+
+
+def test_glob(machine, host):
+    """A pattern is every path that matches, sorted; a path is itself."""
+    paths = [machine.file(name) for name in ("b.conf", "a.conf", "c.txt")]
+    machine.folder("d.conf.d")
+    machine.file("d.conf.d/x.conf")
+
+    assert sorted(paths[:2]) == host.glob(machine.path("*.conf"))
+    assert [paths[2]] == host.glob(paths[2])
+    assert [paths[1]] == host.glob(machine.path("[a]?conf"))
+
+
+def test_distrust(machine, host):
+    """A directory that others can write makes whatever is in it theirs."""
+    machine.folder("tight")
+    machine.folder("loose", 0o777)
+    machine.folder("loose/tight")
+    tight, loose = machine.file("tight/x"), machine.file("loose/tight/x")
+
+    assert "" == host.distrust(tight)
+    assert f"{machine.path('loose')} can be written by others" == host.distrust(loose)
+    assert host.distrust(loose) == host.distrust_for_root(loose)
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [
+        (0o644, ""),
+        (0o600, ""),
+        (0o664, "it can be written by others"),
+        (0o646, "it can be written by others"),
+    ],
+)
+def test_distrust_file(machine, host, mode, reason):
+    """A file that others can write is theirs."""
+    facts = host.examine(machine.file("x", mode=mode), 9)
+
+    assert reason == host.distrust_file(facts)
+    assert "it belongs to" in host.distrust_file(facts.replace(uid=54321))
+
+
+def test_lock(machine, host):
+    """One holds it, signs it, and lets it go; the file stays."""
+    path = machine.path("lock/x")
+    first = host.lock(path)
+    host.sign_lock(first, "a longer text")
+    host.sign_lock(first, "first")
+    second = host.lock(path)
+    host.unlock(first)
+    third = host.lock(path)
+
+    assert second is None
+    assert None not in (first, third)
+    assert "first" == host.examine(path, 99).text
+    host.unlock(third)
+    assert host.exists(path)
+
+
+# Programs
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_spawn(machine, host, code):
+    """A program runs to its end, and its code and output can be had."""
+    child = host.spawn([machine.program(code=code, output="said"), "x"])
+
+    wait_until(lambda: child.poll() is not None, within=10, host=host, what="its end")
+
+    assert (code, "said", None) == (child.poll(), child.output(), host.find(child.pid))
+    child.kill_group()
+    child.close()
+
+
+def test_spawn_goes_on(machine, host):
+    """While it runs it has no code, and killed it has that of the signal."""
+    child = host.spawn([machine.program(endless=True)])
+    process = host.find(child.pid)
+    before = child.poll()
+
+    child.kill_group()
+
+    assert (None, -signal.SIGKILL) == (before, child.poll())
+    assert host.find(process.pid) != process
+    child.close()
+
+
+def test_kill_group(machine, host):
+    """What a program has started goes with it."""
+    child = host.spawn([machine.program(endless=True, brood=True)])
+    process = host.find(child.pid)
+    wait_until(lambda: host.children(process), within=10, host=host, what="its child")
+    (kin,) = host.children(process)
+
+    child.kill_group()
+
+    wait_until(lambda: host.find(kin.pid) != kin, within=10, host=host, what="its end")
+    child.close()
+
+
+def test_kill_group_after_its_end(machine, host):
+    """What it has left in its group when it ended goes too."""
+    child = host.spawn([machine.program(brood=True)])
+    wait_until(lambda: child.poll() is not None, within=10, host=host, what="its end")
+    brood = [pid for pid in host.pids() if (f := host.look(pid)) and f.session == child.pid]
+
+    child.kill_group()
+
+    assert 1 == len(brood)
+    wait_until(lambda: host.look(brood[0]) is None, within=10, host=host, what="its end")
+    child.close()
+
+
+def test_held(machine, host):
+    """A program that reads is held until it is released."""
+    path = machine.program(endless=True)
+    if isinstance(machine, RealMachine):
+        machine.file("program", "#!/bin/sh\nread _\nexit 0\n", 0o755)
+    child = host.spawn([path], held=True)
+    before = child.poll()
+
+    child.release()
+
+    assert (None, 0) == (before, child.poll())
+    child.close()
+
+
+def test_not_held(machine, host):
+    """To release one that is not held is to do nothing."""
+    child = host.spawn([machine.program(endless=True)])
+
+    child.release()
+
+    assert child.poll() is None
+    child.kill_group()
+    child.close()
+
+
+@pytest.mark.parametrize(("name", "error"), [("none", FileNotFoundError), ("y", PermissionError)])
+def test_not_spawned(machine, host, name, error):
+    """What is missing or not executable is told as execve(2) tells it."""
+    machine.file("y", "#!/bin/sh\n")
+
+    with pytest.raises(error):
+        host.spawn([machine.path(name)])
+
+
+# Sockets
+
+
+def test_listener(machine, host):
+    """Where a process listens can be seen, and copied; a copy is ours to close."""
+    process, place = machine.listener()
+
+    copies = host.copy_listeners(process)
+
+    (copy,) = [copy for copy in copies if place == copy.place]
+    assert (False, True) == (copy.unix, copy.inode in host.socket_inodes(process))
+    for one in copies:
+        host.close(one.fd)
+
+
+def test_reaper(host):
+    """Somebody adopts orphans, and is there; init's processes are shown to us."""
+    assert host.reaper() in (1, *host.pids())
+    assert host.sees_all()
+
+
+def test_resolve(host):
+    """An address is itself."""
+    assert ("127.0.0.1", "::1") == (host.resolve("127.0.0.1"), host.resolve("::1"))

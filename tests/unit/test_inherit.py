@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from initpy.control.inherit import Inheritance
+from initpy.daemons.nginx import NGINX
+from initpy.daemons.php_fpm import PHP_FPM
+from initpy.host import CannotCopy
+
+
+def test_nginx(host, nginx):
+    """An nginx is told of descriptors, and every socket is handed on once."""
+    master = nginx.run()
+    holders = [master.id, *(worker.id for worker in nginx.workers(master))]
+
+    with Inheritance(NGINX, holders, host) as inheritance:
+        handed = [host.copies[fd] for fd in inheritance.descriptors]
+        (fd,) = inheritance.descriptors
+
+    assert [*master.sockets.items()] == handed
+    assert {"NGINX": f"{fd};"} == inheritance.environment
+    assert inheritance.foster
+
+
+def test_fpm(host, fpm):
+    """A php-fpm is told where each listens."""
+    master = fpm.run()
+    master.sockets[1] = "127.0.0.1:9000"
+
+    with Inheritance(PHP_FPM, [master.id], host) as inheritance:
+        unix, tcp = inheritance.descriptors
+
+    assert {"FPM_SOCKETS": f"{fpm.place}={unix},127.0.0.1:9000={tcp}"} == inheritance.environment
+    assert not inheritance.foster
+
+
+def test_unix_socket_that_is_not_named_stays(host, fpm):
+    """A php-fpm would remove the path of one that its configuration does not name."""
+    master = fpm.run()
+    host.files[PHP_FPM.config].text = "[www]\nlisten = 127.0.0.1:9000\n"
+
+    with Inheritance(PHP_FPM, [master.id], host) as inheritance:
+        assert () == inheritance.listeners
+
+
+def test_copies_are_closed(host, nginx):
+    """At the end no copy of ours is left, whatever happened."""
+    master = nginx.run()
+
+    with pytest.raises(ZeroDivisionError), Inheritance(NGINX, [master.id], host):
+        raise ZeroDivisionError
+
+    assert {} == host.copies
+
+
+def test_copies_are_closed_when_one_cannot_be_made(host, nginx):
+    """Those that were made before the kernel refused are closed too."""
+    master = nginx.run()
+    worker = nginx.workers(master)[0]
+
+    def refuse():
+        host.copyable = False
+
+    host.before_look(1, refuse)
+
+    with pytest.raises(CannotCopy):
+        Inheritance(NGINX, [master.id, worker.id], host)
+
+    assert {} == host.copies
+
+
+def test_service_without_a_reader(host, nginx):
+    """Where the configuration is unknown, unix sockets stay and the rest is handed on."""
+    master = nginx.run()
+    master.sockets[1] = "/run/x.sock"
+    service = NGINX.replace(syntax=None)
+
+    with Inheritance(service, [master.id], host) as inheritance:
+        assert ["0.0.0.0:80"] == [listener.place for listener in inheritance.listeners]

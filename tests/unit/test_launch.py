@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+from fakes import Run
+
+from initpy.control.launch import bring_up
+from initpy.daemons.nginx import NGINX
+from initpy.daemons.php_fpm import PHP_FPM
+from initpy.errors import InitError, NotInstalled, WaitTimeout
+
+PLAIN = NGINX.replace(master_title=None, worker_titles=(), upgrade=None)
+
+
+def test_master_is_returned(host, nginx):
+    """What comes back is the master, which serves."""
+    master = bring_up(NGINX, host)
+
+    assert nginx.masters[0].id == master
+    assert [master.pid] == nginx.serving()
+    assert all(child.closed for child in host.children_started)
+
+
+def test_nice_level_and_limits_are_handed_down(host, nginx):
+    """The daemon is started as the administrator has set it."""
+    bring_up(NGINX.replace(nice=5, limits={"RLIMIT_NOFILE": (9, 9)}), host)
+
+    assert (5, {"RLIMIT_NOFILE": (9, 9)}) == host.spawned[-1][1:]
+
+
+@pytest.mark.parametrize(("code", "how"), [(1, "code 1"), (-11, "signal 11")])
+def test_daemon_that_ends_with_an_error(host, nginx, code, how):
+    """Its end is noticed at once, with its own words."""
+    nginx.started = Run(code=code, output="bind() failed", seconds=0.01)
+
+    with pytest.raises(InitError, match=f"{NGINX.daemon} ended with {how}") as caught:
+        bring_up(NGINX, host)
+
+    assert "bind() failed" == caught.value.output
+    assert host.now < 0.1
+
+
+def test_daemon_that_hangs(host, nginx):
+    """One that never comes up is ended again at the deadline."""
+    nginx.started = Run(seconds=1000)
+
+    with pytest.raises(WaitTimeout, match="waited 30 s for nginx to come up"):
+        bring_up(NGINX, host)
+
+    assert {} == host.processes
+
+
+def test_master_without_a_pidfile(host, nginx):
+    """A pidfile that is not written is told, and everything taken back."""
+    nginx.silent = True
+
+    with pytest.raises(WaitTimeout, match="does its configuration name it"):
+        bring_up(NGINX, host)
+
+    assert {} == host.processes
+
+
+def test_master_without_workers(host, nginx):
+    """A master whose workers do not come is ended again."""
+    nginx.count = 0
+
+    with pytest.raises(WaitTimeout, match="for the workers of master"):
+        bring_up(NGINX, host)
+
+    assert {} == host.processes
+
+
+def test_workers_on_demand(host, fpm):
+    """A php-fpm may well serve without a worker, if its configuration says so."""
+    fpm.count = 0
+    host.files[PHP_FPM.config].text = "[www]\npm = ondemand\n"
+
+    master = bring_up(PHP_FPM, host)
+
+    assert fpm.masters[0].id == master
+
+
+def test_parent_that_lingers(host, fpm):
+    """While who has put it in the background lives, the master would seem to be supervised."""
+
+    def program(argv):
+        return Run(seconds=0.5, begin=lambda child: fpm.boot(child.start["sockets"]))
+
+    host.programs[PHP_FPM.daemon] = program
+
+    master = bring_up(PHP_FPM, host)
+
+    assert [master.pid] == fpm.serving()
+    assert 0.5 <= host.now <= 0.6
+
+
+def test_parent_that_stays(host, fpm):
+    """Of a daemon that is never upgraded it does not matter."""
+    host.programs[PHP_FPM.daemon] = lambda argv: Run(seconds=999, begin=lambda _: fpm.boot())
+
+    bring_up(PHP_FPM.replace(upgrade=None), host)
+
+    assert host.now < 1
+
+
+def test_empty_pidfile_is_not_yet(host, nginx):
+    """The pidfile is created, then written: that is waited out."""
+    nginx.booting = 2
+    host.at(0.02, lambda: host.put(NGINX.pidfile))
+
+    master = bring_up(NGINX, host)
+
+    assert nginx.masters[0].id == master
+
+
+def test_not_installed(host):
+    """What is not there cannot be started."""
+    with pytest.raises(NotInstalled):
+        bring_up(PLAIN.replace(background=True), host)
+
+    with pytest.raises(NotInstalled):
+        bring_up(PLAIN, host)
+
+
+@pytest.fixture
+def plain(host, nginx):
+    """Return how a daemon comes up that tells nothing of itself."""
+    host.put(sys.executable, mode=0o755)
+    born = []
+
+    def boot():
+        born.append(host.add(exe=NGINX.daemon, argv=(NGINX.daemon,)))
+        host.put(NGINX.pidfile, f"{born[0].pid}\n")
+
+    host.programs[sys.executable] = lambda _argv: Run(seconds=0.05, then=boot)
+    return born
+
+
+def test_daemon_that_cannot_background_itself(host, plain):
+    """One that stays in the foreground is put in the background by python-daemon."""
+    master = bring_up(PLAIN.replace(background=True), host)
+
+    argv = host.spawned[0][0]
+    assert plain[0].id == master
+    assert ["-I", "-m", "initpy.control.background", NGINX.pidfile, NGINX.daemon] == argv[1:6]
+
+
+def test_daemon_that_tells_nothing_must_last(host, plain):
+    """Ended as soon as it was up is not up."""
+    host.at(0.1, lambda: host.end(plain[0]))
+
+    with pytest.raises(InitError, match="ended as soon as it was up"):
+        bring_up(PLAIN.replace(background=True), host)
+
+
+def test_daemon_that_dies_before_it_is_seen(host, plain):
+    """One that was gone before we could look is told at once."""
+    gone = Run(seconds=0.05, then=lambda: host.put(NGINX.pidfile, "999\n"))
+    host.programs[sys.executable] = lambda _argv: gone
+
+    with pytest.raises(InitError, match="ended as soon as it was started"):
+        bring_up(PLAIN.replace(background=True), host)
+
+    assert host.now < 1
+
+
+def test_ready_command(host, nginx):
+    """A service's own check is asked until it succeeds."""
+    host.put("/bin/ping", mode=0o755)
+    runs = iter([Run(code=1), Run(code=1), Run()])
+    host.programs["/bin/ping"] = lambda _argv: next(runs)
+
+    bring_up(NGINX.replace(ready=("/bin/ping",)), host)
+
+    assert [] == list(runs)
+
+
+def test_ready_command_that_never_succeeds(host, nginx):
+    """A service that never gets ready is ended again."""
+    host.put("/bin/ping", mode=0o755)
+    host.programs["/bin/ping"] = lambda _argv: Run(code=1)
+
+    with pytest.raises(WaitTimeout, match="for /bin/ping to succeed"):
+        bring_up(NGINX.replace(ready=("/bin/ping",)), host)
+
+    assert {} == host.processes

@@ -1,0 +1,68 @@
+"""How often an action looks at every process of the host: what that costs is the host's size."""
+
+from __future__ import annotations
+
+import pytest
+
+from initpy.actions.reload import reload
+from initpy.actions.reopen import reopen
+from initpy.actions.start import restart, start
+from initpy.actions.stop import stop
+from initpy.actions.upgrade import upgrade
+from initpy.control.configtest import check_configuration
+from initpy.state.status import status
+
+# By what it is done to.
+RUNNING = {
+    status: 0,
+    check_configuration: 0,
+    reload: 0,
+    reopen: 0,
+    start: 1,  # for orphans beside it
+    stop: 1,  # for whoever is left
+    restart: 1,
+    upgrade: 2,  # for orphans of an upgrade that has failed; for whoever is left
+}
+STOPPED = {status: 1, stop: 1, start: 1, restart: 1}
+CRASHED = {status: 1, stop: 2, start: 2, restart: 2}
+
+
+def looks(host, action, service):
+    """Do an action; return how often it has looked at a process that is nobody's business."""
+    stranger = host.add(4711, title="/usr/sbin/sshd")
+    asked = []
+    title = host.title
+    host.title = lambda pid: asked.append(pid) or title(pid)
+
+    action(service, host)
+
+    return asked.count(stranger.pid)
+
+
+@pytest.fixture(params=["nginx", "fpm"])
+def daemon(request):
+    """Return each of the two, stopped."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.mark.parametrize("action", RUNNING)
+def test_running(host, daemon, action):
+    """Where the pidfile names the master, only strays are looked for, where they may be."""
+    daemon.run()
+
+    assert RUNNING[action] == looks(host, action, daemon.service)
+
+
+@pytest.mark.parametrize("action", STOPPED)
+def test_stopped(host, daemon, action):
+    """A master whose pidfile is lost may be anywhere."""
+    assert STOPPED[action] == looks(host, action, daemon.service)
+
+
+@pytest.mark.parametrize("action", CRASHED)
+def test_crashed(host, daemon, action):
+    """Orphans are looked for, and looked for again when those are gone."""
+    master = daemon.run()
+    host.end(master)
+
+    assert CRASHED[action] == looks(host, action, daemon.service)

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import pytest
+from fakes import Run
+
+from initpy.actions.reload import reload_and_see
+from initpy.daemons.nginx import NGINX
+from initpy.daemons.php_fpm import PHP_FPM
+from initpy.errors import InitError, Interrupted, Reverted, WaitTimeout
+
+
+def test_nginx(host, nginx):
+    """New workers serve and the old ones take no more requests."""
+    master = nginx.run()
+    old = nginx.workers(master)
+
+    reload_and_see(NGINX, master.id, host)
+
+    assert [(0, master.pid, "SIGHUP")] == host.sent
+    assert not [worker for worker in old if worker.title == nginx.worker]
+    assert [master.pid] == nginx.serving()
+
+
+def test_slow_download_is_no_failure(host, nginx):
+    """An old worker may be kept for hours by what it has begun."""
+    master = nginx.run()
+    nginx.drain = 7200
+
+    reload_and_see(NGINX, master.id, host)
+
+    assert host.now < 1
+
+
+def test_taken_port(host, nginx):
+    """A port that somebody else holds fails when nginx gives up, with its own words."""
+    master = nginx.run()
+    nginx.log(master, f"[emerg] {master.pid}#0: of last year")
+    nginx.reloads = False
+
+    with pytest.raises(Reverted, match="the old workers serve as before") as caught:
+        reload_and_see(NGINX, master.id, host)
+
+    assert 2.5 <= host.now < 2.7
+    assert "Address already in use" in caught.value.output
+    assert "last year" not in caught.value.output
+
+
+def test_other_emergency(host, nginx):
+    """An emergency after which nothing comes is a failure after three seconds."""
+    master = nginx.run()
+    master.on.clear()
+    host.at(1, lambda: nginx.log(master, f"[emerg] {master.pid}#0: no memory"))
+
+    with pytest.raises(Reverted, match="no memory"):
+        reload_and_see(NGINX, master.id, host)
+
+    assert 4 <= host.now < 4.2
+
+
+def test_emergency_that_passes(host, nginx):
+    """A first emergency is no verdict: new workers may still come."""
+    master = nginx.run()
+    master.on.clear()
+    host.at(0.1, lambda: nginx.log(master, f"[emerg] {master.pid}#0: in use"))
+    host.at(2, lambda: nginx.hup(master))
+
+    reload_and_see(NGINX, master.id, host)
+
+    assert 2 < host.now < 3
+
+
+def test_nothing_happens(host, nginx):
+    """A master that takes HUP and does nothing serves as before."""
+    master = nginx.run()
+    master.on.clear()
+
+    with pytest.raises(Reverted, match="waited 30 s for new workers to serve"):
+        reload_and_see(NGINX, master.id, host)
+
+
+def test_old_workers_that_stay(host, nginx):
+    """Two generations at the deadline are neither success nor as before."""
+    master = nginx.run()
+    host.on("SIGHUP", nginx.new_workers, master)
+
+    with pytest.raises(InitError, match="new workers serve, and old ones too") as caught:
+        reload_and_see(NGINX, master.id, host)
+
+    assert InitError is type(caught.value)
+
+
+def test_master_that_dies(host, nginx):
+    """A master that ends in its reload is told at once."""
+    master = nginx.run()
+    host.on("SIGHUP", lambda master: host.at(1, lambda: host.end(master)), master)
+
+    with pytest.raises(InitError, match=f"master {master.pid} ended in its reload"):
+        reload_and_see(NGINX, master.id, host)
+
+    assert 1 <= host.now < 1.1
+
+
+def test_daemon_without_worker_titles(host, nginx):
+    """One that tells nothing of itself has to last a moment."""
+    master = nginx.run()
+
+    reload_and_see(NGINX.replace(worker_titles=()), master.id, host)
+
+    assert 0.1 <= host.now < 0.2
+
+
+def test_interrupted(host, nginx):
+    """The wait may be given up: the reload itself is the daemon's."""
+    master = nginx.run()
+    master.on.clear()
+    host.at(1, lambda: setattr(host, "interrupted_by", "SIGTERM"))
+
+    with pytest.raises(Interrupted):
+        reload_and_see(NGINX, master.id, host)
+
+
+def test_log_that_cannot_be_read(host, nginx):
+    """Without a log the deadline decides."""
+    master = nginx.run()
+    nginx.reloads = False
+    del host.files[f"/proc/{master.pid}/fd/2"]
+    host.on("SIGHUP", lambda _master: None, master)
+
+    with pytest.raises(Reverted, match="waited 30 s"):
+        reload_and_see(NGINX, master.id, host)
+
+
+def test_fpm(host, fpm):
+    """A php-fpm executes itself anew: another master, another pidfile, new workers."""
+    old = fpm.run()
+
+    reload_and_see(PHP_FPM, old.id, host)
+
+    new = fpm.masters[-1]
+    assert old is not new
+    assert (new.pid, [new.pid]) == (fpm.named(), fpm.serving())
+    assert [(0, old.pid, "SIGUSR2")] == host.sent
+
+
+def test_fpm_in_the_foreground(host, fpm):
+    """In the foreground it keeps its pid."""
+    master = fpm.run()
+
+    def executes_itself(master):
+        for worker in fpm.workers(master):
+            host.end(worker)
+        host.at(0.01, lambda: (fpm.write_pid(master), fpm.new_workers(master)))
+
+    host.on("SIGUSR2", executes_itself, master)
+
+    reload_and_see(PHP_FPM, master.id, host)
+
+    assert [master.pid] == fpm.serving()
+
+
+def test_fpm_drains(host, fpm):
+    """What its configuration gives the old workers is not counted as hanging."""
+    old = fpm.run()
+    host.files[PHP_FPM.config].text += "process_control_timeout = 2m\n"
+    fpm.drain = 100
+
+    reload_and_see(PHP_FPM, old.id, host)
+
+    assert 100 < host.now < 101
+
+
+def test_fpm_on_demand(host, fpm):
+    """Without workers its new pidfile is the sign."""
+    old = fpm.run()
+    host.files[PHP_FPM.config].text = "[www]\npm = ondemand\n"
+    fpm.count = 0
+
+    reload_and_see(PHP_FPM, old.id, host)
+
+    assert fpm.masters[-1].pid == fpm.named()
+
+
+def test_fpm_does_nothing(host, fpm):
+    """A php-fpm that takes USR2 and does nothing is told at the deadline."""
+    master = fpm.run()
+    master.on.clear()
+
+    with pytest.raises(WaitTimeout, match="waited 30 s for new workers to serve"):
+        reload_and_see(PHP_FPM, master.id, host)
+
+
+def test_fpm_that_dies_is_started_again(host, fpm):
+    """It serves again, and the failure is told."""
+    master = fpm.run()
+    fpm.reloads = False
+
+    with pytest.raises(InitError, match="php-fpm died in its reload; it was started again"):
+        reload_and_see(PHP_FPM, master.id, host)
+
+    assert 1 == len(fpm.serving())
+
+
+def test_fpm_that_stays_dead(host, fpm):
+    """If it does not come up again either, that is why."""
+    master = fpm.run()
+    fpm.reloads = False
+    fpm.started = Run(code=78, output="failed to open pool")
+
+    with pytest.raises(InitError, match="ended with code 78") as caught:
+        reload_and_see(PHP_FPM, master.id, host)
+
+    assert "failed to open pool" == caught.value.output
+
+
+def test_fpm_with_another_pidfile(host, fpm):
+    """One whose configuration names another pidfile is found, and its pidfile written."""
+    master = fpm.run()
+    fpm.write_pid = lambda _master: None
+
+    reload_and_see(PHP_FPM, master.id, host)
+
+    assert fpm.masters[-1].pid == fpm.named()
+    assert 1 == len(fpm.serving())

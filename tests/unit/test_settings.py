@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import pytest
+
+from initpy.daemons.nginx import NGINX
+from initpy.daemons.php_fpm import PHP_FPM
+from initpy.errors import SettingsError
+from initpy.schedule import parse_schedule
+from initpy.settings import with_settings
+
+DEFAULT, SYSCONFIG = "/etc/default/nginx", "/etc/sysconfig/nginx"
+
+
+def set_by(host, text, service=NGINX):
+    """Return a service as a settings file of that text sets it."""
+    host.put(f"/etc/default/{service.name}", text)
+    return with_settings(service, host)
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "value"),
+    [
+        ("DAEMON_OPTS=\"-g 'user x;'\"", "options", ("-g", "user x;")),
+        ("DAEMON_ARGS=-q", "options", ("-q",)),
+        ("STOP_SCHEDULE=TERM/5/KILL/1", "stop", parse_schedule("TERM/5/KILL/1")),
+        ('ULIMIT="-n 4096"', "limits", {"RLIMIT_NOFILE": (4096, 4096)}),
+        (
+            'ULIMIT="-Sn 64 -c 2"',
+            "limits",
+            {"RLIMIT_NOFILE": (64,) * 2, "RLIMIT_CORE": (1024,) * 2},
+        ),
+        ('ULIMIT="-c unlimited"', "limits", {"RLIMIT_CORE": (-1, -1)}),
+        ('ULIMIT="-v 1024"', "limits", {"RLIMIT_AS": (1 << 20, 1 << 20)}),
+        ("NICELEVEL=-5", "nice", -5),
+        ("NICELEVEL=+19", "nice", 19),
+        ("NGINX=/opt/nginx", "daemon", "/opt/nginx"),
+        ("CONFFILE=/etc/x.conf", "config", "/etc/x.conf"),
+        ("PIDFILE=/run/x.pid", "pidfile", "/run/x.pid"),
+        ("LOCKFILE=/run/lock/x", "lockfile", "/run/lock/x"),
+        ("UPGRADEWAITLOOPS=20", "upgrade_timeout", 20.0),
+        ("SLEEPSEC=3", "upgrade_timeout", 15.0),
+        ("SLEEPSEC=3\nUPGRADEWAITLOOPS=2", "upgrade_timeout", 6.0),
+        ("SLEEPMSEC=500000\nUPGRADEWAITLOOPS=10\nSLEEPSEC=9", "upgrade_timeout", 5.0),
+        ("UPGRADE_CHECK=\"curl -f 'a b'\"", "upgrade_check", ("curl", "-f", "a b")),
+        ("DRAIN_TIMEOUT=0.5", "drain_timeout", 0.5),
+    ],
+)
+def test_keys(host, line, field, value):
+    """Each key of the older scripts, and each of ours, does what it did."""
+    changed = set_by(host, line)
+
+    assert value == getattr(changed, field)
+    assert NGINX.replace(**{field: value}) == changed
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        ("/opt/nginx", "/opt/nginx"),
+        ('"/opt/nginx"', "/opt/nginx"),
+        ("'/opt/my nginx'", "/opt/my nginx"),
+        (r"/opt/my\ nginx", "/opt/my nginx"),
+        ("/opt/nginx # the new one", "/opt/nginx"),
+        ("/opt/nginx # don't", "/opt/nginx"),
+        ("'/opt/my nginx' # don't", "/opt/my nginx"),
+        ("/opt/nginx#1", "/opt/nginx#1"),
+        ('"/opt/$(touch X)"', "/opt/$(touch X)"),
+        ("'/opt/`touch X`'", "/opt/`touch X`"),
+        ("/opt/$HOME", "/opt/$HOME"),
+        ("/opt/x;reboot", "/opt/x;reboot"),
+    ],
+)
+def test_quoting(host, raw, value):
+    """Quotes are the shell's, and nothing is executed or expanded: settings are data."""
+    assert value == set_by(host, f"NGINX={raw}").daemon
+    assert [] == host.spawned
+
+
+def test_hash_in_a_value(host):
+    """A # inside a word is a character; one after a blank begins a comment."""
+    assert "/opt/a#b" == set_by(host, "NGINX='/opt/a#b' # c").daemon
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("NGINX=nginx", "no absolute path"),
+        ("NGINX=", "no absolute path"),
+        ("PIDFILE=run/x.pid", "no absolute path"),
+        ("STOP_SCHEDULE=TERM", "no number of seconds"),
+        ("STOP_SCHEDULE=TERM/5/KILL", "must be SIGNAL/SECONDS"),
+        ("NICELEVEL=20", "no nice level"),
+        ("NICELEVEL=high", "no nice level"),
+        ("DRAIN_TIMEOUT=soon", "no number"),
+        ("DRAIN_TIMEOUT=-1", "no number"),
+        ("UPGRADEWAITLOOPS=many", "no number"),
+        ('ULIMIT="-n"', "not what ulimit takes"),
+        ('ULIMIT="4096"', "not what ulimit takes"),
+        ('ULIMIT="-z 1"', "not what ulimit takes"),
+        ('ULIMIT="-n many"', "no limit"),
+        ('DAEMON_OPTS="-g \'x"', "No closing quotation"),
+        ("NGINX='/opt/nginx", "No closing quotation"),
+        ("NGINX=/opt/my nginx", "needs quotes"),
+        ("NGINX=$(touch X)", "needs quotes"),
+        ("NGINX= /opt/nginx", "needs quotes"),
+    ],
+)
+def test_bad_value_names_file_and_line(host, line, reason):
+    """A bad value is the configuration's fault, and is found by file and line."""
+    with pytest.raises(SettingsError, match=reason) as caught:
+        set_by(host, f"# settings\n\n{line}\n")
+
+    assert str(caught.value).startswith(f"{DEFAULT} line 3: ")
+
+
+def test_no_settings(host):
+    """Without a file the service is as declared."""
+    assert NGINX is with_settings(NGINX, host)
+
+
+def test_sysconfig_comes_second(host):
+    """Where both are, Red Hat's has the last word, key by key."""
+    host.put(DEFAULT, "NGINX=/opt/a\nPIDFILE=/run/a.pid\n")
+    host.put(SYSCONFIG, "NGINX=/opt/b\n")
+
+    changed = with_settings(NGINX, host)
+
+    assert ("/opt/b", "/run/a.pid") == (changed.daemon, changed.pidfile)
+
+
+def test_unknown_key_is_ignored(host):
+    """A key of somebody else's neither changes anything nor is complained of."""
+    assert NGINX == set_by(host, "LD_PRELOAD=/tmp/x.so\nexport FOO=bar\n")
+    assert [] == host.told
+
+
+def test_exported_key(host):
+    """An ``export`` in front makes no difference."""
+    assert "/opt/nginx" == set_by(host, "export NGINX=/opt/nginx").daemon
+
+
+@pytest.mark.parametrize("line", ["ulimit -n 4096", ". /etc/other", "a-b=1", "\u00e4=1", "=1"])
+def test_what_is_no_assignment_is_warned_about(host, line):
+    """A line that a shell would have executed is told, and ignored."""
+    assert NGINX == set_by(host, f"#\n{line}\n")
+    assert [f"{DEFAULT} line 2 is no assignment, and ignored: {line}"] == host.told
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"mode": 0o666}, "it can be written by others"),
+        ({"mode": 0o664}, "it can be written by others"),
+        ({"uid": 33}, "it belongs to uid 33"),
+        ({"kind": "fifo"}, "is not a regular file"),
+        ({"kind": "dir"}, "is not a regular file"),
+    ],
+)
+def test_files_of_others_are_not_believed(host, facts, reason):
+    """What somebody else could have written is not what root runs by."""
+    host.put(DEFAULT, "NGINX=/tmp/evil", **facts)
+
+    with pytest.raises(SettingsError, match=reason):
+        with_settings(NGINX, host)
+
+
+def test_directories_of_others_are_not_believed(host):
+    """Nor is a file that somebody else could replace."""
+    host.put(DEFAULT, "NGINX=/tmp/evil")
+    host.distrusted["/etc/default"] = "/etc/default can be written by others"
+
+    with pytest.raises(SettingsError, match="/etc/default can be written by others"):
+        with_settings(NGINX, host)
+
+
+def test_link_is_followed_and_judged(host):
+    """A link leads to a file, which is judged as that file."""
+    host.put("/home/x/nginx", "NGINX=/opt/nginx")
+    host.put(DEFAULT, "/home/x/nginx", kind="link")
+    host.distrusted["/home/x"] = "/home/x belongs to x"
+
+    with pytest.raises(SettingsError, match="/home/x belongs to x"):
+        with_settings(NGINX, host)
+
+
+@pytest.mark.parametrize(
+    ("options", "config", "rest"),
+    [
+        ("-c /etc/b.conf", "/etc/b.conf", ()),
+        ("-q -c /etc/b.conf -g x", "/etc/b.conf", ("-q", "-g", "x")),
+        ("-q", NGINX.config, ("-q",)),
+        ("-q -c", NGINX.config, ("-q", "-c")),
+        ("-q -c/etc/b.conf", "/etc/b.conf", ("-q",)),
+    ],
+)
+def test_configuration_among_the_options(host, options, config, rest):
+    """It identifies the instance, so it is taken out of the options."""
+    changed = set_by(host, f'DAEMON_OPTS="{options}"')
+
+    assert (config, rest) == (changed.config, changed.options)
+
+
+def test_relative_configuration_among_the_options(host):
+    """An instance cannot be told by a relative path: that is refused."""
+    with pytest.raises(SettingsError, match=r"config 'b\.conf' is no absolute path"):
+        set_by(host, 'DAEMON_OPTS="-c b.conf"')
+
+
+def test_fpm_has_its_own_flag(host):
+    """The flag is the service's."""
+    changed = set_by(host, 'DAEMON_ARGS="--fpm-config /etc/b.conf -R"', PHP_FPM)
+
+    assert ("/etc/b.conf", ("-R",)) == (changed.config, changed.options)
+
+
+@pytest.mark.parametrize(
+    "args", ["--fpm-config=/etc/b.conf", "-y /etc/b.conf", "-y/etc/b.conf", "-R -y /etc/b.conf"]
+)
+def test_other_spellings_of_its_flag(host, args):
+    """A long flag may stick to its value by an equals sign, and has a short one beside it."""
+    changed = set_by(host, f'DAEMON_ARGS="{args}"', PHP_FPM)
+
+    assert "/etc/b.conf" == changed.config
+    assert set(changed.options) <= {"-R"}

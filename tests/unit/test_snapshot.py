@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import pytest
+from daemons import FakeFpm, FakeNginx
+
+from initpy.control.stable import running
+from initpy.daemons.nginx import NGINX
+from initpy.daemons.php_fpm import PHP_FPM
+from initpy.errors import NotInstalled, NotPermitted, NotRunning
+from initpy.state.identity import workers_of
+from initpy.state.snapshot import master_of, survey
+
+SILENT = NGINX.replace(master_title=None, worker_titles=(), upgrade=None)
+
+
+def ids(processes):
+    """Return how the library knows those processes."""
+    return tuple(process.id for process in processes)
+
+
+def test_nothing_there(host, nginx):
+    """Of a stopped service nothing is seen."""
+    seen = survey(NGINX, host)
+
+    assert (None, None, False, ()) == (seen.master, seen.old_master, seen.upgrading, seen.family)
+
+
+def test_running(host, nginx):
+    """A right pidfile leads to the master."""
+    master = nginx.run()
+
+    seen = survey(NGINX, host)
+
+    assert (master.id, None, False) == (seen.master, seen.old_master, seen.upgrading)
+    assert (master.id,) == seen.family
+    assert not seen.lost
+
+
+def test_right_pidfile_spares_the_scan(host, nginx):
+    """The price does not grow with the host when the pidfile is right."""
+    nginx.run()
+    for _ in range(1000):
+        host.add(argv=("/bin/sh",))
+    before = host.looks
+
+    survey(NGINX, host)
+
+    assert host.looks - before < 6
+
+
+@pytest.mark.parametrize(
+    "facts", [None, {"text": ""}, {"text": "garbage"}, {"kind": "dir"}, {"text": "77", "uid": 33}]
+)
+def test_lost_pidfile(host, nginx, facts):
+    """Whatever stands in the pidfile, the master is found by identity, and the loss told."""
+    master = nginx.run()
+    del host.files[NGINX.pidfile]
+    if facts:
+        host.put(NGINX.pidfile, **facts)
+
+    seen = survey(NGINX, host)
+
+    assert master.id == seen.master
+    assert seen.lost
+
+
+def test_pidfile_of_a_stranger(host, nginx):
+    """A number that was given away again is not the master."""
+    host.add(77, argv=("/usr/sbin/sshd", "-D"), exe="/usr/sbin/sshd")
+    host.put(NGINX.pidfile, "77\n")
+
+    assert survey(NGINX, host).master is None
+
+
+def test_untrusted_pidfile_is_a_place_to_look_first(host, fpm):
+    """A pidfile that anybody can write is not believed, but identity is."""
+    master = fpm.run()
+    host.files[PHP_FPM.pidfile].mode = 0o666
+
+    seen = survey(PHP_FPM, host)
+
+    assert master.id == seen.master
+    assert not seen.pidfile.trusted
+    assert not seen.lost
+
+
+def test_binary_alone_needs_a_trusted_pidfile(host):
+    """A daemon without a title is its pidfile's word, so that must be good."""
+    master = host.add(exe=NGINX.daemon, argv=(NGINX.daemon,))
+    host.put(NGINX.pidfile, f"{master.pid}\n")
+    before = survey(SILENT, host).master
+    host.files[NGINX.pidfile].mode = 0o666
+
+    after = survey(SILENT, host).master
+
+    assert (master.id, None) == (before, after)
+
+
+def test_both_masters(host, nginx):
+    """In the middle of an upgrade both are seen, the oldest first."""
+    old = nginx.run()
+    nginx.usr2(old)
+    host.sleep(0.1)
+    new = nginx.masters[-1]
+
+    seen = survey(NGINX, host)
+
+    assert (new.id, old.id) == (seen.master, seen.old_master)
+    assert ids([old, new]) == seen.masters
+    assert seen.upgrading
+    assert not seen.lost
+
+
+def test_handover(host, nginx):
+    """Between rename and new pidfile the old master is the master."""
+    old = nginx.run()
+    nginx.usr2(old)
+    host.sleep(0.002)
+
+    seen = survey(NGINX, host)
+
+    assert (old.id, None, True) == (seen.master, seen.old_master, seen.handover)
+    assert seen.upgrading
+    assert not seen.lost
+
+
+def test_both_pidfiles_name_one(host, nginx):
+    """A stale .oldbin that names the master too is no upgrade."""
+    master = nginx.run()
+    host.put(NGINX.oldbin, f"{master.pid}\n")
+
+    seen = survey(NGINX, host)
+
+    assert (master.id, None) == (seen.master, seen.old_master)
+    assert not seen.upgrading
+
+
+def test_both_pidfiles_lost_in_an_upgrade(host, nginx):
+    """Without any pidfile, who is whose parent tells the old master from the new."""
+    old = nginx.run()
+    nginx.usr2(old)
+    host.sleep(1)
+    del host.files[NGINX.pidfile], host.files[NGINX.oldbin]
+
+    seen = survey(NGINX, host)
+
+    assert (nginx.masters[-1].id, old.id, ()) == (seen.master, seen.old_master, seen.others)
+
+
+def test_infant_worker_is_no_master(host, nginx):
+    """A worker that was forked this moment bears its master's title, and is none."""
+    master = nginx.run()
+    host.add(ppid=master.pid, title=master.title, exe=master.exe)
+    del host.files[NGINX.pidfile]
+
+    seen = survey(NGINX, host, thorough=True)
+
+    assert ids([master]) == seen.masters
+
+
+def test_further_master_is_seen_by_a_thorough_look(host, nginx):
+    """A second master that nobody has written down is found when it matters."""
+    master, second = nginx.run(), nginx.new_master()
+
+    quick, thorough = survey(NGINX, host), survey(NGINX, host, thorough=True)
+
+    assert ids([master]) == quick.masters
+    assert ids([second, master]) == thorough.masters
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+def test_another_instance_is_a_stranger(host, nginx, thorough):
+    """Of the same binary with another configuration nothing is ours."""
+    other = nginx.new_master(title=f"nginx: master process {NGINX.daemon} -c /etc/other.conf")
+    nginx.new_workers(other, infancy=0)
+
+    assert () == survey(NGINX, host, thorough=thorough).family
+
+
+def test_orphans(host, nginx):
+    """Workers whose master was killed are seen, by the session that the pidfile names."""
+    master = nginx.run()
+    workers = nginx.workers(master)
+    host.end(master)
+
+    seen = survey(NGINX, host)
+
+    assert None is seen.master
+    assert ids(workers) == seen.orphans == seen.family
+
+
+def test_orphans_of_an_old_master(host, nginx):
+    """Workers of an old master that was killed in an upgrade are orphans too."""
+    old = nginx.run()
+    nginx.usr2(old)
+    host.sleep(0.1)
+    workers = nginx.workers(old)
+    host.end(old)
+
+    assert ids(workers) == survey(NGINX, host, thorough=True).orphans
+
+
+def test_orphans_of_another_instance_are_not_ours(host, nginx):
+    """Workers of another session belong to somebody else."""
+    nginx.run()
+    other = nginx.new_master()
+    nginx.new_workers(other, infancy=0)
+    host.end(other)
+
+    assert () == survey(NGINX, host, thorough=True).orphans
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_process_that_ends_while_we_look(host, nginx, number):
+    """A master may end between any two looks: it is found, or it is not."""
+    ghost = nginx.new_master()
+    host.before_look(number, lambda: host.end(ghost))
+
+    seen = survey(NGINX, host)
+
+    assert seen.masters in ((), (ghost.id,))
+
+
+def test_workers_of_a_master(host, nginx):
+    """Only what is titled as a worker is one; what ends meanwhile is left out."""
+    master = nginx.run()
+    host.add(ppid=master.pid, title="/bin/sh -c logger")
+    host.add(ppid=master.pid, title=nginx.worker, state="Z")
+    expected = {worker.id: nginx.worker for worker in nginx.workers(master)[:2]}
+
+    assert expected == workers_of(NGINX, master.id, host)
+    assert host.has_dead_child(master.id)
+
+
+def test_master_of(host, nginx):
+    """It returns a proven process, or says that there is none."""
+    with pytest.raises(NotRunning):
+        master_of(NGINX, host)
+
+    assert nginx.run().id == master_of(NGINX, host)
+
+
+def test_running_asks_for_permission(host, nginx):
+    """A master that is not ours to signal is 4, not 7."""
+    nginx.run()
+    host.euid = 33
+
+    with pytest.raises(NotPermitted):
+        running(NGINX, host)
+
+
+def test_missing_daemon_of_a_stopped_service_is_not_installed(host):
+    """What needs a running service is 5, not 7, where it cannot even be started."""
+    host.remove(NGINX.daemon)
+
+    with pytest.raises(NotInstalled):
+        running(NGINX, host)
+
+
+@pytest.mark.parametrize("service", [NGINX, PHP_FPM], ids=lambda service: service.name)
+def test_newborn_workers_of_a_busy_host(host, service):
+    """A worker that has not come to write its own title is no master, however long that takes."""
+    daemon = (FakeNginx if service is NGINX else FakeFpm)(host, service)
+    master = daemon.run()
+    host.add(ppid=master.pid, title=master.title, session=master.session)
+    host.sleep(5)
+    host.add(ppid=master.pid, title=master.title, session=master.session, uid=33)
+
+    seen = survey(service, host, thorough=True)
+
+    assert (master.id,) == seen.masters
+
+
+def test_orphans_beside_a_newborn_worker(host, nginx):
+    """A worker of ours that has its user already, and no title yet, is no other instance."""
+    master = nginx.run()
+    host.add(ppid=master.pid, title=master.title, session=master.session, uid=33)
+    orphan = host.add(ppid=1, title=nginx.worker, session=master.session, exe=NGINX.daemon)
+    host.copyable = False
+
+    assert (orphan.id,) == survey(NGINX, host, thorough=True).orphans
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_daemon_that_goes_to_the_background_meanwhile(host, fpm, number):
+    """It is seen, although whoever was listed is dead when looked at, and who is born is not."""
+    for _ in range(3):
+        host.add(title="sleep 1000", exe="/bin/sleep")
+    command = tuple(PHP_FPM.command(PHP_FPM.start_args))
+    parent = host.add(argv=command, exe=PHP_FPM.daemon)
+
+    def go():
+        fpm.run()
+        host.end(parent)
+
+    host.before_look(number, go)
+
+    assert survey(PHP_FPM, host, thorough=True).family

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+
+from initpy.control.stable import settled
+from initpy.daemons.nginx import NGINX
+from initpy.errors import InitError, PidfileError
+
+
+@pytest.fixture
+def starting(host, nginx):
+    """Return a command that starts nginx, which a killed script has left behind."""
+    argv = (NGINX.daemon, "-c", NGINX.config)
+    return host.add(argv=argv, exe=NGINX.daemon, age=1)
+
+
+def test_waits_for_what_it_becomes(host, nginx, starting):
+    """A daemon that is being started is waited for, and then seen as what it is."""
+    host.at(2, lambda: host.end(starting))
+    host.at(2, nginx.boot)
+
+    seen = settled(NGINX, host)
+
+    assert nginx.masters[-1].id == seen.master
+    assert () == seen.starting
+    assert 2 <= host.now < 3
+
+
+def test_one_that_hangs(host, starting):
+    """One that never gets up is told after the service's timeout, and stays as it is."""
+    seen = settled(NGINX, host)
+
+    assert (None, (starting.id,)) == (seen.master, seen.starting)
+    assert 30 == round(host.now)
+    assert [] == host.sent
+
+
+def test_one_that_is_stopped(host, nginx, starting):
+    """A script that was about to end it may have stopped it: it is let go on."""
+    starting.state = "T"
+    host.at(2, lambda: starting.state == "S" and nginx.boot())
+    host.at(2, lambda: starting.state == "S" and host.end(starting))
+
+    seen = settled(NGINX, host)
+
+    assert nginx.masters[-1].id == seen.master
+
+
+def test_nothing_on_its_way(host, nginx):
+    """Where nothing is being started no time is lost."""
+    master = nginx.run()
+
+    assert master.id == settled(NGINX, host).master
+    assert 0 == host.now
+
+
+def test_one_in_the_middle_of_exec(host, nginx):
+    """It has no arguments yet, and lets go of its script's lock: it is waited for."""
+    nascent = host.add(argv=(), exe=NGINX.daemon)
+    host.at(0.1, lambda: setattr(nascent, "argv", tuple(NGINX.command(NGINX.start_args))))
+    host.at(0.2, lambda: host.end(nascent))
+    host.at(0.2, nginx.boot)
+
+    seen = settled(NGINX, host)
+
+    assert nginx.masters[-1].id == seen.master
+
+
+def test_others_without_arguments(host):
+    """A thread of the kernel, and whoever else has no title, is not waited for."""
+    host.add(argv=())
+    host.add(argv=(), exe="/bin/sleep")
+
+    settled(NGINX, host)
+
+    assert 0 == host.now
+
+
+def test_foster_parent_of_a_killed_script(host, nginx):
+    """While it lives its nginx would ignore USR2."""
+    command = NGINX.command(NGINX.start_args)
+    foster = host.add(argv=("/bin/sh", "-c", "...", "initpy-foster", *command), exe="/bin/dash")
+    host.at(1, lambda: host.end(foster))
+
+    settled(NGINX, host, thorough=True)
+
+    assert 1 <= host.now < 2
+
+
+def test_blind(host, nginx):
+    """Where /proc shows nothing, nothing is taken for stopped."""
+    nginx.run()
+    host.all_seen = False
+
+    with pytest.raises(InitError, match="/proc does not show"):
+        settled(NGINX, host)
+
+
+def test_pidfile_that_is_all_there_is(host):
+    """Of a daemon without a title a pidfile tells; one that is not believed leaves it open."""
+    silent = NGINX.replace(master_title=None, worker_titles=())
+    process = host.add(argv=(NGINX.daemon,), exe=NGINX.daemon)
+    host.put(NGINX.pidfile, f"{process.pid}\n", uid=33)
+
+    with pytest.raises(PidfileError, match="may be the service or not"):
+        settled(silent, host)
+
+
+def test_somebody_elses_shell_without_a_name(host):
+    """Whoever calls his shell "" is not waited for."""
+    host.put("/bin/sh", mode=0o755)
+    host.add(argv=(), exe="/bin/sh", uid=1000)
+
+    settled(NGINX, host)
+
+    assert 0 == host.now

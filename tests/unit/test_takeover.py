@@ -1,0 +1,433 @@
+from __future__ import annotations
+
+import pytest
+from fakes import Run
+
+from initpy.actions.start import start
+from initpy.actions.upgrade import upgrade
+from initpy.daemons.nginx import NGINX
+from initpy.daemons.php_fpm import PHP_FPM
+from initpy.errors import (
+    ConfigTestFailed,
+    InitError,
+    Interrupted,
+    Reverted,
+    RollbackFailed,
+    Unimplemented,
+)
+from initpy.protocols.takeover import recover
+from initpy.state.snapshot import survey
+
+CHECKED = PHP_FPM.replace(upgrade_check=("/bin/check",))
+LOOKS = 120  # more than a smooth takeover takes
+
+
+@pytest.fixture
+def old(host, fpm):
+    """Return the master of a running php-fpm whose binary has been replaced."""
+    master = fpm.run()
+    host.put(PHP_FPM.daemon, "another binary", mode=0o755)
+    return master
+
+
+def asserts_old_serves(fpm, old):
+    """Assert that the old master serves as before, and nobody else is there."""
+    assert [old.pid] == fpm.serving()
+    assert [old] == [master for master in fpm.masters if fpm.alive(master)]
+    assert old.pid == fpm.named()
+    assert {} == fpm.host.copies
+
+
+def asserts_new_serves(fpm, old):
+    """Assert that another master serves alone, on the sockets of the old one."""
+    (new,) = [master for master in fpm.masters if fpm.alive(master)]
+    assert old is not new
+    assert [new.pid] == fpm.serving()
+    assert new.pid == fpm.named()
+    assert old.sockets == new.sockets
+    assert fpm.host.file_id(fpm.service.daemon) == new.exe_id
+    assert {} == fpm.host.copies
+    family = {new.pid, *(worker.pid for worker in fpm.workers(new))}
+    assert family == set(fpm.host.processes)
+
+
+def test_takeover(host, fpm, old):
+    """A new master serves on the old one's sockets, and then the old one goes."""
+    workers = [worker.pid for worker in fpm.workers(old)]
+
+    upgrade(PHP_FPM, host)
+
+    asserts_new_serves(fpm, old)
+    pids = [(sig, pid) for _, pid, sig in host.sent]
+    assert [
+        ("SIGSTOP", old.pid),
+        ("SIGKILL", old.pid),
+        *(("SIGQUIT", pid) for pid in workers),
+    ] == pids
+
+
+def test_old_workers_may_finish(host, fpm, old):
+    """They have the drain timeout for what they have begun."""
+    fpm.drain = 45
+
+    upgrade(PHP_FPM, host)
+
+    asserts_new_serves(fpm, old)
+    assert 45 < host.now < 46
+
+
+def test_drain_has_its_end(host, fpm, old):
+    """A worker that a kept connection holds gets TERM."""
+    fpm.drain = 1000
+
+    upgrade(PHP_FPM, host)
+
+    asserts_new_serves(fpm, old)
+    assert ["SIGQUIT", "SIGQUIT", "SIGTERM", "SIGTERM"] == [sig for _, _, sig in host.sent[2:]]
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"started": Run(code=78, output="ERROR: no pool")}, "ended with code 78: no pool"),
+        ({"started": Run(seconds=1000)}, "waited 30 s"),
+        ({"silent": True}, "waited 30 s"),
+        ({"count": 0}, "waited 30 s"),
+    ],
+)
+def test_new_master_that_does_not_come_up(host, fpm, old, facts, reason):
+    """The old one has not noticed, and the reason is told."""
+    vars(fpm).update(facts)
+
+    with pytest.raises(Reverted, match=f"Upgrade failed! .*{reason}.*serves as before"):
+        upgrade(PHP_FPM, host)
+
+    asserts_old_serves(fpm, old)
+
+
+def test_new_master_that_dies(host, fpm, old):
+    """One that dies as soon as it is up is no success, and the pidfile is put right."""
+    host.at(0.08, lambda: host.end(fpm.masters[-1]))
+
+    with pytest.raises(Reverted, match="died"):
+        upgrade(PHP_FPM, host)
+
+    assert old.pid == fpm.named()
+    assert fpm.alive(old)
+    assert old.pid in fpm.serving()
+
+
+def test_new_master_of_another_binary(host, fpm, old):
+    """One that does not run what is on disk is ended, by KILL: TERM would remove the pidfile."""
+    own = fpm.new_master
+
+    def new_master(**facts):
+        return own(**{**facts, "exe_id": (1, -1)})
+
+    fpm.new_master = new_master
+
+    with pytest.raises(Reverted, match=f"does not run {PHP_FPM.daemon}"):
+        upgrade(PHP_FPM, host)
+
+    asserts_old_serves(fpm, old)
+    assert ("SIGKILL", fpm.masters[-1].pid) in [(sig, pid) for _, pid, sig in host.sent]
+
+
+def test_both_dead(host, fpm, old):
+    """With the old master dead too there is neither forward nor back."""
+    fpm.started = Run(code=78)
+    host.at(0, lambda: host.end(old))
+
+    with pytest.raises(RollbackFailed, match="is dead too"):
+        upgrade(PHP_FPM, host)
+
+
+@pytest.fixture
+def check(host):
+    """Return how the administrator's check runs, to be changed."""
+    run = Run()
+    host.programs["/bin/check"] = lambda _argv: run
+    host.put("/bin/check", mode=0o755)
+    return run
+
+
+def test_check(host, fpm, old, check):
+    """A check that succeeds is the last thing before the old one goes."""
+    upgrade(CHECKED, host)
+
+    asserts_new_serves(fpm, old)
+    assert ["/bin/check"] == host.spawned[-1][0]
+
+
+def test_failed_check(host, fpm, old, check):
+    """A check that fails brings the pidfile back to the old master."""
+    check.code = 1
+
+    with pytest.raises(Reverted, match="UPGRADE_CHECK '/bin/check' ended with 1"):
+        upgrade(CHECKED, host)
+
+    asserts_old_serves(fpm, old)
+
+
+def test_bad_configuration(host, fpm, old):
+    """Nothing is started on a configuration that both binaries refuse."""
+    fpm.tested = Run(code=78, output="ERROR: no pool")
+    host.programs[f"/proc/{old.pid}/exe"] = fpm.program
+
+    with pytest.raises(ConfigTestFailed, match=r"not upgrading due to .*: no pool"):
+        upgrade(PHP_FPM, host)
+
+    asserts_old_serves(fpm, old)
+
+
+def test_sockets_that_cannot_be_copied(host, fpm, old):
+    """Where the kernel refuses, the service is untouched: 3."""
+    host.copyable = False
+
+    with pytest.raises(Unimplemented, match="restart, or reload, replaces the binary too"):
+        upgrade(PHP_FPM, host)
+
+    asserts_old_serves(fpm, old)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"unit": "php-fpm.service"}, "systemctl restart php-fpm.service"),
+        ({"session": 7}, "runs in the foreground"),
+        ({"ppid": 50}, "runs in the foreground, its parent is pid 50"),
+    ],
+)
+def test_supervised(host, fpm, old, facts, reason):
+    """A master that somebody waits for is not replaced behind his back: 3."""
+    vars(old).update(facts)
+
+    with pytest.raises(Unimplemented, match=reason):
+        upgrade(PHP_FPM, host)
+
+    asserts_old_serves(fpm, old)
+
+
+def test_lost_pidfile_is_repaired(host, fpm, old):
+    """The new master's pidfile is right, whatever the old one's was."""
+    del host.files[PHP_FPM.pidfile]
+
+    upgrade(PHP_FPM, host)
+
+    asserts_new_serves(fpm, old)
+
+
+def test_unfinished_takeover_is_finished(host, fpm, old):
+    """A second master that a killed script has left is proven, and the first let go."""
+    fpm.boot(old.sockets)
+    host.sleep(0.2)
+
+    upgrade(PHP_FPM, host)
+
+    asserts_new_serves(fpm, old)
+    assert [f"finished the upgrade that was under way: master {fpm.masters[-1].pid} serves"] == (
+        host.told
+    )
+
+
+def test_unfinished_takeover_with_a_lost_pidfile(host, fpm, old):
+    """The pidfile names the master that stays."""
+    fpm.boot(old.sockets)
+    host.sleep(0.2)
+    fpm.write_pid(old)
+
+    upgrade(PHP_FPM, host)
+
+    asserts_new_serves(fpm, old)
+
+
+def test_binary_replaced_while_a_takeover_is_finished(host, fpm, old):
+    """A binary that comes while old workers drain is taken over to as well."""
+    fpm.boot(old.sockets)
+    host.sleep(0.2)
+    fpm.drain = 10
+    host.at(5, lambda: host.put(PHP_FPM.daemon, "a third", mode=0o755))
+
+    upgrade(PHP_FPM, host)
+
+    asserts_new_serves(fpm, old)
+    assert 3 == len(fpm.masters)
+
+
+@pytest.mark.parametrize("number", range(LOOKS))
+def test_interrupted_at_any_look(host, fpm, old, number):
+    """Told to end at any look: forward to the end, or back, and never in between."""
+    host.before_look(number, lambda: setattr(host, "interrupted_by", "SIGTERM"))
+    try:
+        upgrade(PHP_FPM, host)
+    except (Interrupted, Reverted):
+        asserts_old_serves(fpm, old)
+    else:
+        asserts_new_serves(fpm, old)
+
+
+@pytest.mark.parametrize("later", range(40))
+def test_interrupted_as_the_new_one_comes_up(host, fpm, old, later):
+    """Workers born while it is taken back may hold requests: none of them is killed."""
+    born = []
+
+    def begin(child):
+        def come_up():
+            launcher = host.processes.get(child.pid)
+            if launcher and launcher.state != "T":
+                master = fpm.new_master(sockets=child.start["sockets"])
+                fpm.write_pid(master)
+                fpm.new_workers(master, infancy=0)
+                born.extend(fpm.workers(master))
+                host.at(0.001, lambda: host.end(launcher))
+
+        host.interrupted_by = "SIGTERM"
+        host.before_look(later, come_up)
+
+    tested = fpm.program([PHP_FPM.daemon, "--test"])
+    host.programs[PHP_FPM.daemon] = lambda argv: (
+        tested if argv[1] == "--test" else Run(seconds=999, begin=begin)
+    )
+    with pytest.raises(Reverted):
+        upgrade(PHP_FPM, host)
+
+    asserts_old_serves(fpm, old)
+    killed = {pid for _, pid, sig in host.sent if sig == "SIGKILL"}
+    assert not killed.intersection(worker.pid for worker in born)
+
+
+class Killed(BaseException):
+    """The script was killed: nothing of it runs any more."""
+
+
+def killed():
+    """Stand for SIGKILL."""
+    raise Killed
+
+
+@pytest.mark.parametrize("number", range(LOOKS))
+def test_killed_at_any_look_and_run_again(host, fpm, old, number):
+    """A script that is killed at any look leaves what the next upgrade finishes."""
+    host.before_look(number, killed)
+    try:
+        upgrade(PHP_FPM, host)
+    except Killed:
+        host.locks.clear()  # the kernel does this, and closes what we had open
+        host.copies.clear()
+        host.sleep(1)
+        upgrade(PHP_FPM, host)
+    host._before.clear()
+
+    asserts_new_serves(fpm, old)
+
+
+# Recovery
+
+
+@pytest.fixture(params=["nginx", "fpm"])
+def daemon(request):
+    """Return an nginx, and then a php-fpm."""
+    return request.getfixturevalue(request.param)
+
+
+def test_recovery(host, daemon):
+    """A new master serves on the sockets of the orphans, which then finish."""
+    master = daemon.run()
+    orphans = daemon.workers(master)
+    host.end(master)
+
+    start(daemon.service, host)
+
+    new = daemon.masters[-1]
+    assert [new.pid] == daemon.serving()
+    assert master.sockets == new.sockets
+    assert 1 == new.ppid
+    assert not [orphan for orphan in orphans if daemon.alive(orphan)]
+    assert {} == host.copies
+    assert all(child.closed for child in host.children_started)
+
+
+@pytest.mark.parametrize("facts", [{"started": Run(code=1)}, {"count": 0}, {"silent": True}])
+def test_recovery_that_fails(host, daemon, facts):
+    """The orphans serve on, and nothing of what was started is left."""
+    master = daemon.run()
+    orphans = daemon.workers(master)
+    host.end(master)
+    vars(daemon).update(facts)
+
+    with pytest.raises(InitError):
+        start(daemon.service, host)
+
+    assert {orphan.pid for orphan in orphans} == set(host.processes)
+    assert {} == host.copies
+
+
+def test_no_recovery_without_sockets(host, nginx):
+    """Orphans that hold no socket are nothing to start on."""
+    master = nginx.run()
+    for process in host.processes.values():
+        process.sockets = {}
+    orphans = nginx.workers(master)
+    host.end(master)
+
+    assert not recover(NGINX, [orphan.id for orphan in orphans], host)
+    assert [] == host.spawned
+
+
+def test_no_recovery_of_who_inherits_nothing(host, nginx):
+    """A daemon that cannot be told of sockets is started in the plain way."""
+    master = nginx.run()
+    orphans = [worker.id for worker in nginx.workers(master)]
+    host.end(master)
+
+    assert not recover(NGINX.replace(inherits=None), orphans, host)
+
+
+def test_orphans_are_known_by_their_sockets(host, nginx):
+    """With the pidfile gone too, workers on the service's own address are its orphans."""
+    master = nginx.run()
+    orphans = nginx.workers(master)
+    nginx.term = None
+    del host.files[NGINX.pidfile]
+    host.end(master)
+
+    assert tuple(orphan.id for orphan in orphans) == survey(NGINX, host).orphans
+
+
+@pytest.mark.parametrize("facts", [{"place": "0.0.0.0:81"}, {"copyable": False}])
+def test_workers_elsewhere_are_no_orphans(host, nginx, facts):
+    """Workers on another address, or none that we may see, are somebody else's."""
+    nginx.place = facts.get("place", nginx.place)
+    host.copyable = facts.get("copyable", True)
+    master = nginx.run()
+    del host.files[NGINX.pidfile]
+    host.end(master)
+
+    assert () == survey(NGINX, host).orphans
+
+
+def test_new_master_that_dies_during_the_check(host, fpm, old):
+    """The old one has answered the check, so that says nothing: it serves as before."""
+    host.put("/bin/check", mode=0o755)
+    host.programs["/bin/check"] = lambda _argv: Run(seconds=1)
+    host.at(0.5, lambda: host.end(fpm.masters[-1]))
+
+    with pytest.raises(Reverted, match="died"):
+        upgrade(CHECKED, host)
+
+    assert [old] == [master for master in fpm.masters if fpm.alive(master)]
+    assert old.pid == fpm.named()
+
+
+def test_new_master_that_was_stopped(host, fpm, old):
+    """A script that was about to end it was killed: it is woken before it is the service."""
+    new = fpm.new_master(sockets=old.sockets)
+    fpm.write_pid(new)
+    fpm.new_workers(new, infancy=0)
+    host.sleep(0.01)
+    new.state = "T"
+    host.put(PHP_FPM.oldbin, f"{old.pid}\n")
+
+    start(PHP_FPM, host)
+
+    assert ("S", [new]) == (new.state, [m for m in fpm.masters if fpm.alive(m)])

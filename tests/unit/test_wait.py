@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import pytest
+
+from initpy.errors import Interrupted, WaitTimeout
+from initpy.host.wait import POLL_MOST, wait_until
+
+
+def test_found_at_once(host):
+    """What is there already costs no time."""
+    assert 42 == wait_until(lambda: 42, within=5, host=host, what="the answer")
+    assert 0 == host.now
+
+
+def test_found_later(host):
+    """What comes is seen at most one pause later."""
+    came = []
+    host.at(3, lambda: came.append("news"))
+
+    found = wait_until(lambda: came, within=5, host=host, what="news")
+
+    assert ["news"] == found
+    assert 3 <= host.now <= 3 + POLL_MOST
+
+
+def test_deadline(host):
+    """What never comes is told when the time is over, not before and not much later."""
+    with pytest.raises(WaitTimeout, match=r"waited 5 s for news") as caught:
+        wait_until(lambda: None, within=5, host=host, what="news")
+
+    assert 5 == round(host.now, 6)
+    assert 5 == caught.value.seconds
+
+
+def test_last_look_comes_after_the_deadline(host):
+    """Suspended for an hour, we look once more: it may have happened."""
+    looks = []
+
+    def probe():
+        looks.append(host.now)
+        host.sleep(3600)
+        return len(looks) == 2
+
+    assert wait_until(probe, within=5, host=host, what="news")
+    assert [0, 3600.001] == looks
+
+
+def test_first_pauses_are_short(host):
+    """A failure that shows for milliseconds only is not slept over."""
+    looks = []
+    with pytest.raises(WaitTimeout):
+        wait_until(lambda: looks.append(host.now), within=0.01, host=host, what="news")
+
+    assert len([look for look in looks if look < 0.005]) >= 4
+
+
+def test_words_are_looked_for_when_they_are_said(host):
+    """What is awaited may cost a look at the whole host: not at every poll."""
+    looks = []
+
+    def what():
+        looks.append(host.now)
+        return "news"
+
+    with pytest.raises(WaitTimeout, match="news"):
+        wait_until(lambda: None, within=2.5, host=host, what=what)
+
+    assert [1, 2, 2.5] == [round(look, 1) for look in looks]
+
+
+@pytest.mark.parametrize("moment", [0.0042, 0.1, 0.4, 3])
+def test_seen_soon(host, moment):
+    """Nothing is seen later than by a tenth of the time that it took, or a millisecond."""
+    came = []
+    host.at(moment, lambda: came.append("news"))
+
+    wait_until(lambda: came, within=5, host=host, what="news")
+
+    assert host.now <= moment + max(0.1 * moment, 0.001) + 1e-9
+
+
+def test_exception_ends_the_wait(host):
+    """What *probe* raises is passed on."""
+    with pytest.raises(ZeroDivisionError):
+        wait_until(lambda: 1 / 0, within=5, host=host, what="news")
+
+    assert 0 == host.now
+
+
+def test_interrupted(host):
+    """Told to end, an interruptible wait is given up, and says by what."""
+    host.at(2, lambda: setattr(host, "interrupted_by", "SIGHUP"))
+
+    with pytest.raises(Interrupted, match="SIGHUP while waiting for news"):
+        wait_until(lambda: None, within=5, host=host, what="news", interruptible=True)
+
+    assert 2 <= host.now < 2.1
+
+
+def test_not_interruptible(host):
+    """A wait that must not be left half done goes on."""
+    host.interrupted_by = "SIGHUP"
+    came = []
+    host.at(2, lambda: came.append("news"))
+
+    assert wait_until(lambda: came, within=5, host=host, what="news")
+
+
+def test_end_of_a_process_is_worth_a_look(host):
+    """The end of the watched process is seen when it comes."""
+    process = host.add(42)
+    host.at(3, lambda: host.end(process))
+
+    wait_until(
+        lambda: host.find(42) is None, within=5, host=host, what="42 to end", until=process.id
+    )
+
+    assert 3 == host.now
+
+
+def test_dead_process_is_no_reason_to_spin(host):
+    """Once the watched process has ended, the pauses are as long as ever."""
+    process = host.add(42)
+    host.end(process)
+    looks = []
+
+    with pytest.raises(WaitTimeout):
+        wait_until(lambda: looks.append(1), within=5, host=host, what="news", until=process.id)
+
+    assert len(looks) < 160
+
+
+def test_progress_is_told_each_second(host):
+    """After a second of silence the operator hears what is awaited."""
+    said = []
+    host.progress = said.append
+    with pytest.raises(WaitTimeout):
+        wait_until(lambda: None, within=3.5, host=host, what=lambda: "news")
+
+    assert [f"waiting for news, {second} s" for second in (1, 2, 3)] == said
