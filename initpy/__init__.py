@@ -8,16 +8,16 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .actions.reload import reload
+    from .actions.reload import force_reload, reload
     from .actions.reopen import reopen
-    from .actions.start import force_reload, restart, start, try_restart
+    from .actions.restart import restart, try_restart
+    from .actions.start import start
     from .actions.stop import stop
     from .actions.upgrade import upgrade
     from .control.configtest import configtest
     from .control.signals import killproc
-    from .errors import InitError
+    from .errors import ExitCode, InitError, StatusCode
     from .host import Process
-    from .lsb import ExitCode, StatusCode
     from .protocols.oldbin import wait_for_oldbin
     from .service import Service
     from .state.pidof import pidofproc
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from .state.status import status
 
 _HOME = {
-    "ExitCode": "lsb",
+    "ExitCode": "errors",
     "InitError": "errors",
     "Process": "host",
     "Service": "service",
-    "StatusCode": "lsb",
+    "StatusCode": "errors",
     "configtest": "control.configtest",
-    "force_reload": "actions.start",
+    "force_reload": "actions.reload",
     "killproc": "control.signals",
     "master_of": "state.snapshot",
     "pidofproc": "state.pidof",
     "reload": "actions.reload",
     "reopen": "actions.reopen",
-    "restart": "actions.start",
+    "restart": "actions.restart",
     "start": "actions.start",
     "status": "state.status",
     "stop": "actions.stop",
-    "try_restart": "actions.start",
+    "try_restart": "actions.restart",
     "upgrade": "actions.upgrade",
     "wait_for_oldbin": "protocols.oldbin",
 }

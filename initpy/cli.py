@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 
 from .console import Console, standard_console
-from .errors import InitError, UsageError
+from .errors import ExitCode, InitError, StatusCode, UsageError
 from .host import Host
-from .lsb import ExitCode, StatusCode
 from .service import Service
 from .settings import with_settings
 
@@ -22,14 +21,14 @@ ACTIONS = {
     "start": ("actions.start", "start", "Starting"),
     "stop": ("actions.stop", "stop", "Stopping"),
     "force-quit": ("actions.stop", "force_quit", "Stopping"),
-    "restart": ("actions.start", "restart", "Restarting"),
-    "try-restart": ("actions.start", "try_restart", "Restarting"),
-    "condrestart": ("actions.start", "try_restart", "Restarting"),
+    "restart": ("actions.restart", "restart", "Restarting"),
+    "try-restart": ("actions.restart", "try_restart", "Restarting"),
+    "condrestart": ("actions.restart", "try_restart", "Restarting"),
     "reload": ("actions.reload", "reload", "Reloading"),
-    "force-reload": ("actions.start", "force_reload", "Reloading"),
+    "force-reload": ("actions.reload", "force_reload", "Reloading"),
     "upgrade": ("actions.upgrade", "upgrade", "Upgrading"),
-    "configtest": ("control.configtest", "check_configuration", "Testing configuration of"),
-    "testconfig": ("control.configtest", "check_configuration", "Testing configuration of"),
+    "configtest": ("actions.configtest", "check_configuration", "Testing configuration of"),
+    "testconfig": ("actions.configtest", "check_configuration", "Testing configuration of"),
     "reopen": ("actions.reopen", "reopen", "Reopening logs of"),
     "rotate": ("actions.reopen", "reopen", "Reopening logs of"),
     "reopen-logs": ("actions.reopen", "reopen", "Reopening logs of"),

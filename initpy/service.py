@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import sys
+
+from .host.files import source_of
 from .schedule import Step, parse_schedule
 from .value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
-# How a binary is replaced while it runs.
-OLDBIN = "oldbin"  # USR2: the daemon renames its pidfile and starts the new one itself
-TAKEOVER = "takeover"  # a second master is started on the sockets of the first
-
-# What we can read of its configuration is written as
-NGINX_SYNTAX = "nginx"
-FPM_SYNTAX = "fpm"
-
-# How a daemon is told of sockets that it inherits.
-NGINX_SOCKETS = "nginx"
-FPM_SOCKETS = "fpm"
+# The fields of a declaration that name a function. Its form stands in ``contracts``.
+REFERENCES = (
+    "read_configuration",
+    "names_configuration",
+    "read_log",
+    "detect",
+    "reload_by",
+    "upgrade",
+    "finish_upgrade",
+    "inherit",
+)
 
 
 class Service(Value):
@@ -27,7 +31,8 @@ class Service(Value):
 
     Three facts are needed: a name, an absolute path, a pidfile. Signals are
     named without "SIG"; None means that the daemon cannot do it, which LSB
-    calls 3. Arguments may hold ``{config}`` and ``{pidfile}``.
+    calls 3. Arguments may hold ``{config}`` and ``{pidfile}``. Readers and
+    protocols are named as "module:function"; their forms are in ``contracts``.
     """
 
     name: str
@@ -40,7 +45,15 @@ class Service(Value):
     config_flags: tuple[str, ...] = ()  # its spellings
     default_config: str | None = None  # what it reads when told of none
     prefix: str = "/"  # what relative paths in it are relative to
-    syntax: str | None = None  # of its configuration, if that is one we can read
+    read_configuration: str | None = None
+    names_configuration: str | None = None  # of a title that holds {argv}
+    read_log: str | None = None
+
+    # What the installed daemon says of itself.
+    detect: str | None = None
+    detect_args: tuple[str, ...] = ()  # with which it says it
+    detects: tuple[str, ...] = ()  # the fields of this declaration that it says
+    test_creates_compiled: bool = False  # its test may create the compiled-in paths, too
 
     # Its command lines.
     start_args: tuple[str, ...] = ()
@@ -61,9 +74,14 @@ class Service(Value):
     reload: str | None = None
     reload_execs: bool = False  # it reloads by executing itself anew, and writes its pidfile again
     reopen: str | None = None
-    upgrade: str | None = None
-    inherits: str | None = None
     drain_signal: str = "QUIT"  # ends a master when its requests are answered
+
+    # The protocols by which it is reloaded and replaced while it serves.
+    reload_by: str = "initpy.protocols.hup:reload"
+    upgrade: str | None = None
+    finish_upgrade: str | None = None  # any action finishes an unfinished upgrade by it
+    inherit: str | None = None  # how it is told of sockets that it inherits
+    inherit_in_foreground: bool = False  # told so, it does not put itself in the background
 
     # Seconds of monotonic time.
     timeout: float = 30.0  # for the lock, and for a new state to be seen
@@ -76,6 +94,7 @@ class Service(Value):
     nice: int = 0
     limits: Mapping[str, tuple[int, int]] = {}  # by resource(3py): RLIMIT_NOFILE
     lockfile: str = ""  # of Red Hat's rc; "" is /var/lock/subsys/NAME
+    settings: Mapping[str, str] = {}  # its own keys of a settings file: fields that are paths
 
     # The header of its wrapper.
     lsb: Mapping[str, str] = {}  # the INIT INFO block
@@ -88,6 +107,10 @@ class Service(Value):
             path = getattr(self, field)
             if path is not None and not path.startswith("/"):
                 raise ValueError(f"{self.name}: {field} {path!r} is no absolute path")
+        for field in REFERENCES:
+            reference = getattr(self, field)
+            if reference is not None and not names_function(reference):
+                raise ValueError(f"{self.name}: {field} {reference!r} is no function of a module")
 
     @property
     def oldbin(self) -> str:
@@ -103,3 +126,25 @@ class Service(Value):
         """Return the command line of the daemon with *args* and the administrator's options."""
         facts = {"config": self.config, "pidfile": self.pidfile}
         return [self.daemon, *(arg.format_map(facts) for arg in args), *self.options]
+
+
+_named: dict[str, bool] = {}  # references that were looked up before
+
+
+def names_function(reference: str) -> bool:
+    """Tell whether *reference*, "module:function", names a function that there is.
+
+    Its source is read and not imported: a declaration is made at every ``status``,
+    which calls few of these functions.
+    """
+    if reference not in _named:
+        module, _, function = reference.partition(":")
+        _named[reference] = function.isidentifier() and f"\ndef {function}(" in source_of(module)
+    return _named[reference]
+
+
+def resolve(reference: str) -> Any:
+    """Return the function that *reference* names; its module is imported now."""
+    module, _, function = reference.partition(":")
+    __import__(module)  # importlib would load warnings, types, ...
+    return getattr(sys.modules[module], function)

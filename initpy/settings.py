@@ -55,10 +55,14 @@ def with_settings(service: Service, host: Host = HERE) -> Service:
     if not found:
         return service
     changes: dict[str, Any] = {}
+    read: Callable[[str], object]
     for setting in found.values():
-        if setting.key not in _KEYS:
+        if setting.key in service.settings:
+            field, read = service.settings[setting.key], _path
+        elif setting.key in _KEYS:
+            field, read = _KEYS[setting.key]
+        else:
             continue
-        field, read = _KEYS[setting.key]
         try:
             changes[field] = read(setting.value)
         except ValueError as exc:
@@ -207,7 +211,6 @@ _KEYS: dict[str, tuple[str, Callable[[str], object]]] = {
     "STOP_SCHEDULE": ("stop", parse_schedule),
     "ULIMIT": ("limits", _limits),
     "NICELEVEL": ("nice", _nice),
-    "NGINX": ("daemon", _path),
     "CONFFILE": ("config", _path),
     "PIDFILE": ("pidfile", _path),
     "LOCKFILE": ("lockfile", _path),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from ..control.lock import ActionLock
 from ..control.signals import killproc
 from ..control.stable import running
-from ..daemons.configuration import read_configuration
 from ..errors import Unimplemented
 from ..host import HERE, Host, Process
 from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
+from ..state.configuration import read_configuration
 from ..state.identity import workers_of
 
 

@@ -1,8 +1,4 @@
-"""The actions that start a service: ``start``, ``restart`` and their kin (LSB 20.2).
-
-Each looks first, carries on from what it finds, and returns only when the
-service was seen to serve. Each holds the lock meanwhile.
-"""
+"""The action ``start``: carry on from what is there, until the service was seen to serve."""
 
 from __future__ import annotations
 
@@ -12,13 +8,16 @@ from ..control.lock import ActionLock
 from ..control.orphans import finish_orphans
 from ..control.pidfiles import remove_stale, repair_pidfile
 from ..control.signals import end
-from ..control.stable import running, settled
-from ..errors import NotRunning
+from ..control.stable import settled
 from ..host import HERE, Host, Process
 from ..schedule import parse_schedule
-from ..service import TAKEOVER, Service
+from ..service import Service, resolve
 from ..state.snapshot import Survey
 from .stop import end_service
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..contracts import Upgrade
 
 
 def start(service: Service, host: Host = HERE) -> None:
@@ -30,46 +29,15 @@ def start(service: Service, host: Host = HERE) -> None:
     with ActionLock(service, "start", host, within=service.timeout) as lock:
         if lock.doomed and lock.doomed.intersection(settled(service, host).masters):
             host.tell("finishing a stop that was cut short")
-            _restart(service, lock, host)
+            restart_service(service, lock, host)
         else:
-            _start(service, host)
+            start_service(service, host)
 
 
-def restart(service: Service, host: Host = HERE) -> None:
-    """Stop the service and start it; start it if it is stopped.
-
-    Its configuration is tested first, and if that fails it is left alone.
-    """
-    with ActionLock(service, "restart", host, within=service.timeout) as lock:
-        _restart(service, lock, host)
-
-
-def try_restart(service: Service, host: Host = HERE) -> None:
-    """Restart the service if it runs; stopped is success, and it stays so."""
-    with ActionLock(service, "try-restart", host, within=service.timeout) as lock:
-        try:
-            running(service, host)
-        except NotRunning:
-            return
-        _restart(service, lock, host)
-
-
-def force_reload(service: Service, host: Host = HERE) -> None:
-    """Reload the service, or restart it if it cannot reload. Raises NotRunning."""
-    if service.reload is not None:
-        from .reload import reload
-
-        reload(service, host)
-        return
-    with ActionLock(service, "force-reload", host, within=service.timeout) as lock:
-        running(service, host)
-        _restart(service, lock, host)
-
-
-def _start(
+def start_service(
     service: Service, host: Host, seen: Survey | None = None, *, tested: bool = False
 ) -> None:
-    """Start it, or see that it runs.
+    """Start it, or see that it runs. The caller holds the lock.
 
     seen:   what was seen of it, if somebody has looked at every process of the host.
     tested: whether its configuration has been.
@@ -79,12 +47,11 @@ def _start(
     if seen.master is not None:
         repair_pidfile(service, seen, host, needed=False)
         if not await_service(service, seen.master, host):
-            _start(service, host)  # it was on its way out
+            start_service(service, host)  # it was on its way out
             return
-        if seen.upgrading and service.upgrade == TAKEOVER:
-            from ..protocols.takeover import finish_takeover
-
-            finish_takeover(service, seen, host, any_binary=True)
+        if seen.upgrading and service.finish_upgrade is not None:
+            finish: Upgrade = resolve(service.finish_upgrade)
+            finish(service, seen, host)
         elif seen.upgrading:
             host.tell(f"an upgrade is unfinished, old master {seen.masters[0]} serves: upgrade")
         elif seen.orphans or seen.leftover:
@@ -110,14 +77,15 @@ def _recover(service: Service, orphans: tuple[Process, ...], host: Host) -> bool
     return recover(service, orphans, host)
 
 
-def _restart(service: Service, lock: ActionLock, host: Host) -> None:
+def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
+    """Stop it and start it, if its configuration passes its test. The caller holds the lock."""
     seen = settled(service, host)
     if seen.master is None:  # every process of the host was looked at for it
-        _start(service, host, seen)
+        start_service(service, host, seen)
         return
     # Before the test, which opens the pidfile too, wherever a link leads.
     repair_pidfile(service, seen, host, needed=False)
     if service.test_args is not None:
         configtest(service, host)
     # From here on there is no giving up half way: stopped is not what was asked.
-    _start(service, host, end_service(service, service.stop, lock, host), tested=True)
+    start_service(service, host, end_service(service, service.stop, lock, host), tested=True)

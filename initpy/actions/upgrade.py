@@ -8,7 +8,11 @@ from ..control.orphans import finish_orphans
 from ..control.stable import running
 from ..errors import NotRunning, Unimplemented
 from ..host import HERE, Host
-from ..service import OLDBIN, TAKEOVER, Service
+from ..service import Service, resolve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..contracts import Upgrade
 
 
 def upgrade(service: Service, host: Host = HERE) -> None:
@@ -27,13 +31,7 @@ def upgrade(service: Service, host: Host = HERE) -> None:
             if seen.master is not None and not await_service(service, seen.master, host):
                 raise NotRunning(f"master {seen.master} ended meanwhile")
             finish_orphans(service, host)
-        if service.upgrade == OLDBIN:
-            from ..protocols.replacing import replace_binary
-
-            replace_binary(service, seen, host)
-        elif service.upgrade == TAKEOVER:
-            from ..protocols.takeover import take_over
-
-            take_over(service, seen, host)
-        else:
+        if service.upgrade is None:
             raise Unimplemented("cannot replace the binary of this daemon while it runs")
+        replace: Upgrade = resolve(service.upgrade)
+        replace(service, seen, host)

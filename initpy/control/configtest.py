@@ -1,17 +1,19 @@
-"""The action ``configtest``: the daemon's own test of its configuration, leaving no trace."""
+"""The daemon's own test of its configuration, leaving no trace."""
 
 from __future__ import annotations
 
 import os.path
 
-from ..daemons.configuration import compiled_paths, read_configuration
 from ..errors import ConfigTestFailed, NotInstalled, Unimplemented, WaitTimeout
 from ..host import HERE, Host
-from ..service import Service
-from ..state.snapshot import survey
-from .error_log import gist
-from .lock import ActionLock
+from ..service import Service, resolve
+from ..state.configuration import read_configuration
+from .error_log import read_log
 from .run import CannotExecute, Finished, run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..contracts import Detect
 
 
 class TestCannotRun(ConfigTestFailed):
@@ -50,13 +52,10 @@ def traceless_configtest(service: Service, host: Host) -> None:
     """
     if host.file_id(service.daemon) is None:
         raise NotInstalled(f"{service.daemon} is not installed")
-    try:
-        compiled = compiled_paths(service, host)
-    except (WaitTimeout, CannotExecute) as exc:
-        raise TestCannotRun(str(exc)) from exc
+    compiled = _compiled_paths(service, host)
     writes = read_configuration(service, host).writes
     runtime = os.path.dirname(service.pidfile)  # gone after a boot, where /run is a tmpfs
-    wanted = (runtime, service.pidfile, *writes, *compiled.values())
+    wanted = (runtime, service.pidfile, *writes, *compiled)
     missing = [path for path in wanted if path.startswith("/") and not host.exists(path)]
     host.make_directory(runtime)
     try:
@@ -68,23 +67,20 @@ def traceless_configtest(service: Service, host: Host) -> None:
                 host.remove_trace(path)
 
 
-def check_configuration(service: Service, host: Host = HERE) -> None:
-    """Test the configuration: the action ``configtest``. Changes nothing, leaves nothing.
-
-    A stopped service is locked meanwhile: its daemon's test writes files that
-    are then removed, and a start must not lose them.
-    """
-    master = survey(service, host).master
-    if master is not None:
-        host.require_permission(master)
-        configtest(service, host)
-        return
-    with ActionLock(service, "configtest", host, within=service.timeout):
-        traceless_configtest(service, host)
+def _compiled_paths(service: Service, host: Host) -> tuple[str, ...]:
+    """Return the compiled-in paths that the test may create."""
+    if service.detect is None or not service.test_creates_compiled:
+        return ()
+    detect: Detect = resolve(service.detect)
+    try:
+        finished = run([service.daemon, *service.detect_args], host, within=service.timeout)
+        return detect(service, finished.output).writes
+    except (WaitTimeout, CannotExecute) as exc:
+        raise TestCannotRun(str(exc)) from exc
 
 
 def _reason(service: Service, finished: Finished) -> str:
     if not finished.output:
         how = f"signal {-finished.code}" if finished.code < 0 else f"code {finished.code}"
         return f"{service.daemon} ended with {how} and no word when asked to test its configuration"
-    return gist(finished.output)
+    return read_log(service, finished.output).reason

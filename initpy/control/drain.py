@@ -35,7 +35,7 @@ def drain(
     try:
         end(leaders, (patient,), host, kin=workers, leaders=leaders, what=what)
     except WaitTimeout:
-        left = [one for one in (*leaders, *workers()) if host.find(one.pid) == one]
+        left = [one for one in (*leaders, *workers()) if host.alive(one)]
         late = [one for one in left if one not in leaders] or left
         host.tell(f"{len(late)} {what} still worked after {service.drain_timeout:g} s: ended")
         end(left, LATE, host, what=what)

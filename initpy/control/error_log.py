@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
+from ..contracts import Report
 from ..host import Host, Process
+from ..service import Service, resolve
 
-# nginx tries a taken port five times, half a second apart, and then says this.
-GAVE_UP = "still could not bind()"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..contracts import ReadLog
 
 
-def gist(said: str) -> str:
-    r"""Return the one line that matters of what a daemon said, without its time stamp.
+def read_log(service: Service, text: str, pid: int = 0) -> Report:
+    """Return what *text* says of a failure, as the daemon's own reader understands it.
 
-    >>> gist("2026/11/23 19:19:50 [emerg] 42#42: unknown directive\nnginx: test failed")
-    'unknown directive'
+    Of a daemon without a reader the last line is the reason.
     """
-    lines = said.splitlines()
-    # nginx: "TIME [emerg] PID#TID: ...", before its log is open "nginx: [emerg] ...".
-    for sign in ("[emerg] ", "[alert] ", "[crit] ", "ERROR: "):
-        for line in lines:
-            if sign in line:
-                words = line.partition(sign)[2]
-                number, _, rest = words.partition(": ")
-                return rest if "#" in number and number.replace("#", "").isdigit() else words
-    return lines[-1] if lines else ""
+    if service.read_log is None:
+        return Report(reason=text.splitlines()[-1] if text else "")
+    read: ReadLog = resolve(service.read_log)
+    return read(text, pid)
 
 
-def holders(said: str, host: Host) -> str:
-    """Return who holds the addresses that a daemon said it could not bind, or "".
+def holders(report: Report, host: Host) -> str:
+    """Return which processes hold the addresses that a daemon could not bind, or "".
 
     One sentence: "127.0.0.1:9000 is held by pid 4711 (oa, user oa, since ...)".
     """
-    import re
-
-    # nginx: bind() to [::]:80 failed; php-fpm: for address '...', already listen on PATH
-    pattern = r"(?:bind\(\) to|for address|already listen on) '?(?:unix:)?([^\s',]+)"
     return "; ".join(
         f"{place} is held by pid {holder.pid} ({holder.name}, user {holder.user}, "
         f"since {holder.started})"
-        for place in dict.fromkeys(re.findall(pattern, said))
+        for place in dict.fromkeys(report.unbound)
         for holder in dict.fromkeys(host.holders(place))
     )
 
@@ -45,15 +38,16 @@ def holders(said: str, host: Host) -> str:
 class LogMark:
     """A place in a master's error log: what comes after it was said since."""
 
-    def __init__(self, master: Process, host: Host) -> None:
+    def __init__(self, service: Service, master: Process, host: Host) -> None:
         """Mark the end of the log that *master* writes to, its standard error."""
+        self._service = service
         self._path = f"/proc/{master}/fd/2"
         self._host = host
         self._offset = host.size(self._path)
 
-    def lines(self, *signs: str) -> list[str]:
-        """Return the lines since the mark that hold one of *signs*."""
+    def read(self, pid: int = 0) -> Report:
+        """Return what was said since the mark, if a *pid* is given by that process alone."""
         if self._offset is None:  # a terminal, a pipe, or not ours to read
-            return []
+            return Report()
         text = self._host.read_from(self._path, self._offset)
-        return [line for line in text.splitlines() if any(sign in line for sign in signs)]
+        return read_log(self._service, text, pid) if text else Report()

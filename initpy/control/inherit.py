@@ -1,20 +1,18 @@
-"""Sockets handed on: the notations in which daemons are told of inherited ones.
-
-php-fpm   FPM_SOCKETS="127.0.0.1:9000=4,/run/x.sock=5"   (fpm_sockets.c)
-nginx     NGINX="4;5;"                                   (ngx_add_inherited_sockets)
-"""
+"""Sockets handed on: copies of the listening sockets of some processes, for a new master."""
 
 from __future__ import annotations
 
-from ..daemons.configuration import read_configuration
 from ..host import Host, Listener, Process
-from ..service import FPM_SOCKETS, Service
+from ..service import Service, resolve
+from ..state.configuration import read_configuration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from typing_extensions import Self
+
+    from ..contracts import InheritEnvironment
 
 
 class Inheritance:
@@ -29,7 +27,7 @@ class Inheritance:
         that has lost it no client would find the new master. Raises CannotCopy.
         """
         self._host = host
-        self._fpm = service.inherits == FPM_SOCKETS
+        self._service = service
         named = read_configuration(service, host).listens
         found: dict[int, Listener] = {}
         known: set[int] = set()
@@ -52,17 +50,11 @@ class Inheritance:
         return tuple(listener.fd for listener in self.listeners)
 
     @property
-    def environment(self) -> dict[str, str]:
-        """The notation of this daemon."""
-        if self._fpm:
-            pairs = [f"{listener.place}={listener.fd}" for listener in self.listeners]
-            return {"FPM_SOCKETS": ",".join(pairs)}
-        return {"NGINX": "".join(f"{fd};" for fd in self.descriptors)}
-
-    @property
-    def foster(self) -> bool:
-        """Whether the daemon, told so, does not put itself in the background."""
-        return not self._fpm
+    def environment(self) -> Mapping[str, str]:
+        """The variables that tell this daemon of them."""
+        assert self._service.inherit is not None
+        environment: InheritEnvironment = resolve(self._service.inherit)
+        return environment(self.listeners)
 
     def __enter__(self) -> Self:
         """Return it."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..daemons.configuration import may_be_workerless
 from ..errors import InitError, NotInstalled
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..schedule import parse_schedule
 from ..service import Service
+from ..state.configuration import may_be_workerless
 from ..state.identity import workers_of
 from ..state.launcher import fostered
 from ..state.pidfile import read_pidfile
@@ -15,7 +15,7 @@ from ..state.snapshot import Survey, proven, survey
 from ..state.workers import SETTLE, serving_workers
 from .background import background_command
 from .drain import drain
-from .error_log import gist, holders
+from .error_log import holders, read_log
 from .orphans import behead
 from .run import run, spawn
 from .signals import end, freeze
@@ -51,7 +51,7 @@ def bring_up(
             raise NotInstalled(f"{service.daemon} is not installed")
         argv = background_command(service.pidfile, argv)
     workerless = may_be_workerless(service, host)
-    foster = inheritance is not None and inheritance.foster
+    foster = inheritance is not None and service.inherit_in_foreground
     child = spawn(
         fostered(argv) if foster else argv,
         host,
@@ -70,7 +70,8 @@ def bring_up(
         if code:
             how = f"signal {-code}" if code < 0 else f"code {code}"
             said = child.output()
-            reasons = "; ".join(filter(None, (gist(said), holders(said, host))))
+            report = read_log(service, said)
+            reasons = "; ".join(filter(None, (report.reason, holders(report, host))))
             raise InitError(f"{service.daemon} ended with {how}: {reasons}", said)
         hint = read_pidfile(service.pidfile, host)
         if service.background and code == 0 and hint.pid and host.find(hint.pid) is None:
@@ -136,7 +137,7 @@ def await_service(service: Service, master: Process, host: Host) -> bool:
     workerless = may_be_workerless(service, host)
 
     def decided() -> str:
-        if host.find(master.pid) != master:
+        if not host.alive(master):
             return "gone"
         return "serves" if workerless or serving_workers(service, master, host) else ""
 
@@ -172,7 +173,7 @@ def _await_ready(service: Service, master: Process, host: Host) -> None:
     since = host.monotonic()
 
     def ready() -> bool:
-        if host.find(master.pid) != master:
+        if not host.alive(master):
             raise InitError(f"{service.daemon} (pid {master}) ended as soon as it was up")
         if service.ready:
             return run(service.ready, host, within=service.timeout).code == 0

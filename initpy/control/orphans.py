@@ -7,8 +7,7 @@ from ..host import Host, Process
 from ..schedule import parse_schedule
 from ..service import Service
 from ..state.identity import workers_of
-from ..state.pidfile import read_pidfile
-from ..state.snapshot import proven, survey
+from ..state.snapshot import named_master, survey
 from .drain import drain
 from .signals import end, freeze
 from .stable import await_titles
@@ -28,9 +27,9 @@ def finish_orphans(service: Service, host: Host, known: Iterable[Process] = ()) 
     Raises WaitTimeout if one outlives even KILL; InitError if the master is
     dead too: then they are all that serves, and go on.
     """
-    ours = [one for one in known if host.find(one.pid) == one]
+    ours = [one for one in known if host.alive(one)]
     if ours:
-        if proven(service, read_pidfile(service.pidfile, host), host) is None:
+        if named_master(service, service.pidfile, host) is None:
             _beside_a_master(service, host)
         drain(service, ours, host)
     while orphans := _beside_a_master(service, host):

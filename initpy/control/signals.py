@@ -99,7 +99,7 @@ def end(
 
     def alive() -> list[Process]:
         family.update(dict.fromkeys(kin()))
-        return [process for process in family if host.find(process.pid) == process]
+        return [process for process in family if host.alive(process)]
 
     def count() -> str:
         everybody = alive()

@@ -11,14 +11,25 @@ import time
 
 from ..errors import InitError
 from .files import FileFacts, Files
+from .processes import Processes
 from .procfs import Process, ProcessFacts, SignalMasks
-from .programs import Child, Programs
-from .sockets import CannotCopy, Holder, Listener, Sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn
+    from typing import Any, NoReturn
+
+    from .changes import Changes
+    from .programs import Child, Programs
+    from .sockets import CannotCopy, Holder, Listener, Sockets
+
+    class Looks(Sockets, Files, Changes, Programs):
+        """All that the machine has; what ``status`` does not need is loaded when it is used."""
+else:
+
+    class Looks(Processes, Files):
+        """What every action needs of the machine."""
+
 
 __all__ = [
     "HERE",
@@ -37,7 +48,7 @@ __all__ = [
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-class Host(Sockets, Files, Programs):
+class Host(Looks):
     """The machine we run on."""
 
     def __init__(self) -> None:
@@ -45,6 +56,19 @@ class Host(Sockets, Files, Programs):
         self.tell: Callable[[str], None] = lambda _sentence: None  # notices, a line each
         self.progress: Callable[[str], None] = lambda _what: None  # while a wait goes on
         self.interrupted_by = ""  # name of the signal that told us to end
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Load what only some actions need, when it is first asked for."""
+            from .changes import Changes
+            from .programs import Programs
+            from .sockets import Sockets
+
+            for part in (Changes, Programs, Sockets):
+                if name in vars(part):
+                    return vars(part)[name].__get__(self)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def monotonic(self) -> float:
         """Return seconds of a clock that nobody can set."""
@@ -62,7 +86,7 @@ class Host(Sockets, Files, Programs):
         except ProcessLookupError:
             return
         try:
-            if self.find(until.pid) == until:
+            if self.alive(until):
                 poll = select.poll()
                 poll.register(fd, select.POLLIN)
                 poll.poll(seconds * 1000)
@@ -141,3 +165,16 @@ class Host(Sockets, Files, Programs):
 
 
 HERE = Host()
+
+
+def __getattr__(name: str) -> Any:
+    """Load what describes programs and sockets from its module (PEP 562)."""
+    if name == "Child":
+        from .programs import Child
+
+        return Child
+    if name in ("CannotCopy", "Holder", "Listener"):
+        from . import sockets
+
+        return getattr(sockets, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -24,6 +24,10 @@ class Processes:
             return None
         return None if state in "ZX" else Process(pid=pid, started=started)
 
+    def alive(self, process: Process) -> bool:
+        """Tell whether that very process lives: the same number and start time."""
+        return self.find(process.pid) == process
+
     def look(self, pid: int) -> ProcessFacts | None:
         """Return what can be seen of the live process of that number."""
         base = f"/proc/{pid}"
@@ -97,7 +101,7 @@ class Processes:
             if ppid == process.pid:
                 stats[Process(pid=pid, started=started)] = state
         # Last: while its number was its own, so were the children of that number.
-        return stats if self.find(process.pid) == process else {}
+        return stats if self.alive(process) else {}
 
     def _child_pids(self, pid: int) -> list[int]:
         try:
@@ -184,7 +188,7 @@ class Processes:
         except ProcessLookupError:
             return False
         try:
-            if self.find(process.pid) != process:
+            if not self.alive(process):
                 return False
             _signal.pidfd_send_signal(fd, sig)
         except ProcessLookupError:

@@ -53,7 +53,7 @@ class Sockets(Processes):
             inodes = set(_sockets(process).values())
         except PermissionError:
             return set()
-        return inodes if self.find(process.pid) == process else set()
+        return inodes if self.alive(process) else set()
 
     def copy_listeners(self, process: Process, known: set[int] | None = None) -> list[Listener]:
         """Copy every socket on which *process* waits for clients. See pidfd_getfd(2).
@@ -78,7 +78,7 @@ class Sockets(Processes):
             return []
         listeners: list[Listener] = []
         try:
-            if self.find(process.pid) != process:
+            if not self.alive(process):
                 return []
             for number, inode in _sockets(process, known).items():
                 fd = _copy(libc, process, pidfd, number)
@@ -121,6 +121,20 @@ class Sockets(Processes):
             return str(found[0][4][0])
         except OSError:
             return ""
+
+    def places(self, address: str, port: str) -> list[str]:
+        """Return where a socket listens that is bound to *address*, as ``Listener.place``.
+
+        >>> from initpy.host import HERE
+        >>> HERE.places("*", "80"), HERE.places("[0::1]", "80")
+        (['0.0.0.0:80', ':::80'], ['::1:80'])
+        """
+        if address in ("", "*"):
+            return [f"0.0.0.0:{port}", f":::{port}"]
+        if address.startswith("["):
+            # However it is written, the kernel says it in one way.
+            address = address[1:-1]
+        return [f"{self.resolve(address)}:{port}"]
 
     def holders(self, place: str) -> list[Holder]:
         """Return who listens on an address, ``127.0.0.1:9000``, or a path."""

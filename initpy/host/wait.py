@@ -62,6 +62,6 @@ def wait_until(
             host.progress(f"waiting for {words()}, {waited:.0f} s")
             told = max(waited + SILENCE, SILENCE)
         # Once it has ended, a process is no reason to look again at once.
-        watched = until if until and host.find(until.pid) == until else None
+        watched = until if until and host.alive(until) else None
         pause = min(max(waited * POLL_SHARE, POLL_FIRST), POLL_MOST)
         host.sleep(min(pause, within - waited), watched)

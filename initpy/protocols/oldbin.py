@@ -1,68 +1,108 @@
-"""Upgrade by ``.oldbin``: nginx, OpenResty, tengine (nginx.org, control.html).
+"""Upgrade by ``.oldbin``: the old master itself starts the new binary.
 
                 USR2             new master writes its pid      QUIT
         PENDING ----> HANDOVER -----------------------> BOTH -------> done, old master gone
                          | new master dies               | check fails, workers die, deadline
                          v                               v
-                      REVERTED                         rollback: stop the new one, old serves
+                      REVERTED                         rollback: end the new one, old serves
 
 The old master renames its pidfile to ``.oldbin`` and executes the binary on
-disk, which inherits the sockets. Both serve until the old one is let go. If
-the new one ends, the old one puts the pidfile back by itself.
+disk, which inherits the sockets. Both serve until the old one is told to quit.
+If the new one ends, the old one puts the pidfile back by itself.
 """
+
+# nginx, OpenResty, tengine: https://nginx.org/en/docs/control.html
 
 from __future__ import annotations
 
 from ..control.drain import drain
+from ..control.error_log import LogMark
+from ..control.launch import await_service
+from ..control.orphans import finish_orphans
+from ..control.pidfiles import repair_pidfile
+from ..control.signals import killproc, wake
+from ..control.stable import running
 from ..control.upgrade_children import end_intruders
-from ..errors import InitError, RollbackFailed, WaitTimeout
+from ..errors import InitError, Reverted, RollbackFailed, WaitTimeout
 from ..host import HERE, Host, Process
 from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
-from ..state.pidfile import read_pidfile
-from ..state.snapshot import proven, survey
-from ..state.workers import serving_workers
+from ..state.identity import workers_of
+from ..state.phase import Phase, is_at_rest, is_idle, phase
+from ..state.snapshot import Survey, master_of, named_master, survey
+from ..state.workers import let_go, serving_workers
+from .verify import (
+    prove_binary,
+    prove_master,
+    refuse_argv0,
+    require_alive,
+    run_check,
+    upgrade_failed,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
 IGNORED = 1.0  # seconds after which a master that sleeps has ignored USR2
 
 
-class Phase:
-    """Where an upgrade is."""
+def upgrade(service: Service, seen: Survey, host: Host) -> None:
+    """Finish an unfinished upgrade, and do one unless that was it.
 
-    PENDING = "pending"  # the old master has not done anything yet
-    HANDOVER = "handover"  # it has renamed its pidfile; the new one has not written its own
-    BOTH = "both"  # both are up
-    REVERTED = "reverted"  # the new one has ended, and the old one has taken its pidfile back
-    LOST = "lost"  # the old master is dead
-
-
-def phase(
-    old: Process,
-    alive: bool,
-    pidfile: Process | None,
-    oldbin: Process | None,
-    moved: bool,
-) -> str:
-    """Tell where an upgrade is. A pure function: the whole protocol is here.
-
-    old:     the master that was sent USR2; *alive* if it still is.
-    pidfile: the master that the pidfile names, if any.
-    oldbin:  the master that the .oldbin file names, if any.
-    moved:   whether the pidfile is there and has been renamed since USR2. A
-             binary that cannot even start is gone again within 5 ms: too soon
-             for us to have seen its .oldbin.
+    The caller holds the lock. Raises as the action ``upgrade`` does.
     """
-    if not alive:
-        return Phase.LOST
-    if oldbin == old:
-        return Phase.BOTH if pidfile not in (None, old) else Phase.HANDOVER
-    if pidfile == old and moved:
-        return Phase.REVERTED
-    return Phase.PENDING
+    if seen.upgrading:
+        new = _carry_on(service, seen, host)
+        host.tell(f"finished the upgrade that was under way: master {new} serves")
+        if host.exe_file(new) == host.file_id(service.daemon):
+            return
+        seen = running(service, host)
+    old = seen.masters[-1]
+    repair_pidfile(service, seen, host)
+    refuse_argv0(service, old, host)
+    prove_binary(service, old, host)  # configtest -q || return
+    # Before the signal: afterwards it is too late to tell a reverted pidfile
+    # from an untouched one.
+    before, log = host.version(service.pidfile), LogMark(service, old, host)
+    killproc(old, signal_named("USR2"), host=host)  # killproc -p ${pidfile} ${prog} -USR2
+    _see_through(service, old, before, log, host)
+
+
+def _see_through(
+    service: Service, old: Process, before: tuple[int, int] | None, log: LogMark, host: Host
+) -> Process:
+    """Wait for the new master, verify it, and end the old one; or roll back. Return the new one."""
+    try:
+        new = wait_for_oldbin(service, old, host, before=before)  # for i in `seq ...`; do usleep
+        prove_master(service, new, host)
+        _check(service, old, host)
+        require_alive(new, host)
+    except InitError as exc:
+        if not host.alive(old):
+            return _without_the_old(service, exc, host)
+        said = log.read()
+        why = f"{exc}: {said.reason}" if said.lines else str(exc)
+        output = "\n".join(said.lines)
+        try:
+            rollback(service, old, host)
+        except InitError as worse:
+            raise upgrade_failed(RollbackFailed, f"{why}; and {worse}", output) from exc
+        why = f"{why}; old master {old} serves as before"
+        raise upgrade_failed(Reverted, why, exc.output or output) from exc
+    _quit(service, old, new, host)  # killproc -p ${oldbinpidfile} ${prog} -QUIT
+    return new
+
+
+def _carry_on(service: Service, seen: Survey, host: Host) -> Process:
+    """Finish an upgrade that was begun, from wherever it is. Return the new master."""
+    repair_pidfile(service, seen, host)
+    old = seen.masters[0]
+    for new in host.children(old):
+        wake(new, host)  # a script that was about to end it may have stopped it
+    before = (0, 0) if seen.handover else None  # whatever it is next, it was renamed
+    return _see_through(service, old, before, LogMark(service, old, host), host)
 
 
 def wait_for_oldbin(
@@ -87,17 +127,17 @@ def wait_for_oldbin(
     def handed_over() -> Process | None:
         # The version first: read last, a handover just begun passes for a failure.
         version = host.version(service.pidfile)
-        oldbin = proven(service, read_pidfile(service.oldbin, host), host)
-        pidfile = proven(service, read_pidfile(service.pidfile, host), host)
+        oldbin = named_master(service, service.oldbin, host)
+        pidfile = named_master(service, service.pidfile, host)
         moved = version not in (None, before)
-        now = phase(old, host.find(old.pid) == old, pidfile, oldbin, moved)
+        now = phase(old, host.alive(old), pidfile, oldbin, moved)
         if now == Phase.BOTH:
             return pidfile
         if now == Phase.LOST:
             raise InitError(f"old master {old} died")
         if now == Phase.REVERTED:
             raise InitError(f"the new {service.daemon} ended before it was up")
-        if now == Phase.PENDING and host.monotonic() - sent >= IGNORED and _idle(old, host):
+        if now == Phase.PENDING and host.monotonic() - sent >= IGNORED and is_idle(old, host):
             raise InitError(
                 f"master {old} ignored USR2: its parent still runs (a supervisor, or "
                 "daemon off), or an older master has not ended"
@@ -113,50 +153,94 @@ def wait_for_oldbin(
     )
 
 
+def _check(service: Service, old: Process, host: Host) -> None:
+    """Run the administrator's check with only the new master answering."""
+    if not service.upgrade_check:
+        return
+    workers = serving_workers(service, old, host)
+    host.kill(old, signal_named("WINCH"))
+    wait_until(
+        lambda: let_go(service, workers, host),
+        within=service.timeout,
+        host=host,
+        what=f"the workers of old master {old} to stop accepting",
+        interruptible=True,
+    )
+    run_check(service, host)
+
+
+def _quit(service: Service, old: Process, new: Process, host: Host) -> None:
+    """Have the old master finish and end; the new one serves, so there is no way back."""
+    watched = False  # nothing is lost before QUIT is sent, which comes after the first look
+
+    def workers() -> list[Process]:
+        nonlocal watched
+        if watched and not host.alive(new):
+            raise upgrade_failed(RollbackFailed, f"New master {new} died, {old} has quit already")
+        watched = True
+        return list(workers_of(service, old, host))
+
+    drain(service, [old], host, workers=workers)
+    _see_alone(service, new, host)
+
+
+def _without_the_old(service: Service, why: InitError, host: Host) -> Process:
+    """Return the new master, which is the service now: the old one has ended meanwhile.
+
+    A script that was killed after its QUIT may have told it to. Raises RollbackFailed.
+    """
+    try:
+        new = master_of(service, host)
+        if not await_service(service, new, host):
+            raise InitError(f"new master {new} died too")  # noqa: TRY301 - one way out
+    except InitError as worse:
+        raise upgrade_failed(RollbackFailed, f"{why}; and {worse}") from why
+    _see_alone(service, new, host)
+    return new
+
+
+def _see_alone(service: Service, new: Process, host: Host) -> None:
+    """See that *new* is alone and that the pidfile names it. Raises RollbackFailed."""
+    try:
+        finish_orphans(service, host)  # of an old master that was killed, with its .oldbin
+    except InitError as exc:
+        raise upgrade_failed(RollbackFailed, str(exc)) from exc
+    if survey(service, host).master != new:
+        why = f"{service.pidfile} does not name new master {new}"
+        raise upgrade_failed(RollbackFailed, why)
+
+
 def rollback(service: Service, old: Process, host: Host) -> None:
     """End the new master and whatever it has started; return when the old one serves alone.
 
-    When the new one goes, nginx puts the pidfile back by itself. Not to be
+    When the new one ends, the old one puts the pidfile back by itself. Not to be
     interrupted. Raises RollbackFailed.
     """
+
+    def see(probe: Callable[[], bool], what: str) -> None:
+        wait_until(probe, within=service.timeout, host=host, what=what)
+
     try:
-        _see(lambda: _at_rest(old, host), service, host, "it to take what it was sent")
-        new = proven(service, read_pidfile(service.pidfile, host), host)
+        # An old master that has not taken USR2 yet would upgrade itself after we have left.
+        see(lambda: not host.alive(old) or is_at_rest(old, host), "it to take what it was sent")
+        new = named_master(service, service.pidfile, host)
         if new not in (None, old) and not serving_workers(service, old, host):
             # The old one was told WINCH. While the new one lives, HUP makes it start its
             # workers again without reading its configuration (ngx_master_process_cycle).
             host.kill(old, signal_named("HUP"))
-            _see(lambda: bool(serving_workers(service, old, host)), service, host, "its workers")
+            see(lambda: bool(serving_workers(service, old, host)), "its workers")
         end_intruders(service, old, host)
         # A new master that was killed has left its workers behind, and they accept.
         orphans = survey(service, host, thorough=True).orphans
         drain(service, orphans, host, what="workers of the dead new master")
-        _see(lambda: _alone(service, old, host), service, host, f"{service.pidfile} to name it")
+        see(lambda: _serves_alone(service, old, host), f"{service.pidfile} to name it")
     except WaitTimeout as exc:
         raise RollbackFailed(f"the old master {old} is not back either: {exc}") from exc
 
 
-def _alone(service: Service, old: Process, host: Host) -> bool:
-    if host.find(old.pid) != old:
+def _serves_alone(service: Service, old: Process, host: Host) -> bool:
+    if not host.alive(old):
         raise RollbackFailed(f"the old master {old} is dead too")
-    named = proven(service, read_pidfile(service.pidfile, host), host)
-    oldbin = proven(service, read_pidfile(service.oldbin, host), host)
+    named = named_master(service, service.pidfile, host)
+    oldbin = named_master(service, service.oldbin, host)
     return named == old and oldbin is None and bool(serving_workers(service, old, host))
-
-
-def _see(probe: Callable[[], bool], service: Service, host: Host, what: str) -> None:
-    wait_until(probe, within=service.timeout, host=host, what=what)
-
-
-def _at_rest(old: Process, host: Host) -> bool:
-    """Tell whether *old* has done whatever it was told; a dead one has.
-
-    One that has not taken USR2 yet would upgrade itself behind our back.
-    """
-    return host.find(old.pid) != old or (_idle(old, host) and _idle(old, host))
-
-
-def _idle(master: Process, host: Host) -> bool:
-    """Tell whether *master* sleeps and has no signal waiting: it did what it wants to do."""
-    facts, masks = host.look(master.pid), host.signals(master)
-    return facts is not None and facts.state == "S" and masks is not None and not masks.pending

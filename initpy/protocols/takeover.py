@@ -19,13 +19,12 @@ from ..control.orphans import behead, finish_orphans
 from ..control.pidfiles import name_in_pidfile, repair_pidfile
 from ..control.signals import wake
 from ..control.stable import running
-from ..daemons.configuration import may_be_workerless, read_configuration
 from ..errors import InitError, Reverted, RollbackFailed, Unimplemented
 from ..host import CannotCopy, Host, Process
 from ..service import Service
-from ..state.pidfile import read_pidfile
-from ..state.snapshot import Survey, proven
-from .verify import prove_binary, prove_master, require_alive, run_check
+from ..state.configuration import may_be_workerless, read_configuration
+from ..state.snapshot import Survey, named_master
+from .verify import prove_binary, prove_master, require_alive, run_check, upgrade_failed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
     could be started on. The caller holds the lock and has tested the
     configuration. Raises InitError, and the orphans serve as before.
     """
-    if service.inherits is None:
+    if service.inherit is None:
         return False
     pids = ", ".join(map(str, orphans))
     try:
@@ -56,13 +55,13 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
     return True
 
 
-def take_over(service: Service, seen: Survey, host: Host) -> None:
+def upgrade(service: Service, seen: Survey, host: Host) -> None:
     """Replace the running binary, or finish what a killed script has begun.
 
     The caller holds the lock. Raises as ``upgrade`` does.
     """
     if len(seen.masters) > 1:
-        new = finish_takeover(service, seen, host)
+        new = _finish_takeover(service, seen, host)
         if host.exe_file(new) == host.file_id(service.daemon):
             return
         seen = running(service, host)
@@ -79,7 +78,15 @@ def take_over(service: Service, seen: Survey, host: Host) -> None:
     _finish(service, new, [old], host)
 
 
-def finish_takeover(
+def finish(service: Service, seen: Survey, host: Host) -> None:
+    """Finish what a killed script has begun; the newest master may run any binary.
+
+    Raises Reverted if the newest was not good.
+    """
+    _finish_takeover(service, seen, host, any_binary=True)
+
+
+def _finish_takeover(
     service: Service, seen: Survey, host: Host, *, any_binary: bool = False
 ) -> Process:
     """Let all masters but the newest go, if that proves good; return the one that is left.
@@ -135,16 +142,16 @@ def _begin(service: Service, old: Process, inheritance: Inheritance, host: Host)
         return bring_up(service, host, inheritance=inheritance, beside=(old,))
     except InitError as exc:
         _restore(service, old, host, exc)
-        raise Reverted(
-            f"Upgrade failed! {exc}; old master {old} serves as before", exc.output
+        raise upgrade_failed(
+            Reverted, f"{exc}; old master {old} serves as before", exc.output
         ) from exc
 
 
 def _restore(service: Service, old: Process, host: Host, why: InitError) -> None:
     """See that the old master serves and is named, a new one being ended already."""
-    if host.find(old.pid) != old:
-        raise RollbackFailed(f"Upgrade failed! {why}; and old master {old} is dead too")
-    if proven(service, read_pidfile(service.pidfile, host), host) != old:
+    if not host.alive(old):
+        raise upgrade_failed(RollbackFailed, f"{why}; and old master {old} is dead too")
+    if named_master(service, service.pidfile, host) != old:
         name_in_pidfile(service.pidfile, old, host)
     finish_orphans(service, host)
 
@@ -167,16 +174,16 @@ def _finish(
     except InitError as exc:
         _abandon(service, new, host)
         _restore(service, old[0], host, exc)
-        raise Reverted(
-            f"Upgrade failed! {exc}; old master {old[0]} serves as before", exc.output
+        raise upgrade_failed(
+            Reverted, f"{exc}; old master {old[0]} serves as before", exc.output
         ) from exc
-    if proven(service, read_pidfile(service.pidfile, host), host) != new:
+    if named_master(service, service.pidfile, host) != new:
         name_in_pidfile(service.pidfile, new, host)
     try:
         for master in old:
             finish_orphans(service, host, behead(service, master, host))
     except InitError as exc:
-        raise RollbackFailed(f"Upgrade failed! {exc}") from exc
+        raise upgrade_failed(RollbackFailed, f"{exc}") from exc
     _see_paths(service, new, host)
 
 
@@ -189,8 +196,8 @@ def _see_paths(service: Service, new: Process, host: Host) -> None:
     listens = read_configuration(service, host).listens
     gone = [place for place in listens if place.startswith("/") and not host.exists(place)]
     if gone:
-        raise RollbackFailed(
-            f"Upgrade failed! Master {new} serves, but {', '.join(gone)} was removed: restart"
+        raise upgrade_failed(
+            RollbackFailed, f"Master {new} serves, but {', '.join(gone)} is gone: restart"
         )
 
 

@@ -8,6 +8,7 @@ from ..errors import ConfigTestFailed, InitError, NotInstalled, Reverted
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
+from ..state.identity import argv0_of
 from ..state.workers import SETTLE, serving_workers
 
 
@@ -33,8 +34,9 @@ def _blame(service: Service, old: Process, failure: ConfigTestFailed, host: Host
         except ConfigTestFailed:
             pass  # the running binary refuses it too
         else:
-            raise Reverted(
-                f"Upgrade failed! The new {service.daemon} fails where the running one does not, "
+            raise upgrade_failed(
+                Reverted,
+                f"The new {service.daemon} fails where the running one does not, "
                 f"nothing was signalled: {failure}",
                 failure.output,
             ) from failure
@@ -86,7 +88,7 @@ def prove_master(
 
 def require_alive(new: Process, host: Host) -> None:
     """Raise InitError if the new master has died."""
-    if host.find(new.pid) != new:
+    if not host.alive(new):
         raise InitError(f"new master {new} died")
 
 
@@ -96,3 +98,22 @@ def run_check(service: Service, host: Host) -> None:
     finished = run(service.upgrade_check, host, within=service.timeout, interruptible=True)
     if finished.code:
         raise InitError(f"UPGRADE_CHECK {check!r} ended with {finished.code}", finished.output)
+
+
+def refuse_argv0(service: Service, old: Process, host: Host) -> None:
+    """Raise Reverted if the old master would execute another file than the daemon on disk."""
+    if host.file_id(service.daemon) is None:
+        return  # prove_binary raises NotInstalled
+    argv0 = argv0_of(service, host.title(old.pid))
+    # nginx executes argv[0] as it stands, without looking along PATH (ngx_exec_new_binary).
+    if not argv0.startswith("/") or host.file_id(argv0) != host.file_id(service.daemon):
+        raise upgrade_failed(
+            Reverted,
+            f"Master {old} was started as {argv0!r} and would execute that, "
+            f"not {service.daemon}: restart it once",
+        )
+
+
+def upgrade_failed(kind: type[InitError], why: str, output: str = "") -> InitError:
+    """Return the error of a failed upgrade: Reverted or RollbackFailed."""
+    return kind(f"Upgrade failed! {why}", output)

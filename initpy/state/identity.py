@@ -11,7 +11,11 @@ from __future__ import annotations
 import os.path
 
 from ..host import Host, Process, ProcessFacts
-from ..service import Service
+from ..service import Service, resolve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..contracts import NamesConfiguration
 
 
 def is_master(service: Service, facts: ProcessFacts, host: Host) -> bool:
@@ -136,24 +140,7 @@ def _daemon_in(service: Service, told: str, facts: ProcessFacts, host: Host) -> 
 
 
 def _config_in(service: Service, told: str) -> bool:
-    if not service.config_flags or service.config is None:
+    if service.names_configuration is None:
         return True
-    for flag in service.config_flags:
-        if any(f" {flag}{gap}{service.config} " in f"{told} " for gap in (" ", "")):
-            return True
-    words = told.split(" ")
-    flag = next((one for one in service.config_flags if any(w.startswith(one) for w in words)), "")
-    if not flag:
-        return service.config == service.default_config
-    prefix = _after("-p", words) or service.prefix
-    return os.path.normpath(os.path.join(prefix, _after(flag, words))) == service.config
-
-
-def _after(flag: str, words: list[str]) -> str:
-    """Return the value of a flag, which may stick to it."""
-    for index, word in enumerate(words):
-        if word == flag:
-            return words[index + 1] if index + 1 < len(words) else ""
-        if word.startswith(flag):
-            return word[len(flag) :]
-    return ""
+    names: NamesConfiguration = resolve(service.names_configuration)
+    return names(service, told)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os.path
 
+from ..errors import StatusCode
 from ..host import HERE, Host, Process, ProcessFacts
-from ..lsb import StatusCode
 from ..value import Value
 from .pidfile import MISSING, Pidfile, read_pidfile
 

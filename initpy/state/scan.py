@@ -105,7 +105,7 @@ class Census:
         service, host = self._service, self._host
         if not self.strays:
             return ()
-        from ..daemons.configuration import read_configuration
+        from .configuration import read_configuration
 
         masters = [facts.process for facts in self.masters.values()]
         ours = {inode for master in masters for inode in host.socket_inodes(master)}

@@ -96,6 +96,11 @@ def proven(service: Service, pidfile: Pidfile, host: Host) -> Process | None:
     return facts.process
 
 
+def named_master(service: Service, path: str, host: Host) -> Process | None:
+    """Return the proven master that the pidfile at *path* names, if any."""
+    return proven(service, read_pidfile(path, host), host)
+
+
 def _scan(service: Service, host: Host, known: Survey) -> Survey:
     from .scan import Census
 

@@ -5,8 +5,8 @@ What tells more than a code costs one more look, never a run of the daemon.
 
 from __future__ import annotations
 
+from ..errors import StatusCode
 from ..host import HERE, Host, Process
-from ..lsb import StatusCode
 from ..service import Service
 from ..value import Value
 from .identity import serves, workers_of

@@ -25,6 +25,5 @@ def let_go(service: Service, workers: Collection[Process], host: Host) -> bool:
     One that is shutting down may be kept for hours by a slow download.
     """
     return all(
-        host.find(worker.pid) != worker or not serves(service, host.title(worker.pid))
-        for worker in workers
+        not host.alive(worker) or not serves(service, host.title(worker.pid)) for worker in workers
     )

@@ -9,9 +9,8 @@ from ..console import Console, standard_console
 from ..control.signals import end, killproc
 from ..daemons.nginx import NGINX
 from ..daemons.php_fpm import PHP_FPM
-from ..errors import InitError, NotRunning, UsageError
+from ..errors import ExitCode, InitError, NotRunning, StatusCode, UsageError
 from ..host import Host
-from ..lsb import ExitCode, StatusCode
 from ..schedule import parse_schedule, signal_named
 from ..service import Service
 from ..state.pidof import pidofproc

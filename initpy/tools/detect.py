@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from ..control.run import run
-from ..daemons.configuration import compiled_paths, read_configuration
 from ..errors import InitError, NotInstalled
 from ..host import Host
-from ..service import NGINX_SYNTAX, Service
+from ..service import Service, resolve
+from ..state.configuration import read_configuration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ..contracts import Detect
 
 FACTS = ("name", "daemon", "config", "pidfile")
 
@@ -32,37 +34,24 @@ def discover(service: Service, given: Mapping[str, str], host: Host) -> Service:
         if all(fact in given for fact in ("daemon", "config", "pidfile")):
             return service
         raise NotInstalled(f"{service.daemon} is not installed: it cannot be asked for its paths")
-    ask = _nginx if service.syntax == NGINX_SYNTAX else _fpm
-    service = ask(service, given, host)
+    service = _ask(service, given, host)
     if "pidfile" in given:
         return service
     pidfile = read_configuration(service, host).pidfile
     return service.replace(pidfile=pidfile or service.pidfile)
 
 
-def _nginx(service: Service, given: Mapping[str, str], host: Host) -> Service:
-    compiled = compiled_paths(service, host)
-    default = compiled.get("conf-path")
-    if default is None:
-        raise InitError(f"{service.daemon} -V names no --conf-path: is it nginx?")
-    return service.replace(
-        default_config=default,
-        config=given.get("config", default),
-        prefix=compiled.get("prefix", service.prefix),
-        pidfile=given.get("pidfile") or compiled.get("pid-path", service.pidfile),
-    )
-
-
-def _fpm(service: Service, given: Mapping[str, str], host: Host) -> Service:
-    if "config" in given:
+def _ask(service: Service, given: Mapping[str, str], host: Host) -> Service:
+    """Return *service* with what the daemon says of itself, unless all of that is given."""
+    if service.detect is None or all(field in given for field in service.detects):
         return service
-    import re
-
-    said = run([service.daemon, "-t"], host, within=service.timeout).output
-    config = re.search(r"configuration file '?(/[^\s']+)", said)
-    if config is None:
-        raise InitError(f"{service.daemon} -t names no configuration file: is it php-fpm?", said)
-    return service.replace(config=config[1], default_config=config[1])
+    detect: Detect = resolve(service.detect)
+    command = [service.daemon, *service.detect_args]
+    said = run(command, host, within=service.timeout).output
+    facts = detect(service, said).facts
+    if "config" not in facts:
+        raise InitError(f"{' '.join(command)} names no configuration: is it that daemon?", said)
+    return service.replace(**{**facts, **given})
 
 
 def _newest(service: Service, host: Host) -> str:

@@ -3,12 +3,13 @@ from __future__ import annotations
 import pytest
 from fakes import Run
 
-from initpy.actions.reload import reload
+from initpy.actions.configtest import check_configuration
+from initpy.actions.reload import force_reload, reload
 from initpy.actions.reopen import reopen
-from initpy.actions.start import force_reload, restart, start, try_restart
+from initpy.actions.restart import restart, try_restart
+from initpy.actions.start import start
 from initpy.actions.stop import force_quit, stop
 from initpy.actions.upgrade import upgrade
-from initpy.control.configtest import check_configuration
 from initpy.control.lock import lock_path
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM

@@ -10,8 +10,7 @@ from initpy.cli import ACTIONS, VERBS, main, run, usage
 from initpy.control.lock import lock_path
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
-from initpy.errors import InitError
-from initpy.lsb import ExitCode, StatusCode
+from initpy.errors import ExitCode, InitError, StatusCode
 
 
 def wrapper(host, *argv, service=NGINX):

@@ -6,7 +6,7 @@ import pytest
 from fakes import Run
 
 from initpy.daemons.nginx import NGINX
-from initpy.lsb import ExitCode, StatusCode
+from initpy.errors import ExitCode, StatusCode
 from initpy.tools.command import main
 from initpy.tools.init_script import render
 

@@ -154,6 +154,6 @@ def test_service_without_a_reader(host, nginx):
     """Where the configuration is unknown, the pidfile at least is looked after."""
     nginx.tested = Run(then=lambda: host.put(NGINX.pidfile))
 
-    traceless_configtest(NGINX.replace(syntax=None), host)
+    traceless_configtest(NGINX.replace(read_configuration=None), host)
 
     assert NGINX.pidfile not in host.files

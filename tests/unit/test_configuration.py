@@ -5,37 +5,21 @@ from fakes import FakeHost
 from hypothesis import given
 from hypothesis import strategies as some
 
-from initpy.daemons.configuration import (
-    compiled_paths,
-    fpm_configuration,
-    may_be_workerless,
-    nginx_configuration,
-)
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
+from initpy.state.configuration import may_be_workerless, read_configuration
 
 
 def read_nginx(host, text, service=NGINX):
     """Return what an nginx.conf of that text says."""
     host.put(NGINX.config, text)
-    return nginx_configuration(service, host)
+    return read_configuration(service, host)
 
 
 def read_fpm(host, text):
     """Return what a php-fpm.conf of that text says."""
     host.put(PHP_FPM.config, text)
-    return fpm_configuration(PHP_FPM, host)
-
-
-def test_compiled_paths_in(host, nginx):
-    """The paths that nginx was built with are what it says of itself."""
-    assert {
-        "prefix": "/usr/share/nginx",
-        "conf-path": "/etc/nginx/nginx.conf",
-        "pid-path": "/run/nginx.pid",
-        "error-log-path": "/var/log/nginx/error.log",
-        "http-client-body-temp-path": "/var/lib/nginx/body",
-    } == compiled_paths(NGINX, host)
+    return read_configuration(PHP_FPM, host)
 
 
 def test_reading_runs_nothing(host, nginx):
@@ -246,9 +230,9 @@ def test_fpm_include_of_itself(host):
 
 def test_missing_configuration(host):
     """Without a file nothing is known."""
-    assert nginx_configuration(NGINX, host).pidfile is None
-    assert nginx_configuration(NGINX.replace(config=None), host).pidfile is None
-    assert fpm_configuration(PHP_FPM, host).pidfile is None
+    assert read_configuration(NGINX, host).pidfile is None
+    assert read_configuration(NGINX.replace(config=None), host).pidfile is None
+    assert read_configuration(PHP_FPM, host).pidfile is None
 
 
 @pytest.mark.parametrize(
@@ -256,7 +240,7 @@ def test_missing_configuration(host):
     [
         (PHP_FPM, "[www]\npm = ondemand", True),
         (PHP_FPM, "[www]\npm = static", False),
-        (PHP_FPM.replace(syntax=None), "[www]\npm = ondemand", False),
+        (PHP_FPM.replace(read_configuration=None), "[www]\npm = ondemand", False),
         (PHP_FPM.replace(worker_titles=()), "", True),
     ],
 )

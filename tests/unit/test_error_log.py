@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from initpy.control.error_log import LogMark, gist, holders
+from initpy.contracts import Report
+from initpy.control.error_log import LogMark, holders, read_log
+from initpy.daemons.nginx import NGINX
+from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import Holder, Process
 
 MASTER = Process(pid=42, started=1)
@@ -12,11 +15,19 @@ LOG = "/proc/42/fd/2"
 def test_only_what_was_said_since(host):
     """What stood in the log before the mark is history."""
     host.put(LOG, "[emerg] old\n")
-    mark = LogMark(MASTER, host)
+    mark = LogMark(NGINX, MASTER, host)
     host.files[LOG].text += "[notice] new\n[emerg] new\n[alert] new\n"
 
-    assert ["[emerg] new"] == mark.lines("[emerg]")
-    assert ["[emerg] new", "[alert] new"] == mark.lines("[emerg]", "[alert]")
+    assert ("[emerg] new", "[alert] new") == mark.read().lines
+
+
+def test_only_what_the_master_said(host):
+    """Of a reload that failed, the emergencies of that very master tell."""
+    host.put(LOG)
+    mark = LogMark(NGINX, MASTER, host)
+    host.files[LOG].text = "x [emerg] 41#0: other\nx [alert] 42#0: a\nx [emerg] 42#0: ours\n"
+
+    assert ("x [emerg] 42#0: ours",) == mark.read(42).lines
 
 
 @pytest.mark.parametrize("kind", [None, "fifo"])
@@ -25,44 +36,57 @@ def test_no_log(host, kind):
     if kind:
         host.put(LOG, "[emerg] x", kind=kind)
 
-    assert [] == LogMark(MASTER, host).lines("[emerg]")
+    assert Report() == LogMark(NGINX, MASTER, host).read()
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("service", "said", "expected"),
     [
-        ("", ""),
-        ("nothing known", "nothing known"),
-        ("first\nlast", "last"),
-        ("nginx: [emerg] unexpected }\nnginx: test failed", "unexpected }"),
-        ("2026/11/23 19:19:50 [emerg] 42#42: bind() failed: in use\nx", "bind() failed: in use"),
-        ("x [alert] 7#7: gone\nx [emerg] 7#7: worse", "worse"),
-        ("[23-Nov-2026 19:06:08] ERROR: FPM: no\n[23-Nov] ERROR: more", "FPM: no"),
-        ("[emerg] a#b: c", "a#b: c"),
+        (NGINX, "", ""),
+        (NGINX, "nothing known", "nothing known"),
+        (PHP_FPM, "first\nlast", "last"),
+        (NGINX.replace(read_log=None), "[emerg] first\nlast", "last"),
+        (NGINX, "nginx: [emerg] unexpected }\nnginx: test failed", "unexpected }"),
+        (NGINX, "2026/11/23 19:19:50 [emerg] 42#42: bind() failed\nx", "bind() failed"),
+        (NGINX, "x [alert] 7#7: gone\nx [emerg] 7#7: worse", "worse"),
+        (PHP_FPM, "[23-Nov-2026 19:06:08] ERROR: FPM: no\n[23-Nov] ERROR: more", "FPM: no"),
+        (NGINX, "[emerg] a#b: c", "a#b: c"),
     ],
 )
-def test_gist(said, expected):
+def test_reason(service, said, expected):
     """The worst line is told, without its time stamp and its process."""
-    assert expected == gist(said)
+    assert expected == read_log(service, said).reason
 
 
 @pytest.mark.parametrize(
-    ("said", "place"),
+    ("service", "said", "place"),
     [
-        ("[emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)", "0.0.0.0:80"),
-        ("[emerg] bind() to unix:/run/x.sock failed", "/run/x.sock"),
-        ("ERROR: unable to bind listening socket for address '127.0.0.1:9000'", "127.0.0.1:9000"),
-        ("ERROR: Another FPM instance seems to already listen on /run/x.sock", "/run/x.sock"),
-        ("bind() to [::]:80 failed\nbind() to [::]:80 failed", "[::]:80"),
+        (NGINX, "[emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)", "0.0.0.0:80"),
+        (NGINX, "[emerg] bind() to unix:/run/x.sock failed", "/run/x.sock"),
+        (
+            PHP_FPM,
+            "ERROR: unable to bind listening socket for address '127.0.0.1:9000'",
+            "127.0.0.1:9000",
+        ),
+        (
+            PHP_FPM,
+            "ERROR: Another FPM instance seems to already listen on /run/x.sock",
+            "/run/x.sock",
+        ),
+        (NGINX, "bind() to [::]:80 failed\nbind() to [::]:80 failed", "[::]:80"),
     ],
 )
-def test_holders(host, said, place):
+def test_holders(host, service, said, place):
     """Who has what the daemon wanted is named, once."""
     host.holding[place] = [Holder(pid=47, name="oa", user="oa", started="today")] * 2
 
-    assert f"{place} is held by pid 47 (oa, user oa, since today)" == holders(said, host)
+    assert f"{place} is held by pid 47 (oa, user oa, since today)" == holders(
+        read_log(service, said), host
+    )
 
 
 def test_no_holders(host):
     """Where nobody has it, or nothing was said, nothing is told."""
-    assert "" == holders("bind() to 0.0.0.0:80 failed", host) == holders("", host)
+    taken = read_log(NGINX, "bind() to 0.0.0.0:80 failed")
+
+    assert "" == holders(taken, host) == holders(Report(), host)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from initpy import errors
-from initpy.lsb import ExitCode, StatusCode
+from initpy.errors import ExitCode, StatusCode
 
 
 def below(cls):

@@ -19,7 +19,6 @@ def test_nginx(host, nginx):
 
     assert [*master.sockets.items()] == handed
     assert {"NGINX": f"{fd};"} == inheritance.environment
-    assert inheritance.foster
 
 
 def test_fpm(host, fpm):
@@ -31,7 +30,6 @@ def test_fpm(host, fpm):
         unix, tcp = inheritance.descriptors
 
     assert {"FPM_SOCKETS": f"{fpm.place}={unix},127.0.0.1:9000={tcp}"} == inheritance.environment
-    assert not inheritance.foster
 
 
 def test_unix_socket_that_is_not_named_stays(host, fpm):
@@ -73,7 +71,7 @@ def test_service_without_a_reader(host, nginx):
     """Where the configuration is unknown, unix sockets stay and the rest is handed on."""
     master = nginx.run()
     master.sockets[1] = "/run/x.sock"
-    service = NGINX.replace(syntax=None)
+    service = NGINX.replace(read_configuration=None)
 
     with Inheritance(service, [master.id], host) as inheritance:
         assert ["0.0.0.0:80"] == [listener.place for listener in inheritance.listeners]

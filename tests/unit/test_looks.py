@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from initpy.actions.configtest import check_configuration
 from initpy.actions.reload import reload
 from initpy.actions.reopen import reopen
-from initpy.actions.start import restart, start
+from initpy.actions.restart import restart
+from initpy.actions.start import start
 from initpy.actions.stop import stop
 from initpy.actions.upgrade import upgrade
-from initpy.control.configtest import check_configuration
 from initpy.state.status import status
 
 # By what it is done to.

@@ -19,16 +19,15 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from model import BROKEN, MODELS, Killed, ModelHost
 
-from initpy.actions.reload import reload
+from initpy.actions.configtest import check_configuration
+from initpy.actions.reload import force_reload, reload
 from initpy.actions.reopen import reopen
-from initpy.actions.start import force_reload, restart, start, try_restart
+from initpy.actions.restart import restart, try_restart
+from initpy.actions.start import start
 from initpy.actions.stop import force_quit, stop
 from initpy.actions.upgrade import upgrade
-from initpy.control.configtest import check_configuration
 from initpy.control.lock import lock_path
-from initpy.errors import InitError
-from initpy.lsb import ExitCode
-from initpy.service import OLDBIN
+from initpy.errors import ExitCode, InitError
 from initpy.state.status import status
 
 ACTIONS = {
@@ -539,7 +538,7 @@ def is_up(world, before):
     """It runs; but an upgrade of nginx that is under way goes on, which is said."""
     handover = world.service.pidfile not in world.host.files
     unfinished = len(world.daemon.alive_masters()) > 1 or handover
-    if world.service.upgrade == OLDBIN and unfinished:
+    if "initpy.protocols.oldbin:upgrade" == world.service.upgrade and unfinished:
         assert any("upgrade is unfinished" in sentence for sentence in world.host.told)
         assert world.daemon.takers(), "workers serve"
     else:

@@ -185,7 +185,7 @@ def test_new_master_that_dies_after_quit_is_a_failed_rollback(host, nginx, old):
     nginx.drain = 10
     host.at(5, lambda: host.end(nginx.masters[-1]))
 
-    with pytest.raises(RollbackFailed, match="was let go already"):
+    with pytest.raises(RollbackFailed, match="has quit already"):
         upgrade(NGINX, host)
 
     assert 5 <= host.now < 6

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from initpy.lsb import StatusCode
+from initpy.errors import StatusCode
 from initpy.state.pidof import pidofproc
 
 PROGRAM, PIDFILE = "/usr/sbin/foo", "/run/foo.pid"

@@ -3,10 +3,15 @@ from __future__ import annotations
 import pytest
 from fakes import Run
 
-from initpy.actions.reload import reload_and_see
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError, Interrupted, Reverted, WaitTimeout
+from initpy.service import resolve
+
+
+def reload_and_see(service, master, host):
+    """Reload by the protocol of the service."""
+    resolve(service.reload_by)(service, master, host)
 
 
 def test_nginx(host, nginx):

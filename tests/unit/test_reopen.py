@@ -62,7 +62,7 @@ def test_every_master_is_told(host, nginx, master):
 
 def test_service_without_a_configuration(host, nginx, master):
     """Where the logs are unknown, the signal taken is all there is to see."""
-    reopen_and_see(NGINX.replace(syntax=None), (master.id,), host)
+    reopen_and_see(NGINX.replace(read_configuration=None), (master.id,), host)
 
     assert ["SIGUSR1"] == [sig for _, _, sig in host.sent]
 

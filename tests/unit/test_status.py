@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from initpy.daemons.nginx import NGINX
-from initpy.lsb import StatusCode
+from initpy.errors import StatusCode
 from initpy.state.status import status
 
 KEYS = {

@@ -8,7 +8,7 @@ from fakes import Became, Run
 
 from initpy.cli import VERBS, main
 from initpy.daemons.nginx import NGINX
-from initpy.lsb import ExitCode, StatusCode
+from initpy.errors import ExitCode, StatusCode
 from initpy.systemctl import ACTIONS
 
 SYSTEMCTL = "/usr/bin/systemctl"

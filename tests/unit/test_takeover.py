@@ -380,7 +380,7 @@ def test_no_recovery_of_who_inherits_nothing(host, nginx):
     orphans = [worker.id for worker in nginx.workers(master)]
     host.end(master)
 
-    assert not recover(NGINX.replace(inherits=None), orphans, host)
+    assert not recover(NGINX.replace(inherit=None), orphans, host)
 
 
 def test_orphans_are_known_by_their_sockets(host, nginx):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...schedule import parse_schedule
-from ...service import NGINX_SOCKETS, NGINX_SYNTAX, OLDBIN, Service
+from ...service import Service
 
 NGINX = Service(
     name="nginx",
@@ -13,17 +13,26 @@ NGINX = Service(
     config_flags=("-c",),
     default_config="/etc/nginx/nginx.conf",
     prefix="/usr/share/nginx",
-    syntax=NGINX_SYNTAX,
+    read_configuration="initpy.daemons.nginx.configuration:read",
+    names_configuration="initpy.daemons.nginx.arguments:names_configuration",
+    read_log="initpy.daemons.nginx.log:read",
+    detect="initpy.daemons.nginx.build:detect",
+    detect_args=("-V",),
+    detects=("config", "default_config", "prefix", "pidfile"),
+    test_creates_compiled=True,
     start_args=("-c", "{config}"),
     test_args=("-t", "-q", "-c", "{config}"),
+    settings={"NGINX": "daemon"},
     master_title="nginx: master process {argv}",
     worker_titles=("nginx: worker process", "nginx: cache "),
     draining_title="nginx: worker process is shutting down",
     stop=parse_schedule("QUIT/30/TERM/5/KILL/5"),
     reload="HUP",
+    reload_by="initpy.protocols.hup:reload",
     reopen="USR1",
-    upgrade=OLDBIN,
-    inherits=NGINX_SOCKETS,
+    upgrade="initpy.protocols.oldbin:upgrade",
+    inherit="initpy.daemons.nginx.sockets:environment",
+    inherit_in_foreground=True,
     lsb={
         "Required-Start": "$local_fs $remote_fs $network $syslog $named",
         "Required-Stop": "$local_fs $remote_fs $network $syslog $named",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...schedule import parse_schedule
-from ...service import FPM_SOCKETS, FPM_SYNTAX, TAKEOVER, Service
+from ...service import Service
 
 PHP_FPM = Service(
     name="php-fpm",
@@ -13,7 +13,11 @@ PHP_FPM = Service(
     config_flags=("--fpm-config", "-y"),
     default_config="/etc/php/8.2/fpm/php-fpm.conf",
     prefix="/usr",
-    syntax=FPM_SYNTAX,
+    read_configuration="initpy.daemons.php_fpm.configuration:read",
+    read_log="initpy.daemons.php_fpm.log:read",
+    detect="initpy.daemons.php_fpm.build:detect",
+    detect_args=("-t",),
+    detects=("config",),
     start_args=("--daemonize", "--fpm-config", "{config}", "--pid", "{pidfile}"),
     test_args=("--test", "--fpm-config", "{config}"),
     master_title="php-fpm: master process ({config})",
@@ -21,10 +25,12 @@ PHP_FPM = Service(
     on_demand=True,
     stop=parse_schedule("QUIT/30/TERM/5/KILL/5"),
     reload="USR2",
+    reload_by="initpy.protocols.reexec:reload",
     reload_execs=True,
     reopen="USR1",
-    upgrade=TAKEOVER,
-    inherits=FPM_SOCKETS,
+    upgrade="initpy.protocols.takeover:upgrade",
+    finish_upgrade="initpy.protocols.takeover:finish",
+    inherit="initpy.daemons.php_fpm.sockets:environment",
     lsb={
         "Required-Start": "$local_fs $remote_fs $network",
         "Required-Stop": "$local_fs $remote_fs $network",

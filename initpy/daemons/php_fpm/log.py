@@ -1,0 +1,26 @@
+"""What the lines of php-fpm's error log mean."""
+
+from __future__ import annotations
+
+from ...contracts import Report
+
+_ERROR = "ERROR: "
+
+
+def read(text: str, _pid: int = 0) -> Report:
+    r"""Return what *text* says of a failure. php-fpm writes no pid: all lines count.
+
+    >>> read("[18-Nov-2016 21:39:26] ERROR: FPM initialization failed").reason
+    'FPM initialization failed'
+    """
+    import re
+
+    lines = text.splitlines()
+    failures = tuple(line for line in lines if _ERROR in line)
+    last = lines[-1] if lines else ""
+    return Report(
+        reason=failures[0].partition(_ERROR)[2] if failures else last,
+        lines=failures,
+        # unable to bind listening socket for address '...'; ... already listen on PATH
+        unbound=tuple(re.findall(r"(?:for address|already listen on) '?([^\s',]+)", text)),
+    )

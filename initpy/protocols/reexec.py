@@ -1,0 +1,71 @@
+"""Reload by a signal on which the master ends its workers and executes itself anew.
+
+It writes its pidfile again and starts new workers. In the background its pid
+changes, in the foreground it does not. If it cannot come up again, nothing serves.
+"""
+
+from __future__ import annotations
+
+from ..control.launch import bring_up
+from ..control.pidfiles import remove_stale, repair_pidfile
+from ..control.signals import killproc
+from ..errors import InitError
+from ..host import Host, Process
+from ..host.wait import wait_until
+from ..schedule import signal_named
+from ..service import Service
+from ..state.configuration import may_be_workerless, read_configuration
+from ..state.snapshot import named_master, survey
+from ..state.workers import let_go, serving_workers
+
+# A master is gone for a moment while it puts itself in the background.
+ABSENCE = 0.5  # seconds
+
+
+def reload(service: Service, master: Process, host: Host) -> None:
+    """Send the reload signal to *master*, and return when a new generation serves.
+
+    The caller holds the lock and has tested the configuration. A service that died
+    of it is started again, and InitError is raised all the same.
+    """
+    assert service.reload is not None
+    old = serving_workers(service, master, host)
+    before = host.version(service.pidfile)
+    workerless = may_be_workerless(service, host)
+    config = read_configuration(service, host)
+    if config.reload_cuts:
+        host.tell(
+            f"requests in flight are cut: {config.reload_cuts}. "
+            "upgrade takes up a new configuration too, and cuts none"
+        )
+    killproc(master, signal_named(service.reload), host=host)
+    absent: list[float] = []
+
+    def renewed() -> bool:
+        named = named_master(service, service.pidfile, host)
+        if named is None and not host.alive(master):
+            absent.append(host.monotonic())
+            return absent[-1] - absent[0] >= ABSENCE
+        absent.clear()
+        # In the background its old number is that of the parent it leaves behind.
+        left = named != master and host.alive(master)
+        if named is None or left or not let_go(service, old, host):
+            return False
+        if serving_workers(service, named, host) - old:
+            return True
+        return workerless and host.version(service.pidfile) not in (None, before)
+
+    wait_until(
+        renewed,
+        within=service.timeout + config.reload_drain,
+        host=host,
+        what="new workers to serve",
+    )
+    if absent:
+        seen = survey(service, host)
+        if seen.master is not None:  # its configuration names another pidfile
+            repair_pidfile(service, seen, host)
+            return
+        remove_stale(service, host)
+        bring_up(service, host)
+        raise InitError(f"{service.name} died in its reload; it was started again")

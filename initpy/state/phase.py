@@ -1,0 +1,47 @@
+"""Where an upgrade by ``.oldbin`` is, by what the two pidfiles name."""
+
+from __future__ import annotations
+
+from ..host import Host, Process
+
+
+class Phase:
+    """Where an upgrade is."""
+
+    PENDING = "pending"  # the old master has not done anything yet
+    HANDOVER = "handover"  # it has renamed its pidfile; the new one has not written its own
+    BOTH = "both"  # both are up
+    REVERTED = "reverted"  # the new one has ended, and the old one has taken its pidfile back
+    LOST = "lost"  # the old master is dead
+
+
+def phase(
+    old: Process, alive: bool, pidfile: Process | None, oldbin: Process | None, moved: bool
+) -> str:
+    """Tell where an upgrade is. A pure function: the whole protocol is here.
+
+    old:     the master that was sent USR2; *alive* if it still is.
+    pidfile: the master that the pidfile names, if any.
+    oldbin:  the master that the .oldbin file names, if any.
+    moved:   whether the pidfile is there and has been renamed since USR2. A
+             binary that cannot even start is gone again within 5 ms: too soon
+             for us to have seen its .oldbin.
+    """
+    if not alive:
+        return Phase.LOST
+    if oldbin == old:
+        return Phase.BOTH if pidfile not in (None, old) else Phase.HANDOVER
+    if pidfile == old and moved:
+        return Phase.REVERTED
+    return Phase.PENDING
+
+
+def is_idle(master: Process, host: Host) -> bool:
+    """Tell whether *master* sleeps and has no signal waiting: it has done what it was told."""
+    facts, masks = host.look(master.pid), host.signals(master)
+    return facts is not None and facts.state == "S" and masks is not None and not masks.pending
+
+
+def is_at_rest(master: Process, host: Host) -> bool:
+    """Tell whether *master* was idle twice: between the parts of one look it may have run."""
+    return is_idle(master, host) and is_idle(master, host)
