@@ -7,72 +7,43 @@ a wrapper pays for what it does and nothing else.
 from __future__ import annotations
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .actions.reload import force_reload, reload
-    from .actions.reopen import reopen
-    from .actions.restart import restart, try_restart
-    from .actions.start import start
-    from .actions.stop import stop
-    from .actions.upgrade import upgrade
-    from .control.configtest import configtest
-    from .control.signals import killproc
-    from .errors import ExitCode, InitError, StatusCode
-    from .host import Process
-    from .protocols.oldbin import wait_for_oldbin
-    from .service import Service
-    from .state.pidof import pidofproc
-    from .state.snapshot import master_of
-    from .state.status import status
+if TYPE_CHECKING:  # The one list of public names: a type checker imports it, _homes() reads it.
+    from .actions.reload import force_reload as force_reload
+    from .actions.reload import reload as reload
+    from .actions.reopen import reopen as reopen
+    from .actions.restart import restart as restart
+    from .actions.restart import try_restart as try_restart
+    from .actions.start import start as start
+    from .actions.stop import stop as stop
+    from .actions.upgrade import upgrade as upgrade
+    from .control.configtest import configtest as configtest
+    from .control.signals import killproc as killproc
+    from .errors import ExitCode as ExitCode
+    from .errors import InitError as InitError
+    from .errors import StatusCode as StatusCode
+    from .host import Process as Process
+    from .protocols.oldbin import wait_for_oldbin as wait_for_oldbin
+    from .service import Service as Service
+    from .state.pidof import pidofproc as pidofproc
+    from .state.snapshot import master_of as master_of
+    from .state.status import status as status
 
-_HOME = {
-    "ExitCode": "errors",
-    "InitError": "errors",
-    "Process": "host",
-    "Service": "service",
-    "StatusCode": "errors",
-    "configtest": "control.configtest",
-    "force_reload": "actions.reload",
-    "killproc": "control.signals",
-    "master_of": "state.snapshot",
-    "pidofproc": "state.pidof",
-    "reload": "actions.reload",
-    "reopen": "actions.reopen",
-    "restart": "actions.restart",
-    "start": "actions.start",
-    "status": "state.status",
-    "stop": "actions.stop",
-    "try_restart": "actions.restart",
-    "upgrade": "actions.upgrade",
-    "wait_for_oldbin": "protocols.oldbin",
-}
 
-__all__ = [
-    "ExitCode",
-    "InitError",
-    "Process",
-    "Service",
-    "StatusCode",
-    "configtest",
-    "force_reload",
-    "killproc",
-    "master_of",
-    "pidofproc",
-    "reload",
-    "reopen",
-    "restart",
-    "start",
-    "status",
-    "stop",
-    "try_restart",
-    "upgrade",
-    "wait_for_oldbin",
-]
+def _homes() -> dict[str, str]:
+    """Return the module of every public name, as the imports above say."""
+    from .host.files import source_of
+
+    lines = (line.split() for line in source_of(__name__).splitlines())
+    return {words[5]: words[1] for words in lines if words[:1] == ["from"] and words[4:5] == ["as"]}
 
 
 def __getattr__(name: str) -> object:
     """Load a public name from its module (PEP 562)."""
-    if name not in _HOME:
+    homes = _homes()
+    if name == "__all__":
+        return sorted(homes)
+    if name not in homes:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+    return getattr(import_module(homes[name], __name__), name)

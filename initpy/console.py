@@ -1,4 +1,4 @@
-"""What a person sees: ``Reloading nginx:   [  OK  ]``, and progress meanwhile.
+"""What a person sees: ``Reloading web:   [  OK  ]``, and progress meanwhile.
 
 Nothing here may fail: a closed terminal must not stop an upgrade half way.
 """
@@ -39,7 +39,7 @@ class Console:
         self._reported = 0
 
     def begin(self, headline: str) -> None:
-        """Say what is under way: "Reloading nginx: "."""
+        """Say what is under way: "Reloading web: "."""
         self._headline = headline
         if self._terminal:
             _write(self._out, headline)

@@ -112,7 +112,7 @@ class WaitTimeout(InitError):
     """What was awaited did not come within *seconds*."""
 
     def __init__(self, what: str, seconds: float) -> None:
-        """Take what was awaited ("nginx to exit") and how long."""
+        """Take what was awaited ("the master to exit") and how long."""
         super().__init__(f"waited {seconds:g} s for {what}")
         self.seconds = seconds
 

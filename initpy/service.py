@@ -139,7 +139,9 @@ def names_function(reference: str) -> bool:
     """
     if reference not in _named:
         module, _, function = reference.partition(":")
-        _named[reference] = function.isidentifier() and f"\ndef {function}(" in source_of(module)
+        _named[reference] = (
+            function.isidentifier() and f"\ndef {function}(" in f"\n{source_of(module)}"
+        )
     return _named[reference]
 
 

@@ -1,7 +1,7 @@
 """The administrator's settings: ``/etc/default/NAME``, then ``/etc/sysconfig/NAME``.
 
-Lines of ``KEY=value`` in shell quoting, read as data and never sourced. The
-keys that the scripts of Debian, Red Hat and nginx.org know keep working.
+Lines of ``KEY=value`` in shell quoting, read as data and never sourced. The keys
+that the scripts of Debian, Red Hat and the daemons' own authors know keep working.
 """
 
 from __future__ import annotations

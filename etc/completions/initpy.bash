@@ -13,11 +13,17 @@ _initpy() {
     esac
     local offered=
     if ((cword == 1)); then
-        offered='generate install killproc pidofproc --help'
+        offered='generate install status killproc pidofproc --help'
     else
         case ${words[1]} in
-        generate) offered='nginx php-fpm --name --daemon --config --pidfile --format -o --help' ;;
-        install) offered='nginx php-fpm --name --daemon --config --pidfile --format --help' ;;
+        generate | install)
+            # The daemons that it knows stand in braces in its own help.
+            offered=$("${words[0]}" "${words[1]}" --help 2>/dev/null |
+                sed -n 's/^  {\(.*\)}.*/\1/p' | tr , ' ')
+            offered+=' --name --daemon --config --pidfile --format --help'
+            [[ ${words[1]} == generate ]] && offered+=' -o'
+            ;;
+        status) offered='--json --help' ;;
         killproc)
             [[ $cur == -* ]] && offered="-p -b -d --help $(kill -l | grep -o 'SIG[A-Z12]*')"
             offered=${offered//SIG/-}

@@ -46,10 +46,11 @@ def configtest(service: Service, host: Host = HERE, *, binary: str = "") -> None
 def traceless_configtest(service: Service, host: Host) -> None:
     """Do ``configtest`` for a stopped service, and remove whatever it leaves behind.
 
-    ``nginx -t`` makes an empty pidfile, log files and directories; ``php-fpm
-    -t`` a log file with a line in it. Only what was not there before is removed,
-    directories only if they are empty. The caller holds the lock.
+    Only what was not there before is removed, directories only if they are empty.
+    The caller holds the lock.
     """
+    # nginx -t makes an empty pidfile, log files and directories; php-fpm -t a log file
+    # with a line in it.
     if host.file_id(service.daemon) is None:
         raise NotInstalled(f"{service.daemon} is not installed")
     compiled = _compiled_paths(service, host)

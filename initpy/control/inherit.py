@@ -21,11 +21,11 @@ class Inheritance:
     def __init__(self, service: Service, processes: Iterable[Process], host: Host) -> None:
         """Copy what *processes* listen on, as far as it fits the configuration.
 
-        php-fpm removes the path of an inherited unix socket that its
-        configuration does not name, and the old pool would be unreachable: so
-        only those it names. And only those that have their path still: on one
-        that has lost it no client would find the new master. Raises CannotCopy.
+        Of unix sockets only those that the configuration names, and whose path still
+        exists: no client would find the new master on another one. Raises CannotCopy.
         """
+        # php-fpm removes the path of an inherited unix socket that its configuration does
+        # not name (fpm_sockets.c), and the old pool would be unreachable.
         self._host = host
         self._service = service
         named = read_configuration(service, host).listens

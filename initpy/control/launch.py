@@ -199,8 +199,8 @@ def _take_back(
 ) -> None:
     """End what was started, and nothing that was there before.
 
-    shared: its sockets are another's too. Then by KILL: on a clean exit php-fpm
-            removes its sockets' paths and its pidfile, nginx those of unix sockets.
+    shared: another master has the same sockets. Then by KILL: on a clean exit the
+            new one would remove the paths of its unix sockets, and perhaps its pidfile.
     """
     if shared:
         seen = _frozen(service, started, beside, host)

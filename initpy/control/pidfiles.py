@@ -12,10 +12,11 @@ from ..state.snapshot import Survey
 def repair_pidfile(service: Service, seen: Survey, host: Host, *, needed: bool = True) -> None:
     """Write the pidfile of a running master that has lost it, and say so.
 
-    By rename, as root's and nobody else's. The daemon needs it: nginx abandons
-    an upgrade without one, and php-fpm dies in a reload if it cannot write it.
-    Raises PidfileError if it cannot be done and is *needed*.
+    It is written by rename and belongs to root. Raises PidfileError if it cannot be
+    written and is *needed*.
     """
+    # nginx abandons an upgrade without one (ngx_exec_new_binary); php-fpm dies in a
+    # reload if it cannot write it (fpm_pidfile.c).
     if seen.old_master is not None and seen.oldbin.pid != seen.old_master.pid:
         name_in_pidfile(service.oldbin, seen.old_master, host)
     if seen.master is None or not seen.lost:

@@ -41,11 +41,9 @@ def killproc(
 
 
 def refuse_deadly(process: Process, sig: int, host: Host) -> None:
-    """Raise InitError if *sig* is a request that *process* would die of.
-
-    Upstream's php-fpm does not catch HUP: its master dies, its workers live
-    on, and nothing serves until somebody has cleaned up by hand.
-    """
+    """Raise InitError if *sig* is a request that *process* would die of. See signal(7)."""
+    # Upstream's php-fpm does not catch HUP: its master dies, its workers live on and
+    # hold the port, and no new master can be started until they are ended by hand.
     masks = host.signals(process)
     name = signal_name(sig)
     if masks is None or name not in _REQUESTS:

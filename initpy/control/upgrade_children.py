@@ -1,8 +1,8 @@
 """Children of a master that are not its workers: a new binary that hangs.
 
-Born of an upgrade, they hold the service's sockets for as long as they live.
-Not every child is one: nginx as process 1 of a container adopts whoever has
-lost its parent there.
+Such a child holds the service's sockets for as long as it lives. Not every child is
+one: a master that is process 1 of a container adopts every process there that has
+lost its parent.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ def end_intruders(
 ) -> None:
     """End every child of *master* that holds its sockets and is no worker, with their children.
 
-    One that serves is let finish its requests; the rest is hung, or not up yet, and
-    was born with nginx's own signals blocked: only KILL is heard. STOP before, for
-    it may be about to serve: a worker that is born between the look and the end
-    could hold a request. Raises WaitTimeout.
+    One that serves finishes its requests first. The others hang, or are not up yet:
+    they are ended by KILL, and stopped by STOP before, because one of them may be
+    about to serve, and a worker that it starts between the look and the KILL could
+    hold a request. Raises WaitTimeout.
     """
+    # It was started with its parent's signals blocked (ngx_master_process_cycle), so it
+    # takes no other signal.
     await_titles(service, master, host)
     sockets = host.socket_inodes(master)
 

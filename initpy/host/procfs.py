@@ -84,8 +84,8 @@ def parse_masks(text: str) -> SignalMasks:
 def without_deleted(exe: str) -> str:
     """Return where a binary stood that may have been replaced since.
 
-    >>> without_deleted("/usr/sbin/nginx (deleted)")
-    '/usr/sbin/nginx'
+    >>> without_deleted("/usr/sbin/web (deleted)")
+    '/usr/sbin/web'
     """
     mark = " (deleted)"
     return exe.removesuffix(mark)

@@ -58,9 +58,9 @@ class Sockets(Processes):
     def copy_listeners(self, process: Process, known: set[int] | None = None) -> list[Listener]:
         """Copy every socket on which *process* waits for clients. See pidfd_getfd(2).
 
-        known: inodes of sockets that are passed over; those looked at are added. Of
-               nginx's workers each holds a socket to each: without this, the price of
-               all of them is the square of their number.
+        known: inodes of sockets that are passed over; those looked at are added.
+               Where each worker holds a socket to each other worker, the cost of
+               looking at all of them would be the square of their number without it.
 
         A udp listener is a datagram socket that is bound and has no peer. Only
         sockets that root or we have made: whoever may bind there chose what

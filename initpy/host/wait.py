@@ -31,7 +31,7 @@ def wait_until(
 
     probe:  looks, changes nothing, and may be called any number of times.
     within: seconds, of monotonic time; the clock being set does not matter.
-    what:   what is awaited, in the operator's words: "nginx to exit". If that
+    what:   what is awaited, in the operator's words: "the master to exit". If that
             has to be looked for, it is only when somebody is told.
     until:  a process whose end is worth another look at once.
     interruptible: whether the wait may be given up half way on INT, TERM, HUP.

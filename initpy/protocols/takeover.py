@@ -1,10 +1,10 @@
-"""A new master on the sockets of another: php-fpm's upgrade, and recovery of orphans.
+"""A new master on the sockets of another: upgrade by takeover, and recovery of orphans.
 
-php-fpm's own way to replace itself stops its workers first, and if what comes
-then fails, nothing serves. From outside it goes the other way round: copy the
-listening sockets of those that have them (pidfd_getfd(2)), start a new master
-on the copies, and let the old ones go when it serves. If it fails, the old
-ones have not noticed.
+A daemon that replaces itself by stopping its workers first serves nothing if its
+successor fails. From outside it goes the other way round: copy the listening
+sockets of the processes that hold them (pidfd_getfd(2)), start a new master on
+the copies, and end the old processes when it serves. If it fails, the old ones
+have not noticed.
 
     upgrade   old master serves -> both serve -> old master gone, its workers finish
     start     orphans serve     -> both serve -> orphans finish
@@ -110,7 +110,7 @@ def _finish_takeover(
 
 
 def _note(service: Service, pid: int, host: Host) -> None:
-    """Write down who is taken over from, where nginx does: if we are killed, it is known."""
+    """Write the old master's pid to the .oldbin file, so that the next action knows of it."""
     host.write(service.oldbin, f"{pid}\n")
 
 

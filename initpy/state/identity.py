@@ -3,7 +3,7 @@
 A process is the service's master if it runs the service's daemon, or says so
 in its title; if it names the service's configuration, for another instance of
 the same binary is a stranger; if it is root's or ours; and if it lives in our
-pid namespace, for a host must not see its containers' nginx.
+pid namespace, for a host must not take its containers' daemons for its own.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""The parent of an nginx that is told of inherited sockets, until it serves.
+"""The launcher: the parent of a daemon that stays in the foreground, until it serves.
 
-Told so, nginx stays in the foreground, and it ignores USR2 while the parent
-lives that it was started by, or if that was init already. So its parent is a
-shell that lives until we have seen nginx serve, and then ends. If we are
-killed it lives on for a second, which nginx needs to have seen it.
+It is a shell that ends when we have seen the daemon serve. If we are killed, it
+lives on for a second, so that the daemon has seen a parent that is not init.
 """
+
+# nginx that is told of inherited sockets does not put itself in the background, and it
+# ignores USR2 while the parent lives that it was started by, or if that was init
+# already (ngx_signal_handler compares getppid() with ngx_parent).
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Census:
     def grown(self) -> list[Process]:
         """Return the masters, the oldest first, without workers too young for their own title.
 
-        A child of a master is one itself, nginx's new one, once it has workers.
+        A child of a master is a master itself, the new one of an upgrade, once it has workers.
         """
         found = [
             facts.process

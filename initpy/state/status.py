@@ -50,6 +50,7 @@ class Status(Value):
             "name": self.name,
             "state": self.state,
             "code": self.code,
+            "message": self.sentence,
             "master": seen.master and seen.master.pid,
             "workers": [worker.pid for worker in self.workers],
             "orphans": [orphan.pid for orphan in seen.orphans],

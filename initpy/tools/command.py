@@ -7,14 +7,13 @@ import os.path
 
 from ..console import Console, standard_console
 from ..control.signals import end, killproc
-from ..daemons.nginx import NGINX
-from ..daemons.php_fpm import PHP_FPM
 from ..errors import ExitCode, InitError, NotRunning, StatusCode, UsageError
 from ..host import Host
 from ..schedule import parse_schedule, signal_named
 from ..service import Service
 from ..state.pidof import pidofproc
 from ..systemctl import DIRECTORY
+from .declarations import declarations
 from .detect import FACTS, discover
 from .init_script import render
 from .register import install, install_unit, trusted_interpreter
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FORMATS = ("sysv", "systemd")
-SERVICES: dict[str, Service] = {"nginx": NGINX, "php-fpm": PHP_FPM}
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -56,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         ("install", _install, "write /etc/init.d/NAME and register it"),
     ):
         command = commands.add_parser(name, help=text, allow_abbrev=False)
-        command.add_argument("service", choices=SERVICES)
+        command.add_argument("service", choices=declarations())
         command.add_argument("--name", help="of the script; another instance has another")
         command.add_argument("--daemon", metavar="PATH", help="the executable")
         command.add_argument("--config", metavar="PATH", help="its configuration")
@@ -67,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         if name == "generate":
             command.add_argument("-o", dest="output", metavar="FILE", help="instead of stdout")
         command.set_defaults(run=run)
+    status = commands.add_parser("status", help="tell of every service, a line each")
+    status.add_argument("--json", action="store_true", help="one array instead")
+    status.set_defaults(run=_status)
     kill = commands.add_parser("killproc", help="end a program, or signal it (LSB 20.8)")
     kill.add_argument("-p", dest="pidfile", metavar="PIDFILE")
     kill.add_argument("-b", dest="binary", metavar="BINARY")
@@ -111,7 +112,7 @@ def _discovered(parsed: argparse.Namespace, host: Host) -> Service:
     for fact in ("daemon", "config", "pidfile"):
         if fact in given:
             given[fact] = os.path.abspath(given[fact])
-    declared = SERVICES[parsed.service]
+    declared = declarations()[parsed.service]
     name = given.get("name", declared.name)
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise UsageError(f"{name!r} is no name for a script: letters, digits, - _ . only")
@@ -120,7 +121,7 @@ def _discovered(parsed: argparse.Namespace, host: Host) -> Service:
 
 def _wrapper(service: Service, parsed: argparse.Namespace, host: Host) -> str:
     interpreter = trusted_interpreter(host)
-    return render(service, SERVICES[parsed.service], interpreter=interpreter)
+    return render(service, declarations()[parsed.service], interpreter=interpreter)
 
 
 def _generate(parsed: argparse.Namespace, console: Console, host: Host) -> int:
@@ -148,6 +149,21 @@ def _install(parsed: argparse.Namespace, console: Console, host: Host) -> int:
     else:
         console.answer(install(service, wrapper, host))
     return ExitCode.OK
+
+
+def _status(parsed: argparse.Namespace, console: Console, host: Host) -> int:
+    """Tell of every service; return the greatest of their codes."""
+    from .overview import statuses
+
+    found = statuses(host)
+    if parsed.json:
+        import json
+
+        console.answer(json.dumps(found))
+    else:
+        for one in found:
+            console.answer(f"{one['name']}: {one['message']}")
+    return max((one["code"] for one in found), default=0)
 
 
 def _killproc(parsed: argparse.Namespace, _console: Console, host: Host) -> int:

@@ -143,8 +143,3 @@ def test_front_door_has_no_other_name():
     """A name that is not public is no attribute."""
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = initpy.nothing
-
-
-def test_public_names_are_the_ones_it_knows():
-    """What is exported is what can be loaded."""
-    assert sorted(initpy._HOME) == sorted(initpy.__all__)

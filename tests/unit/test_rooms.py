@@ -33,7 +33,7 @@ MOST_LINES = 250  # of one module
 # What a module outside ``host`` may import from elsewhere: nothing of it looks at the
 # machine. Of os.path only what computes is used. ``control.background`` is a program of
 # its own.
-HARMLESS = {"argparse", "json", "os.path", "re", "shlex", "sys", "_signal"}
+HARMLESS = {"argparse", "importlib", "json", "os.path", "pkgutil", "re", "shlex", "sys", "_signal"}
 COMPUTES = {"abspath", "basename", "dirname", "join", "normpath"}  # of os.path
 PROGRAMS = {"control.background"}
 
@@ -223,3 +223,27 @@ def test_nobody_prints_or_exits(module):
     called = {ast.unparse(node.func) for node in nodes(module, ast.Call)}
 
     assert set() == called & {"print", "sys.exit", "exit", "SystemExit", "os._exit"}
+
+
+# The daemons by their folders, and the words that such a name is made of.
+DAEMONS = sorted(
+    module.split(".")[1] for module in TREES if module.count(".") == 1 and "daemons" == room(module)
+)
+WORDS = {word for name in DAEMONS for word in (name, *name.split("_"))}
+
+
+def strings(module):
+    """Yield every identifier and every string of a module, its docstrings included."""
+    for node in ast.walk(TREES[module]):
+        for value in vars(node).values():
+            for one in value if isinstance(value, list) else [value]:
+                if isinstance(one, str):
+                    yield one.lower()
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in TREES if room(name) not in ("daemons", "tools")]
+)
+def test_no_daemon_is_named_outside_its_folder(module):
+    """What only one daemon needs stands in its folder; a comment may cite its source."""
+    assert [] == [text for text in strings(module) if any(word in text for word in WORDS)]

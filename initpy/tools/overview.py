@@ -1,0 +1,52 @@
+"""``initpy status``: the services whose init scripts use this library, a line each.
+
+The script itself is asked, so that its settings count, and whatever else it says.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ..control.run import run
+from ..errors import InitError, StatusCode
+from ..host import Host
+from ..systemctl import DIRECTORY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_MOST = 1 << 16  # bytes of a script; the import stands near its beginning
+_IMPORT = "from initpy.cli import"
+WITHIN = 30.0  # seconds for one script to answer
+
+
+def statuses(host: Host) -> list[dict[str, Any]]:
+    """Return what ``status --json`` of every such script says, in the order of their names."""
+    return [_status(path, host) for path in _scripts(host)]
+
+
+def _scripts(host: Host) -> list[str]:
+    """Return the scripts in /etc/init.d that use this library, each once."""
+    found: dict[str, str] = {}
+    for path in host.glob(f"{DIRECTORY}/*"):
+        target = host.realpath(path)
+        facts = host.examine(target, _MOST)
+        lines = facts.text.splitlines() if facts is not None and facts.regular else []
+        if any(line.lstrip().startswith(_IMPORT) for line in lines) and host.is_executable(path):
+            found.setdefault(target, path)
+    return sorted(found.values())
+
+
+def _status(path: str, host: Host) -> dict[str, Any]:
+    try:
+        said = run([path, "status", "--json"], host, within=WITHIN).output
+        answer: dict[str, Any] = json.loads(said)
+    except InitError as exc:
+        why = str(exc)
+    except ValueError:  # no JSON: the library that it uses is broken
+        why = said
+    else:
+        return answer
+    name = path.rpartition("/")[2]
+    return {"name": name, "state": "unknown", "code": StatusCode.UNKNOWN, "message": why}
