@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .host import Host, Listener, Process
     from .service import Service
-    from .state.snapshot import Survey
+    from .state.snapshot import Snapshot
 
     class ReadConfiguration(Protocol):
         """Read the daemon's configuration file and what it includes."""
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     class Upgrade(Protocol):
         """Finish an unfinished upgrade, or replace the running binary; the caller has the lock."""
 
-        def __call__(self, service: Service, seen: Survey, host: Host, /) -> None: ...
+        def __call__(self, service: Service, seen: Snapshot, host: Host, /) -> None: ...
 
 
 class Configuration(Value):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from .control.configtest import configtest
 from .control.run import Finished, run
 from .settings import with_settings
-from .state.snapshot import survey
+from .state.snapshot import take_snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def redirect(
 
 
 def _test_what_runs(service: Service, host: Host) -> None:
-    master = survey(service, host).master
+    master = take_snapshot(service, host).master
     if master is not None:
         host.require_permission(master)
         configtest(service, host)

@@ -6,7 +6,7 @@ from ..control.configtest import configtest, traceless_configtest
 from ..control.lock import ActionLock
 from ..host import HERE, Host
 from ..service import Service
-from ..state.snapshot import survey
+from ..state.snapshot import take_snapshot
 
 
 def check_configuration(service: Service, host: Host = HERE) -> None:
@@ -15,7 +15,7 @@ def check_configuration(service: Service, host: Host = HERE) -> None:
     A stopped service is locked meanwhile: its daemon's test writes files that
     are then removed, and a start must not lose them.
     """
-    master = survey(service, host).master
+    master = take_snapshot(service, host).master
     if master is not None:
         host.require_permission(master)
         configtest(service, host)

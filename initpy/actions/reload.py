@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ..control.configtest import configtest
-from ..control.launch import await_service
+from ..control.launch import wait_until_ready
 from ..control.lock import ActionLock
-from ..control.orphans import finish_orphans
-from ..control.pidfiles import repair_pidfile
-from ..control.stable import running, settled
+from ..control.orphans import drain_orphans
+from ..control.pidfiles import restore_pidfile
+from ..control.stable import require_running, wait_until_stable
 from ..errors import ConfigTestFailed, InitError, NotRunning, Unimplemented
 from ..host import HERE, Host
 from ..service import Service, resolve
@@ -25,25 +25,25 @@ def reload(service: Service, host: Host = HERE) -> None:
     and the old workers serve as before; InitError.
     """
     with ActionLock(service, "reload", host, within=service.timeout) as lock:
-        seen = running(service, host, thorough=lock.was_left)
-        lock.refuse_doomed(seen.masters)
+        seen = require_running(service, host, thorough=lock.was_left)
+        lock.refuse_terminating(seen.masters)
         if service.reload is None:
             raise Unimplemented("this daemon cannot reload its configuration")
         if seen.upgrading and service.finish_upgrade is not None:
             finish: Upgrade = resolve(service.finish_upgrade)
-            finish(service, settled(service, host, thorough=True), host)
-            seen = running(service, host)
+            finish(service, wait_until_stable(service, host, thorough=True), host)
+            seen = require_running(service, host)
         if seen.upgrading:
             raise InitError(
                 f"an upgrade is unfinished, master {seen.masters[0]} still serves: "
                 "finish it with upgrade, then reload"
             )
-        repair_pidfile(service, seen, host, needed=service.reload_execs)
+        restore_pidfile(service, seen, host, needed=service.reload_execs)
         # Or the first workers of a master that has just come up would pass for the next ones.
-        if not await_service(service, seen.masters[-1], host):
+        if not wait_until_ready(service, seen.masters[-1], host):
             raise NotRunning(f"master {seen.masters[-1]} ended meanwhile")
         if seen.orphans or seen.leftover:
-            finish_orphans(service, host)
+            drain_orphans(service, host)
         try:
             configtest(service, host)
         except ConfigTestFailed as exc:
@@ -62,5 +62,5 @@ def force_reload(service: Service, host: Host = HERE) -> None:
     from .start import restart_service
 
     with ActionLock(service, "force-reload", host, within=service.timeout) as lock:
-        running(service, host)
+        require_running(service, host)
         restart_service(service, lock, host)

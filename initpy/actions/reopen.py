@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..control.lock import ActionLock
 from ..control.signals import killproc
-from ..control.stable import running
+from ..control.stable import require_running
 from ..errors import Unimplemented
 from ..host import HERE, Host, Process
 from ..host.wait import wait_until
@@ -17,8 +17,8 @@ from ..state.identity import workers_of
 def reopen(service: Service, host: Host = HERE) -> None:
     """Have the service open its logs anew, after they were rotated. Raises NotRunning."""
     with ActionLock(service, "reopen", host, within=service.timeout) as lock:
-        seen = running(service, host)
-        lock.refuse_doomed(seen.masters)
+        seen = require_running(service, host)
+        lock.refuse_terminating(seen.masters)
         if service.reopen is None:
             raise Unimplemented("this daemon cannot reopen its logs")
         reopen_and_see(service, seen.masters, host)

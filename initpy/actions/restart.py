@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..control.lock import ActionLock
-from ..control.stable import running
+from ..control.stable import require_running
 from ..errors import NotRunning
 from ..host import HERE, Host
 from ..service import Service
@@ -23,7 +23,7 @@ def try_restart(service: Service, host: Host = HERE) -> None:
     """Restart the service if it runs; stopped is success, and it stays so."""
     with ActionLock(service, "try-restart", host, within=service.timeout) as lock:
         try:
-            running(service, host)
+            require_running(service, host)
         except NotRunning:
             return
         restart_service(service, lock, host)

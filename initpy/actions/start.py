@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from ..control.configtest import configtest, traceless_configtest
-from ..control.launch import await_service, bring_up
+from ..control.launch import launch, wait_until_ready
 from ..control.lock import ActionLock
-from ..control.orphans import finish_orphans
-from ..control.pidfiles import remove_stale, repair_pidfile
-from ..control.signals import end
-from ..control.stable import settled
+from ..control.orphans import drain_orphans
+from ..control.pidfiles import remove_stale_pidfiles, restore_pidfile
+from ..control.signals import terminate
+from ..control.stable import wait_until_stable
 from ..host import HERE, Host, Process
 from ..schedule import parse_schedule
 from ..service import Service, resolve
-from ..state.snapshot import Survey
-from .stop import end_service
+from ..state.snapshot import Snapshot
+from .stop import terminate_service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def start(service: Service, host: Host = HERE) -> None:
     started ended again.
     """
     with ActionLock(service, "start", host, within=service.timeout) as lock:
-        if lock.doomed and lock.doomed.intersection(settled(service, host).masters):
+        if lock.terminating and lock.terminating.intersection(
+            wait_until_stable(service, host).masters
+        ):
             host.tell("finishing a stop that was cut short")
             restart_service(service, lock, host)
         else:
@@ -35,7 +37,7 @@ def start(service: Service, host: Host = HERE) -> None:
 
 
 def start_service(
-    service: Service, host: Host, seen: Survey | None = None, *, tested: bool = False
+    service: Service, host: Host, seen: Snapshot | None = None, *, tested: bool = False
 ) -> None:
     """Start it, or see that it runs. The caller holds the lock.
 
@@ -43,10 +45,10 @@ def start_service(
     tested: whether its configuration has been.
     """
     # Thorough: workers beside it whose own master is dead would go on serving what was.
-    seen = seen or settled(service, host, thorough=True)
+    seen = seen or wait_until_stable(service, host, thorough=True)
     if seen.master is not None:
-        repair_pidfile(service, seen, host, needed=False)
-        if not await_service(service, seen.master, host):
+        restore_pidfile(service, seen, host, needed=False)
+        if not wait_until_ready(service, seen.master, host):
             start_service(service, host)  # it was on its way out
             return
         if seen.upgrading and service.finish_upgrade is not None:
@@ -55,19 +57,19 @@ def start_service(
         elif seen.upgrading:
             host.tell(f"an upgrade is unfinished, old master {seen.masters[0]} serves: upgrade")
         elif seen.orphans or seen.leftover:
-            finish_orphans(service, host)
+            drain_orphans(service, host)
         return
     if not seen.pidfile.regular:
         # Before the test, which opens the pidfile too, wherever a link leads.
-        remove_stale(service, host)
+        remove_stale_pidfiles(service, host)
     if service.test_args is not None and not tested:
         traceless_configtest(service, host)
-    end(seen.starting, parse_schedule("KILL/5"), host, what=f"{service.name} that hangs")
+    terminate(seen.starting, parse_schedule("KILL/5"), host, what=f"{service.name} that hangs")
     host.make_directory(service.pidfile.rpartition("/")[0] or "/")
     if not (seen.orphans and _recover(service, seen.orphans, host)):
-        end(seen.orphans, service.stop, host, what="workers of a dead master")
-        remove_stale(service, host)
-        bring_up(service, host)
+        terminate(seen.orphans, service.stop, host, what="workers of a dead master")
+        remove_stale_pidfiles(service, host)
+        launch(service, host)
     host.mark_started(service.subsys)
 
 
@@ -79,13 +81,13 @@ def _recover(service: Service, orphans: tuple[Process, ...], host: Host) -> bool
 
 def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
     """Stop it and start it, if its configuration passes its test. The caller holds the lock."""
-    seen = settled(service, host)
+    seen = wait_until_stable(service, host)
     if seen.master is None:  # every process of the host was looked at for it
         start_service(service, host, seen)
         return
     # Before the test, which opens the pidfile too, wherever a link leads.
-    repair_pidfile(service, seen, host, needed=False)
+    restore_pidfile(service, seen, host, needed=False)
     if service.test_args is not None:
         configtest(service, host)
     # From here on there is no giving up half way: stopped is not what was asked.
-    start_service(service, host, end_service(service, service.stop, lock, host), tested=True)
+    start_service(service, host, terminate_service(service, service.stop, lock, host), tested=True)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from ..control.lock import ActionLock
-from ..control.pidfiles import remove_stale
-from ..control.signals import end
-from ..control.stable import settled
-from ..control.upgrade_children import end_intruders
+from ..control.pidfiles import remove_stale_pidfiles
+from ..control.signals import terminate
+from ..control.stable import wait_until_stable
+from ..control.upgrade_children import terminate_upgrade_children
 from ..errors import InitError
 from ..host import HERE, Host, Process
 from ..schedule import Step
 from ..service import Service
 from ..state.identity import workers_of
-from ..state.snapshot import Survey
+from ..state.snapshot import Snapshot
 
 
 def stop(service: Service, host: Host = HERE, *, schedule: tuple[Step, ...] = ()) -> None:
@@ -24,7 +24,7 @@ def stop(service: Service, host: Host = HERE, *, schedule: tuple[Step, ...] = ()
     InitError if a supervisor starts it again as often as it ends.
     """
     with ActionLock(service, "stop", host, within=service.timeout, without=True) as lock:
-        end_service(service, schedule or service.stop, lock, host, interruptible=True)
+        terminate_service(service, schedule or service.stop, lock, host, interruptible=True)
 
 
 def force_quit(service: Service, host: Host = HERE) -> None:
@@ -32,27 +32,27 @@ def force_quit(service: Service, host: Host = HERE) -> None:
     stop(service, host, schedule=service.force_quit)
 
 
-def end_service(
+def terminate_service(
     service: Service,
     schedule: tuple[Step, ...],
     lock: ActionLock,
     host: Host,
     *,
     interruptible: bool = False,
-) -> Survey:
+) -> Snapshot:
     """End masters, workers and orphans, and remove stale pidfiles. Return the last look.
 
     Raises NotPermitted, WaitTimeout if one outlives the schedule, Interrupted,
     and InitError if it is started again as often as it ends.
     """
-    seen = settled(service, host)
+    seen = wait_until_stable(service, host)
     ended_at: float | None = None
-    while seen.family:
+    while seen.processes:
         if ended_at is not None:
             _refuse_revived(service, seen, host.monotonic() - ended_at, host)
-        lock.doom(seen.masters)
+        lock.record_terminating(seen.masters)
         for master in seen.masters:
-            end_intruders(service, master, host, spare=seen.masters)
+            terminate_upgrade_children(service, master, host, spare=seen.masters)
 
         def workers(masters: tuple[Process, ...] = seen.masters) -> list[Process]:
             return [worker for master in masters for worker in workers_of(service, master, host)]
@@ -61,12 +61,12 @@ def end_service(
             ([*seen.masters, *workers()], workers),
             ([*seen.orphans, *seen.starting], tuple),
         )
-        for processes, kin in families:
-            end(
+        for processes, more in families:
+            terminate(
                 processes,
                 schedule,
                 host,
-                kin=kin,
+                more=more,
                 leaders=seen.masters,
                 what=f"{service.name} processes",
                 interruptible=interruptible,
@@ -74,13 +74,13 @@ def end_service(
         ended_at = host.monotonic() if ended_at is None else ended_at
         # Every process of the host is looked at once the master is gone: others may be
         # there that no pidfile names, or a worker that was orphaned at its master's end.
-        seen = settled(service, host, thorough=True)
-    lock.doom(())
-    remove_stale(service, host)
+        seen = wait_until_stable(service, host, thorough=True)
+    lock.record_terminating(())
+    remove_stale_pidfiles(service, host)
     return seen
 
 
-def _refuse_revived(service: Service, seen: Survey, since: float, host: Host) -> None:
+def _refuse_revived(service: Service, seen: Snapshot, since: float, host: Host) -> None:
     """Raise InitError if, so many seconds after it was ended, it has been started again.
 
     For as long as a new state may take it is ended once more instead.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..control.launch import await_service
+from ..control.launch import wait_until_ready
 from ..control.lock import ActionLock
-from ..control.orphans import finish_orphans
-from ..control.stable import running
+from ..control.orphans import drain_orphans
+from ..control.stable import require_running
 from ..errors import NotRunning, Unimplemented
 from ..host import HERE, Host
 from ..service import Service, resolve
@@ -24,13 +24,13 @@ def upgrade(service: Service, host: Host = HERE) -> None:
     """
     with ActionLock(service, "upgrade", host, within=service.timeout) as lock:
         # Thorough, for a new master that crashed leaves nothing else to be known by.
-        seen = running(service, host, thorough=True)
-        lock.refuse_doomed(seen.masters)
+        seen = require_running(service, host, thorough=True)
+        lock.refuse_terminating(seen.masters)
         if seen.orphans or (seen.leftover and service.upgrade is not None):
             # They may be the only ones who serve.
-            if seen.master is not None and not await_service(service, seen.master, host):
+            if seen.master is not None and not wait_until_ready(service, seen.master, host):
                 raise NotRunning(f"master {seen.master} ended meanwhile")
-            finish_orphans(service, host)
+            drain_orphans(service, host)
         if service.upgrade is None:
             raise Unimplemented("cannot replace the binary of this daemon while it runs")
         replace: Upgrade = resolve(service.upgrade)

@@ -6,7 +6,7 @@ from ..errors import WaitTimeout
 from ..host import Host, Process
 from ..schedule import Step, parse_schedule
 from ..service import Service
-from .signals import end
+from .signals import terminate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def drain(
     leaders = list(processes)
     patient = Step(sig=service.drain_signal, seconds=service.drain_timeout)
     try:
-        end(leaders, (patient,), host, kin=workers, leaders=leaders, what=what)
+        terminate(leaders, (patient,), host, more=workers, leaders=leaders, what=what)
     except WaitTimeout:
         left = [one for one in (*leaders, *workers()) if host.alive(one)]
         late = [one for one in left if one not in leaders] or left
         host.tell(f"{len(late)} {what} still worked after {service.drain_timeout:g} s: ended")
-        end(left, LATE, host, what=what)
+        terminate(left, LATE, host, what=what)

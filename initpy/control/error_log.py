@@ -22,7 +22,7 @@ def read_log(service: Service, text: str, pid: int = 0) -> Report:
     return read(text, pid)
 
 
-def holders(report: Report, host: Host) -> str:
+def describe_holders(report: Report, host: Host) -> str:
     """Return which processes hold the addresses that a daemon could not bind, or "".
 
     One sentence: "127.0.0.1:9000 is held by pid 4711 (oa, user oa, since ...)".

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..contracts import InheritEnvironment
 
 
-class Inheritance:
+class InheritedSockets:
     """Listening sockets for a new master. A context manager: the copies are closed at its end."""
 
     def __init__(self, service: Service, processes: Iterable[Process], host: Host) -> None:

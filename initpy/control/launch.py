@@ -9,31 +9,31 @@ from ..schedule import parse_schedule
 from ..service import Service
 from ..state.configuration import may_be_workerless
 from ..state.identity import workers_of
-from ..state.launcher import fostered
+from ..state.launcher import launcher_command
 from ..state.pidfile import read_pidfile
-from ..state.snapshot import Survey, proven, survey
-from ..state.workers import SETTLE, serving_workers
+from ..state.snapshot import Snapshot, proven_master, take_snapshot
+from ..state.workers import SETTLE, ready_workers
 from .background import background_command
 from .drain import drain
-from .error_log import holders, read_log
-from .orphans import behead
+from .error_log import describe_holders, read_log
+from .orphans import retire
 from .run import run, spawn
-from .signals import end, freeze
-from .upgrade_children import family
+from .signals import suspend, terminate
+from .upgrade_children import descendants
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ..host import Child
-    from .inherit import Inheritance
+    from .inherit import InheritedSockets
 
 
-def bring_up(
+def launch(
     service: Service,
     host: Host,
     *,
-    inheritance: Inheritance | None = None,
+    inheritance: InheritedSockets | None = None,
     beside: Collection[Process] = (),
 ) -> Process:
     """Start the daemon and return its master, which serves.
@@ -51,40 +51,40 @@ def bring_up(
             raise NotInstalled(f"{service.daemon} is not installed")
         argv = background_command(service.pidfile, argv)
     workerless = may_be_workerless(service, host)
-    foster = inheritance is not None and service.inherit_in_foreground
+    launched = inheritance is not None and service.inherit_in_foreground
     child = spawn(
-        fostered(argv) if foster else argv,
+        launcher_command(argv) if launched else argv,
         host,
         nice=service.nice,
         limits=service.limits,
         environment=inheritance.environment if inheritance else None,
         descriptors=inheritance.descriptors if inheritance else (),
-        held=foster,
+        held=launched,
     )
     started = host.find(child.pid)
 
     def up() -> Process | None:
         code = child.poll()
-        if foster and started and host.has_dead_child(started):
+        if launched and started and host.has_dead_child(started):
             code = 1  # it waits for nobody before it is released
         if code:
             how = f"signal {-code}" if code < 0 else f"code {code}"
             said = child.output()
             report = read_log(service, said)
-            reasons = "; ".join(filter(None, (report.reason, holders(report, host))))
+            reasons = "; ".join(filter(None, (report.reason, describe_holders(report, host))))
             raise InitError(f"{service.daemon} ended with {how}: {reasons}", said)
         hint = read_pidfile(service.pidfile, host)
         if service.background and code == 0 and hint.pid and host.find(hint.pid) is None:
             raise InitError(f"{service.daemon} ended as soon as it was started")
         # Not survey(): without a pidfile that looks at every process, at every poll.
-        master = proven(service, hint, host)
+        master = proven_master(service, hint, host)
         if master is None or master in beside:
             return None
         # While it lives, who upgrades would take its child for supervised; nginx does.
-        leaves = started and not foster and service.upgrade and _leaves(started, master, host)
+        leaves = started and not launched and service.upgrade and _leaves(started, master, host)
         if code is None and leaves:
             return None
-        return master if workerless or serving_workers(service, master, host) else None
+        return master if workerless or ready_workers(service, master, host) else None
 
     try:
         master = wait_until(
@@ -98,30 +98,30 @@ def bring_up(
         child.release()
         _await_ready(service, master, host)
     except InitError:
-        _take_back(service, child, started, beside, host, shared=inheritance is not None)
+        _undo(service, child, started, beside, host, shared=inheritance is not None)
         raise
     finally:
         child.close()
     return master
 
 
-def _frozen(
+def _suspend_new(
     service: Service, started: Process | None, beside: Collection[Process], host: Host
-) -> Survey:
+) -> Snapshot:
     """Stop whatever is on its way to be a master; return what there is.
 
     None of its workers is born any more then, who might take a request and be ended with it.
     """
     stopped: set[Process] = set()
 
-    def look() -> Survey | None:
-        seen = survey(service, host, thorough=True)
+    def look() -> Snapshot | None:
+        seen = take_snapshot(service, host, thorough=True)
         coming = {*seen.masters, *seen.starting}
         if started is not None and started not in seen.masters:
             coming.update(host.children(started))  # a foster parent's, whatever it is by now
         fresh = coming - {*beside, *stopped}
         for process in fresh:
-            freeze(process, host)
+            suspend(process, host)
         stopped.update(fresh)
         return None if fresh or seen.executing else seen
 
@@ -129,7 +129,7 @@ def _frozen(
     return wait_until(look, within=service.timeout, host=host, what=what)
 
 
-def await_service(service: Service, master: Process, host: Host) -> bool:
+def wait_until_ready(service: Service, master: Process, host: Host) -> bool:
     """Wait until *master*, which somebody else may have just started, serves.
 
     False if it ends instead: somebody has told it to.
@@ -139,7 +139,7 @@ def await_service(service: Service, master: Process, host: Host) -> bool:
     def decided() -> str:
         if not host.alive(master):
             return "gone"
-        return "serves" if workerless or serving_workers(service, master, host) else ""
+        return "serves" if workerless or ready_workers(service, master, host) else ""
 
     found = wait_until(
         decided,
@@ -157,7 +157,7 @@ def _leaves(started: Process, master: Process, host: Host) -> bool:
 
 
 def _awaited(service: Service, host: Host) -> str:
-    master = survey(service, host).master
+    master = take_snapshot(service, host).master
     if master is None:
         return f"{service.name} to come up"
     if read_pidfile(service.pidfile, host).pid != master.pid:
@@ -188,7 +188,7 @@ def _await_ready(service: Service, master: Process, host: Host) -> None:
     )
 
 
-def _take_back(
+def _undo(
     service: Service,
     child: Child,
     started: Process | None,
@@ -203,20 +203,20 @@ def _take_back(
             new one would remove the paths of its unix sockets, and perhaps its pidfile.
     """
     if shared:
-        seen = _frozen(service, started, beside, host)
+        seen = _suspend_new(service, started, beside, host)
     else:
-        seen = survey(service, host, thorough=True)
+        seen = take_snapshot(service, host, thorough=True)
     masters = [master for master in seen.masters if master not in beside]
     workers = [worker for master in masters for worker in workers_of(service, master, host)]
     if shared:
         for master in masters:
-            drain(service, behead(service, master, host), host, what="new workers")
-    brood = family(started, host) if started else []
+            drain(service, retire(service, master, host), host, what="new workers")
+    brood = descendants(started, host) if started else []
     child.kill_group()
     hung = [one for one in (*brood, *seen.starting) if one not in (*masters, *workers)]
-    end(hung, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
+    terminate(hung, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
     if not shared:
-        end([*masters, *workers], service.force_quit, host, leaders=masters)
+        terminate([*masters, *workers], service.force_quit, host, leaders=masters)
         # Again if something is left: workers may have been born meanwhile.
-        while left := survey(service, host, thorough=True).family:
-            end(left, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
+        while left := take_snapshot(service, host, thorough=True).processes:
+            terminate(left, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")

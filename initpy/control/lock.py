@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 DIRECTORY = "/run/initpy"
-_DOOMED = "; ends "  # before the processes that are being ended, as PID@STARTED
+_TERMINATING = "; ends "  # before the processes that are being ended, as PID@STARTED
 
 
 def lock_path(service: Service) -> str:
@@ -54,7 +54,7 @@ class ActionLock:
         self._without = without
         self._fd: int | None = None
         self.was_left = False
-        self.doomed: frozenset[Process] = frozenset()
+        self.terminating: frozenset[Process] = frozenset()
 
     def __enter__(self) -> Self:
         """Take the lock.
@@ -71,17 +71,17 @@ class ActionLock:
                 raise
             self._host.tell(f"going on without a lock: {exc}")
             return self
-        holder, _, doomed = self._text().partition(_DOOMED)
+        holder, _, doomed = self._text().partition(_TERMINATING)
         self.was_left = bool(holder)
-        self.doom(_doomed(doomed))
+        self.record_terminating(_terminating(doomed))
         return self
 
-    def doom(self, processes: Collection[Process]) -> None:
+    def record_terminating(self, processes: Collection[Process]) -> None:
         """Write down who is told to end, before they are: nothing else would tell it of them.
 
         None any more, once they have been seen gone.
         """
-        self.doomed = frozenset(processes)
+        self.terminating = frozenset(processes)
         self._sign(f"{self._action} (pid {self._host.getpid()})")
 
     def _attempt(self) -> int:
@@ -102,9 +102,9 @@ class ActionLock:
             raise Busy(f"another action is under way: {self._holder()}") from exc
         return fd
 
-    def refuse_doomed(self, masters: Collection[Process]) -> None:
+    def refuse_terminating(self, masters: Collection[Process]) -> None:
         """Raise NotRunning if one of *masters* was told to end by somebody who was cut short."""
-        for master in self.doomed.intersection(masters):
+        for master in self.terminating.intersection(masters):
             raise NotRunning(
                 f"master {master} was told to end by a stop that was cut short: "
                 "start or stop finishes that"
@@ -112,15 +112,15 @@ class ActionLock:
 
     def _sign(self, holder: str) -> None:
         if self._fd is not None:
-            doomed = " ".join(f"{process.pid}@{process.started}" for process in self.doomed)
-            self._host.sign_lock(self._fd, holder + (_DOOMED + doomed if doomed else ""))
+            doomed = " ".join(f"{process.pid}@{process.started}" for process in self.terminating)
+            self._host.sign_lock(self._fd, holder + (_TERMINATING + doomed if doomed else ""))
 
     def _text(self) -> str:
         facts = self._host.examine(self._path, 1000)
         return facts.text if facts else ""
 
     def _holder(self) -> str:
-        return self._text().partition(_DOOMED)[0] or "it has not said which"
+        return self._text().partition(_TERMINATING)[0] or "it has not said which"
 
     def __exit__(
         self,
@@ -135,7 +135,7 @@ class ActionLock:
             self._fd = None
 
 
-def _doomed(text: str) -> frozenset[Process]:
+def _terminating(text: str) -> frozenset[Process]:
     pairs = [word.partition("@") for word in text.split()]
     return frozenset(
         Process(pid=int(pid), started=int(started))

@@ -7,9 +7,9 @@ from ..host import Host, Process
 from ..schedule import parse_schedule
 from ..service import Service
 from ..state.identity import workers_of
-from ..state.snapshot import named_master, survey
+from ..state.snapshot import named_master, take_snapshot
 from .drain import drain
-from .signals import end, freeze
+from .signals import suspend, terminate
 from .stable import await_titles
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def finish_orphans(service: Service, host: Host, known: Iterable[Process] = ()) -> None:
+def drain_orphans(service: Service, host: Host, known: Iterable[Process] = ()) -> None:
     """Let orphans finish their requests and see them gone; then nothing is unfinished.
 
     known: those that we have made ourselves. Others are looked for: a master
@@ -38,13 +38,13 @@ def finish_orphans(service: Service, host: Host, known: Iterable[Process] = ()) 
 
 
 def _beside_a_master(service: Service, host: Host) -> tuple[Process, ...]:
-    seen = survey(service, host, thorough=True)
+    seen = take_snapshot(service, host, thorough=True)
     if seen.orphans and seen.master is None:
         raise InitError("the master died meanwhile, its workers still serve: start recovers it")
     return seen.orphans
 
 
-def behead(service: Service, master: Process, host: Host) -> list[Process]:
+def retire(service: Service, master: Process, host: Host) -> list[Process]:
     """End *master* and return its workers, which go on.
 
     KILL: on QUIT or TERM it would remove its sockets' paths and its pidfile,
@@ -52,8 +52,8 @@ def behead(service: Service, master: Process, host: Host) -> list[Process]:
     the list and the end; and no longer, for with catch_workers_output a worker
     blocks as soon as the pipe to a stopped master is full.
     """
-    freeze(master, host)
+    suspend(master, host)
     await_titles(service, master, host)
     workers = list(workers_of(service, master, host))
-    end([master], parse_schedule("KILL/5"), host, what="old master")
+    terminate([master], parse_schedule("KILL/5"), host, what="old master")
     return workers

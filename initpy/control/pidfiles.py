@@ -6,10 +6,10 @@ from ..errors import InitError, PidfileError
 from ..host import Host, Process
 from ..service import Service
 from ..state.pidfile import MISSING, read_pidfile
-from ..state.snapshot import Survey
+from ..state.snapshot import Snapshot
 
 
-def repair_pidfile(service: Service, seen: Survey, host: Host, *, needed: bool = True) -> None:
+def restore_pidfile(service: Service, seen: Snapshot, host: Host, *, needed: bool = True) -> None:
     """Write the pidfile of a running master that has lost it, and say so.
 
     It is written by rename and belongs to root. Raises PidfileError if it cannot be
@@ -18,12 +18,12 @@ def repair_pidfile(service: Service, seen: Survey, host: Host, *, needed: bool =
     # nginx abandons an upgrade without one (ngx_exec_new_binary); php-fpm dies in a
     # reload if it cannot write it (fpm_pidfile.c).
     if seen.old_master is not None and seen.oldbin.pid != seen.old_master.pid:
-        name_in_pidfile(service.oldbin, seen.old_master, host)
+        write_pidfile(service.oldbin, seen.old_master, host)
     if seen.master is None or not seen.lost:
         return
     was = seen.pidfile.reason or f"it was {seen.pidfile.verdict}"
     try:
-        name_in_pidfile(service.pidfile, seen.master, host)
+        write_pidfile(service.pidfile, seen.master, host)
     except InitError as exc:
         sentence = f"the pidfile is lost and cannot be repaired: {exc}"
         if needed:
@@ -33,14 +33,14 @@ def repair_pidfile(service: Service, seen: Survey, host: Host, *, needed: bool =
     host.tell(f"repaired {service.pidfile} to name the master, pid {seen.master} ({was})")
 
 
-def name_in_pidfile(path: str, master: Process, host: Host) -> None:
+def write_pidfile(path: str, master: Process, host: Host) -> None:
     """Have the pidfile at *path* name *master*, by rename. Raises InitError."""
     if read_pidfile(path, host).fixed:
         raise PidfileError(f"{path} is a directory or a device")
     host.write(path, f"{master}\n")
 
 
-def remove_stale(service: Service, host: Host) -> None:
+def remove_stale_pidfiles(service: Service, host: Host) -> None:
     """Remove the pidfiles of a service that is stopped, and Red Hat's lock file.
 
     A link or a FIFO goes too: the daemon would follow the one, to wherever

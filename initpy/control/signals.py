@@ -33,7 +33,7 @@ def killproc(
     a signal that is meant as a request.
     """
     if sig is None:
-        end([process], schedule, host)
+        terminate([process], schedule, host)
         return
     refuse_deadly(process, sig, host)
     if not host.kill(process, sig):
@@ -52,7 +52,7 @@ def refuse_deadly(process: Process, sig: int, host: Host) -> None:
         raise InitError(f"pid {process} does not catch {name} and would die of it: not sent")
 
 
-def freeze(process: Process, host: Host) -> None:
+def suspend(process: Process, host: Host) -> None:
     """Stop a process, and see it stopped: it bears nobody until it is woken or ended.
 
     A signal is taken when its process runs next, which may be some time on a busy
@@ -67,19 +67,19 @@ def freeze(process: Process, host: Host) -> None:
     wait_until(stopped, within=5.0, host=host, what=f"process {process} to stop", until=process)
 
 
-def wake(process: Process, host: Host) -> None:
+def resume(process: Process, host: Host) -> None:
     """Let a stopped process take what it has been sent."""
     facts = host.look(process.pid)
     if facts is not None and facts.process == process and facts.state in _STOPPED:
         host.kill(process, signal_named("CONT"))
 
 
-def end(
+def terminate(
     processes: Iterable[Process],
     schedule: tuple[Step, ...],
     host: Host,
     *,
-    kin: Callable[[], Iterable[Process]] = tuple,
+    more: Callable[[], Iterable[Process]] = tuple,
     leaders: Collection[Process] = (),
     what: str = "",
     interruptible: bool = False,
@@ -96,7 +96,7 @@ def end(
     family = dict.fromkeys(processes)
 
     def alive() -> list[Process]:
-        family.update(dict.fromkeys(kin()))
+        family.update(dict.fromkeys(more()))
         return [process for process in family if host.alive(process)]
 
     def count() -> str:
@@ -113,7 +113,7 @@ def end(
         leading = [process for process in left if process in leaders]
         for process in left if step.sig == "KILL" else leading or left:
             host.kill(process, sig)
-            wake(process, host)
+            resume(process, host)
         try:
             wait_until(
                 lambda: not alive(),

@@ -7,13 +7,13 @@ from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.identity import looks_like_master, runs_daemon, workers_of
-from ..state.snapshot import Survey, survey
-from .signals import wake
+from ..state.snapshot import Snapshot, take_snapshot
+from .signals import resume
 
 INFANCY = 1.0  # seconds; a worker bears its master's title for 1 to 4 ms, on a busy host for longer
 
 
-def settled(service: Service, host: Host, *, thorough: bool = False) -> Survey:
+def wait_until_stable(service: Service, host: Host, *, thorough: bool = False) -> Snapshot:
     """Look at the service; if a killed script has left one starting, wait for what it becomes.
 
     One that hangs is told as ``Survey.starting`` after the service's timeout. Raises
@@ -23,10 +23,10 @@ def settled(service: Service, host: Host, *, thorough: bool = False) -> Survey:
     if not host.sees_all():
         raise InitError("/proc does not show the processes of this host: nothing can be known")
 
-    def look() -> Survey | None:
-        seen = survey(service, host, thorough=thorough)
+    def look() -> Snapshot | None:
+        seen = take_snapshot(service, host, thorough=thorough)
         for process in seen.starting:
-            wake(process, host)  # a script that was about to end it may have stopped it
+            resume(process, host)  # a script that was about to end it may have stopped it
         return None if seen.starting or seen.executing else seen
 
     try:
@@ -37,7 +37,7 @@ def settled(service: Service, host: Host, *, thorough: bool = False) -> Survey:
             what=f"{service.name}, which is starting, to be up",
         )
     except WaitTimeout:
-        seen = survey(service, host, thorough=thorough)
+        seen = take_snapshot(service, host, thorough=thorough)
     hint = seen.pidfile
     if seen.master is None and service.master_title is None and hint.pid and not hint.trusted:
         facts = host.look(hint.pid)
@@ -49,12 +49,12 @@ def settled(service: Service, host: Host, *, thorough: bool = False) -> Survey:
     return seen
 
 
-def running(service: Service, host: Host, *, thorough: bool = False) -> Survey:
+def require_running(service: Service, host: Host, *, thorough: bool = False) -> Snapshot:
     """Return what is there of a service that runs and that we may signal.
 
     Raises NotRunning, NotInstalled if it cannot even be started, or NotPermitted.
     """
-    seen = settled(service, host, thorough=thorough)
+    seen = wait_until_stable(service, host, thorough=thorough)
     if seen.master is None:
         if host.file_id(service.daemon) is None:
             raise NotInstalled(f"{service.daemon} is not installed")

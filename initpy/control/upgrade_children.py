@@ -12,7 +12,7 @@ from ..schedule import parse_schedule
 from ..service import Service
 from ..state.identity import is_worker, workers_of
 from .drain import drain
-from .signals import end, freeze
+from .signals import suspend, terminate
 from .stable import await_titles
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 
-def end_intruders(
+def terminate_upgrade_children(
     service: Service, master: Process, host: Host, *, spare: Collection[Process] = ()
 ) -> None:
     """End every child of *master* that holds its sockets and is no worker, with their children.
@@ -47,14 +47,17 @@ def end_intruders(
     ]
     for process in found:
         if not workers_of(service, process, host):
-            freeze(process, host)
+            suspend(process, host)
             await_titles(service, process, host)
         if workers_of(service, process, host):
             drain(service, [process], host, what="new master")
-    hung = [one for intruder in found for one in family(intruder, host) if has_inherited(one)]
-    end(hung, parse_schedule("KILL/5"), host, what="new master")
+    hung = [one for intruder in found for one in descendants(intruder, host) if has_inherited(one)]
+    terminate(hung, parse_schedule("KILL/5"), host, what="new master")
 
 
-def family(process: Process, host: Host) -> list[Process]:
+def descendants(process: Process, host: Host) -> list[Process]:
     """Return *process* and all its descendants."""
-    return [process, *(kin for child in host.children(process) for kin in family(child, host))]
+    return [
+        process,
+        *(more for child in host.children(process) for more in descendants(child, host)),
+    ]

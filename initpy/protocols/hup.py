@@ -14,7 +14,7 @@ from ..host import Host, Process
 from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
-from ..state.workers import SETTLE, let_go, serving_workers
+from ..state.workers import SETTLE, ready_workers, stopped_accepting
 
 # A first emergency in the log is no verdict: nginx tries a taken port for 2.5 seconds.
 PATIENCE = 3.0  # seconds
@@ -27,7 +27,7 @@ def reload(service: Service, master: Process, host: Host) -> None:
     if the old workers serve as before, InitError if it is worse or unknown.
     """
     assert service.reload is not None
-    old = serving_workers(service, master, host)
+    old = ready_workers(service, master, host)
     log = LogMark(service, master, host)
     killproc(master, signal_named(service.reload), host=host)
     sent = host.monotonic()
@@ -39,8 +39,8 @@ def reload(service: Service, master: Process, host: Host) -> None:
         if not service.worker_titles:
             # A daemon that tells nothing of itself: it has taken the signal and lasted.
             return host.monotonic() - sent >= SETTLE
-        new = serving_workers(service, master, host) - old
-        if new and let_go(service, old, host):
+        new = ready_workers(service, master, host) - old
+        if new and stopped_accepting(service, old, host):
             return True
         report = log.read(master.pid)
         if report.lines and not blamed:
@@ -60,6 +60,6 @@ def reload(service: Service, master: Process, host: Host) -> None:
             interruptible=True,
         )
     except WaitTimeout as exc:
-        if serving_workers(service, master, host) - old:
+        if ready_workers(service, master, host) - old:
             raise InitError(f"new workers serve, and old ones too: {exc}") from exc
         raise Reverted(f"reload failed, the old workers serve as before: {exc}") from exc

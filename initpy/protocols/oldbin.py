@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from ..control.drain import drain
 from ..control.error_log import LogMark
-from ..control.launch import await_service
-from ..control.orphans import finish_orphans
-from ..control.pidfiles import repair_pidfile
-from ..control.signals import killproc, wake
-from ..control.stable import running
-from ..control.upgrade_children import end_intruders
+from ..control.launch import wait_until_ready
+from ..control.orphans import drain_orphans
+from ..control.pidfiles import restore_pidfile
+from ..control.signals import killproc, resume
+from ..control.stable import require_running
+from ..control.upgrade_children import terminate_upgrade_children
 from ..errors import InitError, Reverted, RollbackFailed, WaitTimeout
 from ..host import HERE, Host, Process
 from ..host.wait import wait_until
@@ -30,15 +30,15 @@ from ..schedule import signal_named
 from ..service import Service
 from ..state.identity import workers_of
 from ..state.phase import Phase, is_at_rest, is_idle, phase
-from ..state.snapshot import Survey, master_of, named_master, survey
-from ..state.workers import let_go, serving_workers
+from ..state.snapshot import Snapshot, master_of, named_master, take_snapshot
+from ..state.workers import ready_workers, stopped_accepting
 from .verify import (
-    prove_binary,
-    prove_master,
     refuse_argv0,
     require_alive,
     run_check,
     upgrade_failed,
+    verify_binary,
+    verify_master,
 )
 
 TYPE_CHECKING = False
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 IGNORED = 1.0  # seconds after which a master that sleeps has ignored USR2
 
 
-def upgrade(service: Service, seen: Survey, host: Host) -> None:
+def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     """Finish an unfinished upgrade, and do one unless that was it.
 
     The caller holds the lock. Raises as the action ``upgrade`` does.
@@ -58,11 +58,11 @@ def upgrade(service: Service, seen: Survey, host: Host) -> None:
         host.tell(f"finished the upgrade that was under way: master {new} serves")
         if host.exe_file(new) == host.file_id(service.daemon):
             return
-        seen = running(service, host)
+        seen = require_running(service, host)
     old = seen.masters[-1]
-    repair_pidfile(service, seen, host)
+    restore_pidfile(service, seen, host)
     refuse_argv0(service, old, host)
-    prove_binary(service, old, host)  # configtest -q || return
+    verify_binary(service, old, host)  # configtest -q || return
     # Before the signal: afterwards it is too late to tell a reverted pidfile
     # from an untouched one.
     before, log = host.version(service.pidfile), LogMark(service, old, host)
@@ -76,7 +76,7 @@ def _see_through(
     """Wait for the new master, verify it, and end the old one; or roll back. Return the new one."""
     try:
         new = wait_for_oldbin(service, old, host, before=before)  # for i in `seq ...`; do usleep
-        prove_master(service, new, host)
+        verify_master(service, new, host)
         _check(service, old, host)
         require_alive(new, host)
     except InitError as exc:
@@ -95,12 +95,12 @@ def _see_through(
     return new
 
 
-def _carry_on(service: Service, seen: Survey, host: Host) -> Process:
+def _carry_on(service: Service, seen: Snapshot, host: Host) -> Process:
     """Finish an upgrade that was begun, from wherever it is. Return the new master."""
-    repair_pidfile(service, seen, host)
+    restore_pidfile(service, seen, host)
     old = seen.masters[0]
     for new in host.children(old):
-        wake(new, host)  # a script that was about to end it may have stopped it
+        resume(new, host)  # a script that was about to end it may have stopped it
     before = (0, 0) if seen.handover else None  # whatever it is next, it was renamed
     return _see_through(service, old, before, LogMark(service, old, host), host)
 
@@ -157,10 +157,10 @@ def _check(service: Service, old: Process, host: Host) -> None:
     """Run the administrator's check with only the new master answering."""
     if not service.upgrade_check:
         return
-    workers = serving_workers(service, old, host)
+    workers = ready_workers(service, old, host)
     host.kill(old, signal_named("WINCH"))
     wait_until(
-        lambda: let_go(service, workers, host),
+        lambda: stopped_accepting(service, workers, host),
         within=service.timeout,
         host=host,
         what=f"the workers of old master {old} to stop accepting",
@@ -191,7 +191,7 @@ def _without_the_old(service: Service, why: InitError, host: Host) -> Process:
     """
     try:
         new = master_of(service, host)
-        if not await_service(service, new, host):
+        if not wait_until_ready(service, new, host):
             raise InitError(f"new master {new} died too")  # noqa: TRY301 - one way out
     except InitError as worse:
         raise upgrade_failed(RollbackFailed, f"{why}; and {worse}") from why
@@ -202,10 +202,10 @@ def _without_the_old(service: Service, why: InitError, host: Host) -> Process:
 def _see_alone(service: Service, new: Process, host: Host) -> None:
     """See that *new* is alone and that the pidfile names it. Raises RollbackFailed."""
     try:
-        finish_orphans(service, host)  # of an old master that was killed, with its .oldbin
+        drain_orphans(service, host)  # of an old master that was killed, with its .oldbin
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, str(exc)) from exc
-    if survey(service, host).master != new:
+    if take_snapshot(service, host).master != new:
         why = f"{service.pidfile} does not name new master {new}"
         raise upgrade_failed(RollbackFailed, why)
 
@@ -224,14 +224,14 @@ def rollback(service: Service, old: Process, host: Host) -> None:
         # An old master that has not taken USR2 yet would upgrade itself after we have left.
         see(lambda: not host.alive(old) or is_at_rest(old, host), "it to take what it was sent")
         new = named_master(service, service.pidfile, host)
-        if new not in (None, old) and not serving_workers(service, old, host):
+        if new not in (None, old) and not ready_workers(service, old, host):
             # The old one was told WINCH. While the new one lives, HUP makes it start its
             # workers again without reading its configuration (ngx_master_process_cycle).
             host.kill(old, signal_named("HUP"))
-            see(lambda: bool(serving_workers(service, old, host)), "its workers")
-        end_intruders(service, old, host)
+            see(lambda: bool(ready_workers(service, old, host)), "its workers")
+        terminate_upgrade_children(service, old, host)
         # A new master that was killed has left its workers behind, and they accept.
-        orphans = survey(service, host, thorough=True).orphans
+        orphans = take_snapshot(service, host, thorough=True).orphans
         drain(service, orphans, host, what="workers of the dead new master")
         see(lambda: _serves_alone(service, old, host), f"{service.pidfile} to name it")
     except WaitTimeout as exc:
@@ -243,4 +243,4 @@ def _serves_alone(service: Service, old: Process, host: Host) -> bool:
         raise RollbackFailed(f"the old master {old} is dead too")
     named = named_master(service, service.pidfile, host)
     oldbin = named_master(service, service.oldbin, host)
-    return named == old and oldbin is None and bool(serving_workers(service, old, host))
+    return named == old and oldbin is None and bool(ready_workers(service, old, host))

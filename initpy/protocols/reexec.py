@@ -6,8 +6,8 @@ changes, in the foreground it does not. If it cannot come up again, nothing serv
 
 from __future__ import annotations
 
-from ..control.launch import bring_up
-from ..control.pidfiles import remove_stale, repair_pidfile
+from ..control.launch import launch
+from ..control.pidfiles import remove_stale_pidfiles, restore_pidfile
 from ..control.signals import killproc
 from ..errors import InitError
 from ..host import Host, Process
@@ -15,8 +15,8 @@ from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
 from ..state.configuration import may_be_workerless, read_configuration
-from ..state.snapshot import named_master, survey
-from ..state.workers import let_go, serving_workers
+from ..state.snapshot import named_master, take_snapshot
+from ..state.workers import ready_workers, stopped_accepting
 
 # A master is gone for a moment while it puts itself in the background.
 ABSENCE = 0.5  # seconds
@@ -29,7 +29,7 @@ def reload(service: Service, master: Process, host: Host) -> None:
     of it is started again, and InitError is raised all the same.
     """
     assert service.reload is not None
-    old = serving_workers(service, master, host)
+    old = ready_workers(service, master, host)
     before = host.version(service.pidfile)
     workerless = may_be_workerless(service, host)
     config = read_configuration(service, host)
@@ -49,9 +49,9 @@ def reload(service: Service, master: Process, host: Host) -> None:
         absent.clear()
         # In the background its old number is that of the parent it leaves behind.
         left = named != master and host.alive(master)
-        if named is None or left or not let_go(service, old, host):
+        if named is None or left or not stopped_accepting(service, old, host):
             return False
-        if serving_workers(service, named, host) - old:
+        if ready_workers(service, named, host) - old:
             return True
         return workerless and host.version(service.pidfile) not in (None, before)
 
@@ -62,10 +62,10 @@ def reload(service: Service, master: Process, host: Host) -> None:
         what="new workers to serve",
     )
     if absent:
-        seen = survey(service, host)
+        seen = take_snapshot(service, host)
         if seen.master is not None:  # its configuration names another pidfile
-            repair_pidfile(service, seen, host)
+            restore_pidfile(service, seen, host)
             return
-        remove_stale(service, host)
-        bring_up(service, host)
+        remove_stale_pidfiles(service, host)
+        launch(service, host)
         raise InitError(f"{service.name} died in its reload; it was started again")

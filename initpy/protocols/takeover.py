@@ -13,18 +13,18 @@ have not noticed.
 from __future__ import annotations
 
 from ..control.drain import drain
-from ..control.inherit import Inheritance
-from ..control.launch import bring_up
-from ..control.orphans import behead, finish_orphans
-from ..control.pidfiles import name_in_pidfile, repair_pidfile
-from ..control.signals import wake
-from ..control.stable import running
+from ..control.inherit import InheritedSockets
+from ..control.launch import launch
+from ..control.orphans import drain_orphans, retire
+from ..control.pidfiles import restore_pidfile, write_pidfile
+from ..control.signals import resume
+from ..control.stable import require_running
 from ..errors import InitError, Reverted, RollbackFailed, Unimplemented
 from ..host import CannotCopy, Host, Process
 from ..service import Service
 from ..state.configuration import may_be_workerless, read_configuration
-from ..state.snapshot import Survey, named_master
-from .verify import prove_binary, prove_master, require_alive, run_check, upgrade_failed
+from ..state.snapshot import Snapshot, named_master
+from .verify import require_alive, run_check, upgrade_failed, verify_binary, verify_master
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,20 +42,20 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
         return False
     pids = ", ".join(map(str, orphans))
     try:
-        with Inheritance(service, orphans, host) as inheritance:
+        with InheritedSockets(service, orphans, host) as inheritance:
             if not inheritance.listeners:
                 return False
-            _note(service, _session(orphans, host), host)
-            master = bring_up(service, host, inheritance=inheritance)
+            _record_old_master(service, _session(orphans, host), host)
+            master = launch(service, host, inheritance=inheritance)
     except CannotCopy as exc:
         host.tell(f"{exc}; ending workers that a dead master has left behind: pids {pids}")
         return False
     host.tell(f"master {master} took over from workers of a dead master: pids {pids}")
-    finish_orphans(service, host, orphans)
+    drain_orphans(service, host, orphans)
     return True
 
 
-def upgrade(service: Service, seen: Survey, host: Host) -> None:
+def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     """Replace the running binary, or finish what a killed script has begun.
 
     The caller holds the lock. Raises as ``upgrade`` does.
@@ -64,21 +64,21 @@ def upgrade(service: Service, seen: Survey, host: Host) -> None:
         new = _finish_takeover(service, seen, host)
         if host.exe_file(new) == host.file_id(service.daemon):
             return
-        seen = running(service, host)
+        seen = require_running(service, host)
     old = seen.masters[-1]
     _refuse_supervised(old, host)
-    repair_pidfile(service, seen, host)
-    prove_binary(service, old, host)
+    restore_pidfile(service, seen, host)
+    verify_binary(service, old, host)
     try:
-        with Inheritance(service, [old], host) as inheritance:
-            _note(service, old.pid, host)
+        with InheritedSockets(service, [old], host) as inheritance:
+            _record_old_master(service, old.pid, host)
             new = _begin(service, old, inheritance, host)
     except CannotCopy as exc:
         raise Unimplemented(f"{exc}: restart, or reload, replaces the binary too") from exc
     _finish(service, new, [old], host)
 
 
-def finish(service: Service, seen: Survey, host: Host) -> None:
+def finish(service: Service, seen: Snapshot, host: Host) -> None:
     """Finish what a killed script has begun; the newest master may run any binary.
 
     Raises Reverted if the newest was not good.
@@ -87,7 +87,7 @@ def finish(service: Service, seen: Survey, host: Host) -> None:
 
 
 def _finish_takeover(
-    service: Service, seen: Survey, host: Host, *, any_binary: bool = False
+    service: Service, seen: Snapshot, host: Host, *, any_binary: bool = False
 ) -> Process:
     """Let all masters but the newest go, if that proves good; return the one that is left.
 
@@ -98,10 +98,10 @@ def _finish_takeover(
     Raises Reverted if the newest was not good.
     """
     new = max(seen.masters, key=lambda master: (master.started, master.pid))
-    wake(new, host)  # a script that was about to end it may have stopped it
+    resume(new, host)  # a script that was about to end it may have stopped it
     if len(seen.masters) == 1:  # the other one has never come up
-        name_in_pidfile(service.pidfile, new, host)
-        finish_orphans(service, host)
+        write_pidfile(service.pidfile, new, host)
+        drain_orphans(service, host)
         return new
     old = [master for master in seen.masters if master != new]
     _finish(service, new, old, host, any_binary=any_binary)
@@ -109,7 +109,7 @@ def _finish_takeover(
     return new
 
 
-def _note(service: Service, pid: int, host: Host) -> None:
+def _record_old_master(service: Service, pid: int, host: Host) -> None:
     """Write the old master's pid to the .oldbin file, so that the next action knows of it."""
     host.write(service.oldbin, f"{pid}\n")
 
@@ -137,9 +137,9 @@ def _refuse_supervised(old: Process, host: Host) -> None:
         )
 
 
-def _begin(service: Service, old: Process, inheritance: Inheritance, host: Host) -> Process:
+def _begin(service: Service, old: Process, inheritance: InheritedSockets, host: Host) -> Process:
     try:
-        return bring_up(service, host, inheritance=inheritance, beside=(old,))
+        return launch(service, host, inheritance=inheritance, beside=(old,))
     except InitError as exc:
         _restore(service, old, host, exc)
         raise upgrade_failed(
@@ -152,8 +152,8 @@ def _restore(service: Service, old: Process, host: Host, why: InitError) -> None
     if not host.alive(old):
         raise upgrade_failed(RollbackFailed, f"{why}; and old master {old} is dead too")
     if named_master(service, service.pidfile, host) != old:
-        name_in_pidfile(service.pidfile, old, host)
-    finish_orphans(service, host)
+        write_pidfile(service.pidfile, old, host)
+    drain_orphans(service, host)
 
 
 def _finish(
@@ -167,21 +167,21 @@ def _finish(
     """Prove the new master, then let the old ones go, or else the new one."""
     workerless = may_be_workerless(service, host)
     try:
-        prove_master(service, new, host, workerless=workerless, any_binary=any_binary)
+        verify_master(service, new, host, workerless=workerless, any_binary=any_binary)
         if service.upgrade_check:
             run_check(service, host)
             require_alive(new, host)  # the check may have been answered by the old one
     except InitError as exc:
-        _abandon(service, new, host)
+        _undo(service, new, host)
         _restore(service, old[0], host, exc)
         raise upgrade_failed(
             Reverted, f"{exc}; old master {old[0]} serves as before", exc.output
         ) from exc
     if named_master(service, service.pidfile, host) != new:
-        name_in_pidfile(service.pidfile, new, host)
+        write_pidfile(service.pidfile, new, host)
     try:
         for master in old:
-            finish_orphans(service, host, behead(service, master, host))
+            drain_orphans(service, host, retire(service, master, host))
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, f"{exc}") from exc
     _see_paths(service, new, host)
@@ -201,5 +201,5 @@ def _see_paths(service: Service, new: Process, host: Host) -> None:
         )
 
 
-def _abandon(service: Service, new: Process, host: Host) -> None:
-    drain(service, behead(service, new, host), host, what="new workers")
+def _undo(service: Service, new: Process, host: Host) -> None:
+    drain(service, retire(service, new, host), host, what="new workers")

@@ -9,10 +9,10 @@ from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.identity import argv0_of
-from ..state.workers import SETTLE, serving_workers
+from ..state.workers import SETTLE, ready_workers
 
 
-def prove_binary(service: Service, old: Process, host: Host) -> None:
+def verify_binary(service: Service, old: Process, host: Host) -> None:
     """Have the binary on disk test the configuration, with *old* running another one.
 
     Raises NotInstalled; ConfigTestFailed if the configuration is to blame;
@@ -45,7 +45,7 @@ def _blame(service: Service, old: Process, failure: ConfigTestFailed, host: Host
     ) from failure
 
 
-def prove_master(
+def verify_master(
     service: Service,
     new: Process,
     host: Host,
@@ -67,7 +67,7 @@ def prove_master(
 
     def steady() -> bool:
         require_alive(new, host)
-        workers = serving_workers(service, new, host)
+        workers = ready_workers(service, new, host)
         if not workers and not workerless:
             return False
         if not seen_at:

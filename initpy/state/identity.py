@@ -47,12 +47,12 @@ def is_starting(service: Service, facts: ProcessFacts, host: Host) -> bool:
     """
     if facts.nested or facts.uid not in (0, host.geteuid()):
         return False
-    from .launcher import is_foster
+    from .launcher import is_launcher
 
     command = service.command(service.start_args)
     if _runs(service, facts.exe, host):
         return list(facts.argv[1:]) == command[1:]
-    return is_foster(facts.argv, command)
+    return is_launcher(facts.argv, command)
 
 
 def executes(service: Service, pid: int, host: Host) -> bool:
@@ -82,7 +82,7 @@ def is_worker(service: Service, title: str) -> bool:
     return not service.worker_titles or title.startswith(service.worker_titles)
 
 
-def serves(service: Service, title: str) -> bool:
+def is_ready(service: Service, title: str) -> bool:
     """Tell whether a title is that of a worker that takes new requests."""
     if not service.worker_titles:
         return True

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SHELL = "/bin/sh"
-_NAME = "initpy-foster"
+_NAME = "initpy-launcher"
 
 
-def fostered(command: Sequence[str]) -> list[str]:
+def launcher_command(command: Sequence[str]) -> list[str]:
     """Return the command line of a foster parent that starts *command*."""
     return [SHELL, "-c", 'setsid "$@" & read _ || sleep 1', _NAME, *command]
 
 
-def is_foster(argv: Sequence[str], command: Sequence[str]) -> bool:
+def is_launcher(argv: Sequence[str], command: Sequence[str]) -> bool:
     """Tell whether *argv* is that of a foster parent that starts *command*."""
     return list(argv[-len(command) - 1 :]) == [_NAME, *command]

@@ -19,7 +19,7 @@ LISTINGS = 3  # of all processes, in one census
 CLOCKS = 0.1  # seconds by which the age of a file and that of a process may differ
 
 
-class Census:
+class ProcessScan:
     """Every process of the host that runs this daemon, by what it is."""
 
     def __init__(self, service: Service, host: Host) -> None:
@@ -72,7 +72,7 @@ class Census:
         ):
             self.strays.append(facts)
 
-    def grown(self) -> list[Process]:
+    def oldest_first(self) -> list[Process]:
         """Return the masters, the oldest first, without workers too young for their own title.
 
         A child of a master is a master itself, the new one of an upgrade, once it has workers.

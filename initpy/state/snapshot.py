@@ -16,7 +16,7 @@ from .identity import is_master, workers_of
 from .pidfile import MISSING, Pidfile, read_pidfile
 
 
-class Survey(Value):
+class Snapshot(Value):
     """What was there at one moment."""
 
     pidfile: Pidfile
@@ -47,7 +47,7 @@ class Survey(Value):
         )
 
     @property
-    def family(self) -> tuple[Process, ...]:
+    def processes(self) -> tuple[Process, ...]:
         """Whatever a stopped service must not have, but for workers of its masters."""
         return (*self.masters, *self.orphans, *self.starting)
 
@@ -57,22 +57,24 @@ class Survey(Value):
         return self.old_master is not None or self.handover or bool(self.others)
 
 
-def survey(service: Service, host: Host, *, thorough: bool = False) -> Survey:
+def take_snapshot(service: Service, host: Host, *, thorough: bool = False) -> Snapshot:
     """Look at the service.
 
     thorough: look at every process of the host even if the pidfile is right:
               for masters and orphans that nobody has written down.
     """
     pidfile = read_pidfile(service.pidfile, host)
-    master = proven(service, pidfile, host)
+    master = proven_master(service, pidfile, host)
     oldbin = read_pidfile(service.oldbin, host)
-    old = proven(service, oldbin, host)
+    old = proven_master(service, oldbin, host)
     if old is not None and old == master:
         old = None
     handover = master is None and old is not None
     if handover:
         master, old = old, None
-    found = Survey(pidfile=pidfile, oldbin=oldbin, master=master, old_master=old, handover=handover)
+    found = Snapshot(
+        pidfile=pidfile, oldbin=oldbin, master=master, old_master=old, handover=handover
+    )
     if master is not None and not thorough and not found.leftover:
         return found
     return _scan(service, host, found)
@@ -80,13 +82,13 @@ def survey(service: Service, host: Host, *, thorough: bool = False) -> Survey:
 
 def master_of(service: Service, host: Host = HERE) -> Process:
     """Return the service's master, proven. Raises NotRunning."""
-    master = survey(service, host).master
+    master = take_snapshot(service, host).master
     if master is None:
         raise NotRunning("not running")
     return master
 
 
-def proven(service: Service, pidfile: Pidfile, host: Host) -> Process | None:
+def proven_master(service: Service, pidfile: Pidfile, host: Host) -> Process | None:
     """Return the master that a pidfile names, if what it names is one."""
     facts = host.look(pidfile.pid) if pidfile.pid else None
     if facts is None or not is_master(service, facts, host):
@@ -98,27 +100,27 @@ def proven(service: Service, pidfile: Pidfile, host: Host) -> Process | None:
 
 def named_master(service: Service, path: str, host: Host) -> Process | None:
     """Return the proven master that the pidfile at *path* names, if any."""
-    return proven(service, read_pidfile(path, host), host)
+    return proven_master(service, read_pidfile(path, host), host)
 
 
-def _scan(service: Service, host: Host, known: Survey) -> Survey:
-    from .scan import Census
+def _scan(service: Service, host: Host, known: Snapshot) -> Snapshot:
+    from .scan import ProcessScan
 
-    census = Census(service, host)
-    found = census.grown()
+    scan = ProcessScan(service, host)
+    found = scan.oldest_first()
     rest = [process for process in found if process not in (known.master, known.old_master)]
     master, old, handover = known.master, known.old_master, known.handover
     if master is None and rest:
         master = rest.pop()
-        parent = census.parent(master)
-        if parent in census.masters:  # both pidfiles lost in the middle of an upgrade
-            old = census.masters[parent].process
+        parent = scan.parent(master)
+        if parent in scan.masters:  # both pidfiles lost in the middle of an upgrade
+            old = scan.masters[parent].process
             rest.remove(old)
     elif handover and rest and workers_of(service, rest[-1], host):
         # It starts workers only once it has written its pidfile: that is what is lost.
         master, old, handover = rest.pop(), master, False
     elif master is not None and old is None and not handover:
-        parents = [one for one in rest if one.pid == census.parent(master)]
+        parents = [one for one in rest if one.pid == scan.parent(master)]
         if parents:  # .oldbin is lost in the middle of an upgrade
             old = parents[0]
             rest.remove(old)
@@ -127,7 +129,7 @@ def _scan(service: Service, host: Host, known: Survey) -> Survey:
         old_master=old,
         handover=handover,
         others=tuple(rest),
-        orphans=census.orphans(known.pidfile, known.oldbin),
-        starting=tuple(census.starting),
-        executing=census.executing,
+        orphans=scan.orphans(known.pidfile, known.oldbin),
+        starting=tuple(scan.starting),
+        executing=scan.executing,
     )

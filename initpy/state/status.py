@@ -9,9 +9,9 @@ from ..errors import StatusCode
 from ..host import HERE, Host, Process
 from ..service import Service
 from ..value import Value
-from .identity import serves, workers_of
+from .identity import is_ready, workers_of
 from .pidfile import EMPTY, MISSING, UNTRUSTED, UNUSABLE
-from .snapshot import Survey, survey
+from .snapshot import Snapshot, take_snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Status(Value):
     code: int  # of StatusCode
     sentence: str
     notes: tuple[str, ...]  # what an operator should know besides, a line each
-    survey: Survey
+    snapshot: Snapshot
     workers: tuple[Process, ...] = ()
     uptime: float | None = None  # seconds
     binary_replaced: bool | None = None  # None: we may not see which binary runs
@@ -45,7 +45,7 @@ class Status(Value):
 
     def as_dict(self, host: Host = HERE) -> dict[str, Any]:
         """Return all of it under stable keys, for machines."""
-        seen = self.survey
+        seen = self.snapshot
         return {
             "name": self.name,
             "state": self.state,
@@ -66,7 +66,7 @@ class Status(Value):
 
 def status(service: Service, host: Host = HERE) -> Status:
     """Look at the service. Never raises for what it finds: that is in the code (LSB 20.2)."""
-    seen = survey(service, host)
+    seen = take_snapshot(service, host)
     code = _code(service, seen, host)
     if seen.master is None:
         return Status(
@@ -74,10 +74,10 @@ def status(service: Service, host: Host = HERE) -> Status:
             code=code,
             sentence=_absence(service, code, seen, host),
             notes=_pidfile_notes(seen),
-            survey=seen,
+            snapshot=seen,
         )
     workers = workers_of(service, seen.master, host)
-    serving = [worker for worker, title in workers.items() if serves(service, title)]
+    serving = [worker for worker, title in workers.items() if is_ready(service, title)]
     uptime = host.age(seen.master)
     running, disk = host.exe_file(seen.master), host.file_id(service.daemon)
     replaced = None if running is None else running != disk
@@ -90,14 +90,14 @@ def status(service: Service, host: Host = HERE) -> Status:
             *_binary_notes(replaced, disk),
             *_pidfile_notes(seen),
         ),
-        survey=seen,
+        snapshot=seen,
         workers=tuple(workers),
         uptime=round(uptime, 2),
         binary_replaced=replaced,
     )
 
 
-def _code(service: Service, seen: Survey, host: Host) -> int:
+def _code(service: Service, seen: Snapshot, host: Host) -> int:
     if seen.master is not None:
         return StatusCode.RUNNING
     verdict = seen.pidfile.verdict
@@ -113,7 +113,7 @@ def _code(service: Service, seen: Survey, host: Host) -> int:
     return StatusCode.DEAD_LOCKFILE if host.exists(service.subsys) else StatusCode.STOPPED
 
 
-def _absence(service: Service, code: int, seen: Survey, host: Host) -> str:
+def _absence(service: Service, code: int, seen: Snapshot, host: Host) -> str:
     if seen.orphans:
         pids = ", ".join(map(str, seen.orphans))
         places = " ".join(_places(seen, host))
@@ -129,7 +129,7 @@ def _absence(service: Service, code: int, seen: Survey, host: Host) -> str:
     return f"unknown: no master can be seen{'' if host.sees_all() else hidden}"
 
 
-def _upgrade_notes(service: Service, seen: Survey) -> tuple[str, ...]:
+def _upgrade_notes(service: Service, seen: Snapshot) -> tuple[str, ...]:
     notes = []
     if seen.old_master is not None:
         notes.append(f"an upgrade is unfinished: old master {seen.old_master} still serves")
@@ -154,7 +154,7 @@ def _binary_notes(replaced: bool | None, disk: tuple[int, int] | None) -> tuple[
     return ("the binary on disk is newer than the running one: upgrade",)
 
 
-def _pidfile_notes(seen: Survey) -> tuple[str, ...]:
+def _pidfile_notes(seen: Snapshot) -> tuple[str, ...]:
     pidfile = seen.pidfile
     if pidfile.verdict in (UNTRUSTED, UNUSABLE):
         return (f"pidfile {pidfile.path} is not believed: {pidfile.reason}",)
@@ -164,12 +164,12 @@ def _pidfile_notes(seen: Survey) -> tuple[str, ...]:
     return ()
 
 
-def _places(seen: Survey, host: Host) -> list[str]:
+def _places(seen: Snapshot, host: Host) -> list[str]:
     """Return where the service listens, as far as we may see: "[::]:80" for ":::80"."""
     from .scan import places_of
 
     places = set()
-    for process in seen.family:
+    for process in seen.processes:
         for place in places_of(process, host) or ():
             address, _, port = place.rpartition(":")
             places.add(f"[{address}]:{port}" if ":" in address else place)

@@ -6,7 +6,7 @@ import argparse
 import os.path
 
 from ..console import Console, standard_console
-from ..control.signals import end, killproc
+from ..control.signals import killproc, terminate
 from ..errors import ExitCode, InitError, NotRunning, StatusCode, UsageError
 from ..host import Host
 from ..schedule import parse_schedule, signal_named
@@ -14,7 +14,7 @@ from ..service import Service
 from ..state.pidof import pidofproc
 from ..systemctl import DIRECTORY
 from .declarations import declarations
-from .detect import FACTS, discover
+from .detect import FACTS, detect_service
 from .init_script import render
 from .register import install, install_unit, trusted_interpreter
 from .systemd_unit import render_unit
@@ -116,7 +116,7 @@ def _discovered(parsed: argparse.Namespace, host: Host) -> Service:
     name = given.get("name", declared.name)
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise UsageError(f"{name!r} is no name for a script: letters, digits, - _ . only")
-    return discover(declared, given, host)
+    return detect_service(declared, given, host)
 
 
 def _wrapper(service: Service, parsed: argparse.Namespace, host: Host) -> str:
@@ -175,7 +175,7 @@ def _killproc(parsed: argparse.Namespace, _console: Console, host: Host) -> int:
             killproc(process, parsed.sig, host=host)
         return ExitCode.OK
     delay = 5.0 if parsed.delay is None else parsed.delay
-    end(found.processes, parse_schedule(f"TERM/{delay:f}/KILL/5"), host, what=parsed.program)
+    terminate(found.processes, parse_schedule(f"TERM/{delay:f}/KILL/5"), host, what=parsed.program)
     if found.pidfile is not None and found.pidfile.regular:
         host.remove(found.pidfile.path)
     return ExitCode.OK

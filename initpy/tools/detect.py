@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FACTS = ("name", "daemon", "config", "pidfile")
 
 
-def discover(service: Service, given: Mapping[str, str], host: Host) -> Service:
+def detect_service(service: Service, given: Mapping[str, str], host: Host) -> Service:
     """Return *service* with what is *given*, and the rest asked of the daemon.
 
     given: any of name, daemon, config, pidfile. If all are given, the daemon

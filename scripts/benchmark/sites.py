@@ -109,10 +109,10 @@ class Site:
         master = self.master
         if not master:
             return False
-        kin = children(master)
+        more = children(master)
         return (
-            set(kin.values()) == {self.worker_title}
-            and len(kin) == self.workers
+            set(more.values()) == {self.worker_title}
+            and len(more) == self.workers
             and not os.path.exists(self.pidfile + ".oldbin")
             and not self.orphans()
         )

@@ -14,7 +14,7 @@ from conformance import sandbox
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import Host
-from initpy.tools.detect import discover
+from initpy.tools.detect import detect_service
 from initpy.tools.init_script import render
 
 pytestmark = pytest.mark.conformance
@@ -54,7 +54,7 @@ def wrappers():
     """Give name -> text of the three wrappers, as a package for Debian's Python has them."""
     found = {}
     for name, (declared, pidfile) in INSTANCES.items():
-        service = discover(declared, {"name": name, "pidfile": pidfile}, Host())
+        service = detect_service(declared, {"name": name, "pidfile": pidfile}, Host())
         found[name] = render(service, declared, interpreter="/usr/bin/python3")
     return found
 

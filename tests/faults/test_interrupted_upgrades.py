@@ -20,10 +20,10 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 def back(nginx, old):
     """Check that the old master serves alone."""
     assert old == nginx.master
-    settled(nginx)
+    wait_until_stable(nginx)
 
 
-def settled(nginx):
+def wait_until_stable(nginx):
     """Check that one master serves, whichever it is, and its pidfile names it."""
     assert nginx.master.pid == nginx.named
     assert not os.path.exists(nginx.oldbin)
@@ -117,7 +117,7 @@ def test_while_the_old_master_drains(nginx, client, sig):
 
     assert 0 == upgrade.returncode, said
     assert old != nginx.master
-    settled(nginx)
+    wait_until_stable(nginx)
     assert [] == client.bad
 
 
@@ -157,7 +157,7 @@ def test_at_any_moment(nginx, client, moment):
 
     assert upgrade.returncode in (0, 1, 150), said
     assert (0 == upgrade.returncode) == (old != nginx.master), said
-    settled(nginx)
+    wait_until_stable(nginx)
     assert [] == client.bad
 
 
@@ -187,7 +187,7 @@ def test_killed_at_any_moment_and_run_again(nginx, client, moment):
     assert 0 == result.code, result
     assert old != nginx.master
     assert nginx.host.file_id(nginx.daemon) == nginx.host.exe_file(nginx.master)
-    settled(nginx)
+    wait_until_stable(nginx)
     assert [] == client.bad
 
 
@@ -209,7 +209,7 @@ def test_killed_during_the_check(nginx):
         result = nginx.act("upgrade")
 
         assert 0 == result.code, result
-        settled(nginx)
+        wait_until_stable(nginx)
         assert [] == client.bad
     finally:
         client.close()
@@ -253,5 +253,5 @@ def test_reader_that_goes_away(nginx, client):
 
     assert 0 == code
     assert old != nginx.master
-    settled(nginx)
+    wait_until_stable(nginx)
     assert [] == client.bad

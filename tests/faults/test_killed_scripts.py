@@ -12,7 +12,7 @@ import pytest
 from real_daemons import wait_until
 from real_load import KILLS, Shop, crash
 
-from initpy.state.snapshot import survey, workers_of
+from initpy.state.snapshot import take_snapshot, workers_of
 
 pytestmark = pytest.mark.fault
 
@@ -45,7 +45,7 @@ def duration_of(site, action):
     return time.monotonic() - began
 
 
-def settled(site, crew):
+def wait_until_stable(site, crew):
     """Wait until only *crew* runs, and check that nothing tells of an upgrade any more."""
     running = lambda: set(site.place.processes())  # noqa: E731
     what = lambda: f"{site.place.processes()} to be {crew()}"  # noqa: E731
@@ -66,7 +66,7 @@ def kill_and_carry_on(site, action, seconds, crew, *, codes=(0,)):
 
     assert told.code in codes, (seconds, told)
     assert 0 == again.code, (seconds, told, again)
-    settled(site, crew)
+    wait_until_stable(site, crew)
 
 
 def test_nginx_upgrade(nginx, client):
@@ -141,7 +141,7 @@ def test_two_masters(place, sig):
         assert "unfinished" in told.out
         assert 0 == result.code, result
         assert new == shop.fpm.master
-        settled(shop.fpm, lambda: shop.crew)
+        wait_until_stable(shop.fpm, lambda: shop.crew)
         assert [] == clients.bad
 
 
@@ -161,7 +161,7 @@ def test_two_masters_and_another_action(place, action):
         assert not os.path.exists(shop.fpm.service.oldbin)
         return
     assert (action == "start") == shop.fpm.alive(new)
-    settled(shop.fpm, lambda: shop.crew)
+    wait_until_stable(shop.fpm, lambda: shop.crew)
     assert "done" == shop.ask()
 
 
@@ -171,7 +171,7 @@ def two_masters(shop):
     old = fpm.master
     newest = lambda: [  # noqa: E731
         master
-        for master in survey(fpm.service, fpm.host, thorough=True).masters
+        for master in take_snapshot(fpm.service, fpm.host, thorough=True).masters
         if master != old and len(workers_of(fpm.service, master, fpm.host)) == fpm.crew
     ]
     with fpm.running_script("upgrade") as upgrade:
@@ -200,7 +200,7 @@ def test_orphans_beside_a_master(place, action):
     if action == "stop":
         assert {shop.front.master, *shop.front.workers} == set(place.processes())
     else:
-        settled(shop.fpm, lambda: shop.crew)
+        wait_until_stable(shop.fpm, lambda: shop.crew)
         assert "done" == shop.ask()
 
 

@@ -27,9 +27,9 @@ from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import Host
 from initpy.host.wait import wait_until as _wait_until
-from initpy.state.snapshot import survey, workers_of
+from initpy.state.snapshot import take_snapshot, workers_of
 from initpy.tools import command
-from initpy.tools.detect import discover
+from initpy.tools.detect import detect_service
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NOBODY = 65534
@@ -235,7 +235,7 @@ class Site:
         }
         options = [word for key, value in given.items() for word in (f"--{key}", value)]
         assert 0 == command.main(["generate", self.kind, *options, "-o", self.wrapper])
-        self.service = discover(self.declared, given, self.host)
+        self.service = detect_service(self.declared, given, self.host)
 
     def path(self, *names):
         """Return a path in the folder of this daemon."""
@@ -339,7 +339,7 @@ class Site:
     @property
     def master(self):
         """The master as the library sees it."""
-        return survey(self.service, self.host).master
+        return take_snapshot(self.service, self.host).master
 
     @property
     def workers(self):

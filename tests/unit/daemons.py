@@ -92,9 +92,9 @@ class FakeDaemon:
             self.host.at(0.01, lambda: self.new_workers(master, infancy))
             return
         for _ in range(self.count if self.alive(master) else 0):
-            kin = {"ppid": master.pid, "session": master.session, "exe": master.exe}
-            kin["sockets"] = dict(master.sockets)
-            worker = self.host.add(title=master.title, exe_id=master.exe_id, uid=33, **kin)
+            more = {"ppid": master.pid, "session": master.session, "exe": master.exe}
+            more["sockets"] = dict(master.sockets)
+            worker = self.host.add(title=master.title, exe_id=master.exe_id, uid=33, **more)
             worker.on["SIGQUIT"] = lambda worker: self.retire([worker])
             worker.on["SIGTERM"] = self.host.end
             if infancy:
@@ -193,8 +193,8 @@ class FakeNginx(FakeDaemon):
         if master.successor or not self.alive(master):
             return
         self.host.rename(self.service.pidfile, self.service.oldbin)
-        kin = {"ppid": master.pid, "session": master.session, "sockets": master.sockets}
-        new = self.new_master(**kin)
+        more = {"ppid": master.pid, "session": master.session, "sockets": master.sockets}
+        new = self.new_master(**more)
         new.blocked, new.exe = ALL_SIGNALS, self.service.daemon
         master.successor, new.predecessor = new, master
         new.at_end.append(lambda: self.take_back(master))

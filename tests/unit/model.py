@@ -378,8 +378,8 @@ class ModelNginx(Modelled, FakeNginx):
             self.log(master, f"[alert] {master.pid}#0: rename() failed (2: No such file)")
             return
         self.host.rename(self.service.pidfile, self.service.oldbin)
-        kin = {"ppid": master.pid, "session": master.session, "sockets": master.sockets}
-        new = self.new_master(**kin)
+        more = {"ppid": master.pid, "session": master.session, "sockets": master.sockets}
+        new = self.new_master(**more)
         new.blocked = ALL_SIGNALS
         new.argv = (self.service.daemon, "-c", self.service.config)
         master.successor, new.predecessor = new, master

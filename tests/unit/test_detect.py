@@ -6,7 +6,7 @@ from fakes import Run
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError, NotInstalled
-from initpy.tools.detect import discover
+from initpy.tools.detect import detect_service
 
 ALL = {"name": "x", "daemon": "/opt/x", "config": "/etc/x.conf", "pidfile": "/run/x.pid"}
 
@@ -16,7 +16,7 @@ def test_nginx_is_asked(host, nginx):
     nginx.compiled = "--prefix=/opt/n --conf-path=/opt/n/nginx.conf --pid-path=/run/n.pid"
     host.put("/opt/n/nginx.conf", "pid logs/n.pid;")
 
-    found = discover(NGINX, {}, host)
+    found = detect_service(NGINX, {}, host)
 
     assert ("/opt/n/nginx.conf",) * 2 == (found.config, found.default_config)
     assert ("/opt/n", "/opt/n/logs/n.pid") == (found.prefix, found.pidfile)
@@ -26,7 +26,7 @@ def test_given_goes_first(host, nginx):
     """What is given is not asked for."""
     host.put("/etc/b.conf", "pid /run/b.pid;")
 
-    found = discover(NGINX, {"name": "b", "config": "/etc/b.conf"}, host)
+    found = detect_service(NGINX, {"name": "b", "config": "/etc/b.conf"}, host)
 
     assert ("b", "/etc/b.conf", "/run/b.pid") == (found.name, found.config, found.pidfile)
     assert NGINX.config == found.default_config
@@ -34,7 +34,7 @@ def test_given_goes_first(host, nginx):
 
 def test_all_given(host):
     """With everything given the daemon need not be there."""
-    assert NGINX.replace(**ALL) == discover(NGINX, ALL, host)
+    assert NGINX.replace(**ALL) == detect_service(NGINX, ALL, host)
 
 
 @pytest.mark.parametrize("service", [NGINX, PHP_FPM])
@@ -43,7 +43,7 @@ def test_all_given_and_there(host, service):
     host.put("/opt/x", mode=0o755)
     host.programs["/opt/x"] = lambda _argv: Run(output="--conf-path=/etc/y.conf")
 
-    found = discover(service, ALL, host)
+    found = detect_service(service, ALL, host)
 
     assert ALL == {fact: getattr(found, fact) for fact in ALL}
 
@@ -54,13 +54,13 @@ def test_not_installed(host, left_out):
     given = {fact: value for fact, value in ALL.items() if fact != left_out}
 
     with pytest.raises(NotInstalled, match="cannot be asked for its paths"):
-        discover(NGINX, given, host)
+        detect_service(NGINX, given, host)
 
 
 def test_relative_path(host):
     """A path must be absolute."""
     with pytest.raises(InitError, match="daemon 'x' is no absolute path"):
-        discover(NGINX, {"daemon": "x"}, host)
+        detect_service(NGINX, {"daemon": "x"}, host)
 
 
 def test_fpm_is_asked(host, fpm):
@@ -70,7 +70,7 @@ def test_fpm_is_asked(host, fpm):
     )
     host.put("/opt/php-fpm.conf", "pid = /run/x.pid")
 
-    found = discover(PHP_FPM, {}, host)
+    found = detect_service(PHP_FPM, {}, host)
 
     assert ("/opt/php-fpm.conf",) * 2 == (found.config, found.default_config)
     assert "/run/x.pid" == found.pidfile
@@ -83,7 +83,7 @@ def test_newest_fpm(host):
     newest = "/usr/sbin/php-fpm8.10"
     host.programs[newest] = lambda _argv: Run(output="configuration file /e.conf")
 
-    found = discover(PHP_FPM, {"pidfile": "/run/x.pid"}, host)
+    found = detect_service(PHP_FPM, {"pidfile": "/run/x.pid"}, host)
 
     assert (newest, "/e.conf") == (found.daemon, found.config)
 
@@ -96,18 +96,18 @@ def test_another_program(host, service, reason):
     host.put(service.daemon, mode=0o755)
 
     with pytest.raises(InitError, match=reason):
-        discover(service, {}, host)
+        detect_service(service, {}, host)
 
 
 def test_no_pidfile(host, fpm):
     """A configuration that names no pidfile leaves the declared one."""
     host.put(PHP_FPM.config, "")
 
-    assert PHP_FPM.pidfile == discover(PHP_FPM, {"config": PHP_FPM.config}, host).pidfile
+    assert PHP_FPM.pidfile == detect_service(PHP_FPM, {"config": PHP_FPM.config}, host).pidfile
 
 
 def test_built_in_pidfile(host, nginx):
     """An nginx.conf that names none leaves the one that was built in."""
     nginx.compiled = f"--conf-path={NGINX.config} --pid-path=/var/run/n.pid"
 
-    assert "/var/run/n.pid" == discover(NGINX, {}, host).pidfile
+    assert "/var/run/n.pid" == detect_service(NGINX, {}, host).pidfile

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from initpy.contracts import Report
-from initpy.control.error_log import LogMark, holders, read_log
+from initpy.control.error_log import LogMark, describe_holders, read_log
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import Holder, Process
@@ -80,7 +80,7 @@ def test_holders(host, service, said, place):
     """Who has what the daemon wanted is named, once."""
     host.holding[place] = [Holder(pid=47, name="oa", user="oa", started="today")] * 2
 
-    assert f"{place} is held by pid 47 (oa, user oa, since today)" == holders(
+    assert f"{place} is held by pid 47 (oa, user oa, since today)" == describe_holders(
         read_log(service, said), host
     )
 
@@ -89,4 +89,4 @@ def test_no_holders(host):
     """Where nobody has it, or nothing was said, nothing is told."""
     taken = read_log(NGINX, "bind() to 0.0.0.0:80 failed")
 
-    assert "" == holders(taken, host) == holders(Report(), host)
+    assert "" == describe_holders(taken, host) == describe_holders(Report(), host)

@@ -637,11 +637,11 @@ def test_kill_group(machine, host):
     child = host.spawn([machine.program(endless=True, brood=True)])
     process = host.find(child.pid)
     wait_until(lambda: host.children(process), within=10, host=host, what="its child")
-    (kin,) = host.children(process)
+    (more,) = host.children(process)
 
     child.kill_group()
 
-    wait_until(lambda: host.find(kin.pid) != kin, within=10, host=host, what="its end")
+    wait_until(lambda: host.find(more.pid) != more, within=10, host=host, what="its end")
     child.close()
 
 

@@ -8,10 +8,10 @@ from initpy.daemons.php_fpm import PHP_FPM
 from initpy.state.identity import (
     argv0_of,
     is_master,
+    is_ready,
     is_worker,
     looks_like_master,
     runs_daemon,
-    serves,
 )
 
 DAEMON, CONFIG = NGINX.daemon, NGINX.config
@@ -105,7 +105,7 @@ def test_service_without_config_needs_none(host):
 )
 def test_workers(title, works, serving):
     """Helpers are workers too, but only the first kind serves, and not while it drains."""
-    assert (works, serving) == (is_worker(NGINX, title), serves(NGINX, title))
+    assert (works, serving) == (is_worker(NGINX, title), is_ready(NGINX, title))
 
 
 def test_untitled_children_are_workers():
@@ -113,7 +113,7 @@ def test_untitled_children_are_workers():
     service = NGINX.replace(worker_titles=())
 
     assert is_worker(service, "anything")
-    assert serves(service, "anything")
+    assert is_ready(service, "anything")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from initpy.control.inherit import Inheritance
+from initpy.control.inherit import InheritedSockets
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import CannotCopy
@@ -13,7 +13,7 @@ def test_nginx(host, nginx):
     master = nginx.run()
     holders = [master.id, *(worker.id for worker in nginx.workers(master))]
 
-    with Inheritance(NGINX, holders, host) as inheritance:
+    with InheritedSockets(NGINX, holders, host) as inheritance:
         handed = [host.copies[fd] for fd in inheritance.descriptors]
         (fd,) = inheritance.descriptors
 
@@ -26,7 +26,7 @@ def test_fpm(host, fpm):
     master = fpm.run()
     master.sockets[1] = "127.0.0.1:9000"
 
-    with Inheritance(PHP_FPM, [master.id], host) as inheritance:
+    with InheritedSockets(PHP_FPM, [master.id], host) as inheritance:
         unix, tcp = inheritance.descriptors
 
     assert {"FPM_SOCKETS": f"{fpm.place}={unix},127.0.0.1:9000={tcp}"} == inheritance.environment
@@ -37,7 +37,7 @@ def test_unix_socket_that_is_not_named_stays(host, fpm):
     master = fpm.run()
     host.files[PHP_FPM.config].text = "[www]\nlisten = 127.0.0.1:9000\n"
 
-    with Inheritance(PHP_FPM, [master.id], host) as inheritance:
+    with InheritedSockets(PHP_FPM, [master.id], host) as inheritance:
         assert () == inheritance.listeners
 
 
@@ -45,7 +45,7 @@ def test_copies_are_closed(host, nginx):
     """At the end no copy of ours is left, whatever happened."""
     master = nginx.run()
 
-    with pytest.raises(ZeroDivisionError), Inheritance(NGINX, [master.id], host):
+    with pytest.raises(ZeroDivisionError), InheritedSockets(NGINX, [master.id], host):
         raise ZeroDivisionError
 
     assert {} == host.copies
@@ -62,7 +62,7 @@ def test_copies_are_closed_when_one_cannot_be_made(host, nginx):
     host.before_look(1, refuse)
 
     with pytest.raises(CannotCopy):
-        Inheritance(NGINX, [master.id, worker.id], host)
+        InheritedSockets(NGINX, [master.id, worker.id], host)
 
     assert {} == host.copies
 
@@ -73,5 +73,5 @@ def test_service_without_a_reader(host, nginx):
     master.sockets[1] = "/run/x.sock"
     service = NGINX.replace(read_configuration=None)
 
-    with Inheritance(service, [master.id], host) as inheritance:
+    with InheritedSockets(service, [master.id], host) as inheritance:
         assert ["0.0.0.0:80"] == [listener.place for listener in inheritance.listeners]

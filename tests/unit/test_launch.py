@@ -5,7 +5,7 @@ import sys
 import pytest
 from fakes import Run
 
-from initpy.control.launch import bring_up
+from initpy.control.launch import launch
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError, NotInstalled, WaitTimeout
@@ -15,7 +15,7 @@ PLAIN = NGINX.replace(master_title=None, worker_titles=(), upgrade=None)
 
 def test_master_is_returned(host, nginx):
     """What comes back is the master, which serves."""
-    master = bring_up(NGINX, host)
+    master = launch(NGINX, host)
 
     assert nginx.masters[0].id == master
     assert [master.pid] == nginx.serving()
@@ -24,7 +24,7 @@ def test_master_is_returned(host, nginx):
 
 def test_nice_level_and_limits_are_handed_down(host, nginx):
     """The daemon is started as the administrator has set it."""
-    bring_up(NGINX.replace(nice=5, limits={"RLIMIT_NOFILE": (9, 9)}), host)
+    launch(NGINX.replace(nice=5, limits={"RLIMIT_NOFILE": (9, 9)}), host)
 
     assert (5, {"RLIMIT_NOFILE": (9, 9)}) == host.spawned[-1][1:]
 
@@ -35,7 +35,7 @@ def test_daemon_that_ends_with_an_error(host, nginx, code, how):
     nginx.started = Run(code=code, output="bind() failed", seconds=0.01)
 
     with pytest.raises(InitError, match=f"{NGINX.daemon} ended with {how}") as caught:
-        bring_up(NGINX, host)
+        launch(NGINX, host)
 
     assert "bind() failed" == caught.value.output
     assert host.now < 0.1
@@ -46,7 +46,7 @@ def test_daemon_that_hangs(host, nginx):
     nginx.started = Run(seconds=1000)
 
     with pytest.raises(WaitTimeout, match="waited 30 s for nginx to come up"):
-        bring_up(NGINX, host)
+        launch(NGINX, host)
 
     assert {} == host.processes
 
@@ -56,7 +56,7 @@ def test_master_without_a_pidfile(host, nginx):
     nginx.silent = True
 
     with pytest.raises(WaitTimeout, match="does its configuration name it"):
-        bring_up(NGINX, host)
+        launch(NGINX, host)
 
     assert {} == host.processes
 
@@ -66,7 +66,7 @@ def test_master_without_workers(host, nginx):
     nginx.count = 0
 
     with pytest.raises(WaitTimeout, match="for the workers of master"):
-        bring_up(NGINX, host)
+        launch(NGINX, host)
 
     assert {} == host.processes
 
@@ -76,7 +76,7 @@ def test_workers_on_demand(host, fpm):
     fpm.count = 0
     host.files[PHP_FPM.config].text = "[www]\npm = ondemand\n"
 
-    master = bring_up(PHP_FPM, host)
+    master = launch(PHP_FPM, host)
 
     assert fpm.masters[0].id == master
 
@@ -89,7 +89,7 @@ def test_parent_that_lingers(host, fpm):
 
     host.programs[PHP_FPM.daemon] = program
 
-    master = bring_up(PHP_FPM, host)
+    master = launch(PHP_FPM, host)
 
     assert [master.pid] == fpm.serving()
     assert 0.5 <= host.now <= 0.6
@@ -99,7 +99,7 @@ def test_parent_that_stays(host, fpm):
     """Of a daemon that is never upgraded it does not matter."""
     host.programs[PHP_FPM.daemon] = lambda argv: Run(seconds=999, begin=lambda _: fpm.boot())
 
-    bring_up(PHP_FPM.replace(upgrade=None), host)
+    launch(PHP_FPM.replace(upgrade=None), host)
 
     assert host.now < 1
 
@@ -109,7 +109,7 @@ def test_empty_pidfile_is_not_yet(host, nginx):
     nginx.booting = 2
     host.at(0.02, lambda: host.put(NGINX.pidfile))
 
-    master = bring_up(NGINX, host)
+    master = launch(NGINX, host)
 
     assert nginx.masters[0].id == master
 
@@ -117,10 +117,10 @@ def test_empty_pidfile_is_not_yet(host, nginx):
 def test_not_installed(host):
     """What is not there cannot be started."""
     with pytest.raises(NotInstalled):
-        bring_up(PLAIN.replace(background=True), host)
+        launch(PLAIN.replace(background=True), host)
 
     with pytest.raises(NotInstalled):
-        bring_up(PLAIN, host)
+        launch(PLAIN, host)
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def plain(host, nginx):
 
 def test_daemon_that_cannot_background_itself(host, plain):
     """One that stays in the foreground is put in the background by python-daemon."""
-    master = bring_up(PLAIN.replace(background=True), host)
+    master = launch(PLAIN.replace(background=True), host)
 
     argv = host.spawned[0][0]
     assert plain[0].id == master
@@ -151,7 +151,7 @@ def test_daemon_that_tells_nothing_must_last(host, plain):
     host.at(0.1, lambda: host.end(plain[0]))
 
     with pytest.raises(InitError, match="ended as soon as it was up"):
-        bring_up(PLAIN.replace(background=True), host)
+        launch(PLAIN.replace(background=True), host)
 
 
 def test_daemon_that_dies_before_it_is_seen(host, plain):
@@ -160,7 +160,7 @@ def test_daemon_that_dies_before_it_is_seen(host, plain):
     host.programs[sys.executable] = lambda _argv: gone
 
     with pytest.raises(InitError, match="ended as soon as it was started"):
-        bring_up(PLAIN.replace(background=True), host)
+        launch(PLAIN.replace(background=True), host)
 
     assert host.now < 1
 
@@ -171,7 +171,7 @@ def test_ready_command(host, nginx):
     runs = iter([Run(code=1), Run(code=1), Run()])
     host.programs["/bin/ping"] = lambda _argv: next(runs)
 
-    bring_up(NGINX.replace(ready=("/bin/ping",)), host)
+    launch(NGINX.replace(ready=("/bin/ping",)), host)
 
     assert [] == list(runs)
 
@@ -182,6 +182,6 @@ def test_ready_command_that_never_succeeds(host, nginx):
     host.programs["/bin/ping"] = lambda _argv: Run(code=1)
 
     with pytest.raises(WaitTimeout, match="for /bin/ping to succeed"):
-        bring_up(NGINX.replace(ready=("/bin/ping",)), host)
+        launch(NGINX.replace(ready=("/bin/ping",)), host)
 
     assert {} == host.processes

@@ -137,16 +137,16 @@ def test_doomed(host):
     """Who is told to end is known to the next, until it was seen gone."""
     master, other = host.add(7).id, host.add(8).id
     with ActionLock(NGINX, "stop", host, within=5) as first:
-        first.doom([master])
+        first.record_terminating([master])
     with ActionLock(NGINX, "reload", host, within=5) as second:
         with pytest.raises(NotRunning, match="master 7 was told to end"):
-            second.refuse_doomed([other, master])
-        second.refuse_doomed([other])
-        second.doom(())
+            second.refuse_terminating([other, master])
+        second.refuse_terminating([other])
+        second.record_terminating(())
     with ActionLock(NGINX, "reload", host, within=5) as third:
-        third.refuse_doomed([master])
+        third.refuse_terminating([master])
 
-    assert set() == third.doomed
+    assert set() == third.terminating
 
 
 def test_last_holder_was_killed(host):
@@ -159,7 +159,7 @@ def test_last_holder_was_killed(host):
         pass
 
     assert (False, True) == (first.was_left, second.was_left)
-    assert {Process(pid=12, started=34)} == second.doomed
+    assert {Process(pid=12, started=34)} == second.terminating
 
 
 def test_garbage_in_the_lock(host):
@@ -167,7 +167,7 @@ def test_garbage_in_the_lock(host):
     host.put(PATH, "stop; ends 12@ @34 x@y 1")
 
     with ActionLock(NGINX, "start", host, within=5) as lock:
-        assert set() == lock.doomed
+        assert set() == lock.terminating
 
 
 def test_holder_is_named_without_its_victims(host):

@@ -314,7 +314,7 @@ class World:
         """Have another action hold the lock, unless somebody does."""
         path = lock_path(self.service)
         if path not in self.host.locks:
-            self.host.put(path, "stop (pid 1)" + self.doomed())
+            self.host.put(path, "stop (pid 1)" + self.terminating())
             self.host.locks[path] = "another"
             self.host.at(seconds, self.release_lock)
 
@@ -323,7 +323,7 @@ class World:
         path = lock_path(self.service)
         if self.host.locks.get(path) == "another":
             del self.host.locks[path]
-            self.host.put(path, self.doomed())
+            self.host.put(path, self.terminating())
 
     def neighbour_unharmed(self):
         """Tell whether the other instance is as it was."""
@@ -400,9 +400,9 @@ class World:
     def stopping(self):
         """Tell whether a stop has begun, and was cut short."""
         masters = {f"{m.id.pid}@{m.id.started}" for m in self.daemon.alive_masters()}
-        return not masters.isdisjoint(self.doomed().split())
+        return not masters.isdisjoint(self.terminating().split())
 
-    def doomed(self):
+    def terminating(self):
         """Return what the lock says of those whom a stop has told to end."""
         lock = self.host.files.get(lock_path(self.service))
         _, ends, doomed = lock.text.partition("; ends ") if lock else ("", "", "")

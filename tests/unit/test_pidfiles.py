@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from initpy.control.pidfiles import remove_stale, repair_pidfile
+from initpy.control.pidfiles import remove_stale_pidfiles, restore_pidfile
 from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError, PidfileError
-from initpy.state.snapshot import survey
+from initpy.state.snapshot import take_snapshot
 
 
 def test_right_pidfile_is_left_alone(host, nginx):
@@ -13,7 +13,7 @@ def test_right_pidfile_is_left_alone(host, nginx):
     nginx.run()
     before = host.version(NGINX.pidfile)
 
-    repair_pidfile(NGINX, survey(NGINX, host), host)
+    restore_pidfile(NGINX, take_snapshot(NGINX, host), host)
 
     assert before == host.version(NGINX.pidfile)
     assert [] == host.told
@@ -21,7 +21,7 @@ def test_right_pidfile_is_left_alone(host, nginx):
 
 def test_stopped_service_has_none(host, nginx):
     """A stopped service needs no pidfile."""
-    repair_pidfile(NGINX, survey(NGINX, host), host)
+    restore_pidfile(NGINX, take_snapshot(NGINX, host), host)
 
     assert NGINX.pidfile not in host.files
 
@@ -42,7 +42,7 @@ def test_lost_pidfile_is_written(host, nginx, facts, was):
     if facts is not None:
         host.put(NGINX.pidfile, **facts)
 
-    repair_pidfile(NGINX, survey(NGINX, host), host)
+    restore_pidfile(NGINX, take_snapshot(NGINX, host), host)
 
     assert f"{master.pid}\n" == host.files[NGINX.pidfile].text
     assert [f"repaired {NGINX.pidfile} to name the master, pid {master.pid} ({was})"] == host.told
@@ -55,7 +55,7 @@ def test_both_pidfiles_of_an_upgrade_are_written(host, nginx):
     host.sleep(1)
     del host.files[NGINX.pidfile], host.files[NGINX.oldbin]
 
-    repair_pidfile(NGINX, survey(NGINX, host), host)
+    restore_pidfile(NGINX, take_snapshot(NGINX, host), host)
 
     assert f"{old.pid}\n" == host.files[NGINX.oldbin].text
     assert nginx.masters[-1].pid == nginx.named()
@@ -67,18 +67,18 @@ def unwritable(host, nginx):
     nginx.run()
     del host.files[NGINX.pidfile]
     host.unwritable[NGINX.pidfile] = InitError("read-only file system")
-    return survey(NGINX, host)
+    return take_snapshot(NGINX, host)
 
 
 def test_unwritable_pidfile(host, unwritable):
     """One that is needed and cannot be repaired is an error."""
     with pytest.raises(PidfileError, match="cannot be repaired: read-only file system"):
-        repair_pidfile(NGINX, unwritable, host)
+        restore_pidfile(NGINX, unwritable, host)
 
 
 def test_unwritable_pidfile_that_is_not_needed(host, unwritable):
     """One that is not needed is told, and that is all."""
-    repair_pidfile(NGINX, unwritable, host, needed=False)
+    restore_pidfile(NGINX, unwritable, host, needed=False)
 
     assert ["the pidfile is lost and cannot be repaired: read-only file system"] == host.told
 
@@ -88,7 +88,7 @@ def test_stale_files_are_removed(host, nginx):
     for path in (NGINX.pidfile, NGINX.oldbin, NGINX.subsys):
         host.put(path, "99999\n")
 
-    remove_stale(NGINX, host)
+    remove_stale_pidfiles(NGINX, host)
 
     assert not {NGINX.pidfile, NGINX.oldbin, NGINX.subsys} & set(host.files)
 
@@ -100,7 +100,7 @@ def test_directory_is_not_replaced(host, nginx, kind):
     host.put(NGINX.pidfile, kind=kind)
 
     with pytest.raises(PidfileError, match="is a directory or a device"):
-        repair_pidfile(NGINX, survey(NGINX, host), host)
+        restore_pidfile(NGINX, take_snapshot(NGINX, host), host)
 
     assert kind == host.files[NGINX.pidfile].kind
 
@@ -110,7 +110,7 @@ def test_traps_are_removed(host, nginx, kind):
     """A daemon would follow a link, and hang on a FIFO."""
     host.put(NGINX.pidfile, "/etc/passwd", kind=kind)
 
-    remove_stale(NGINX, host)
+    remove_stale_pidfiles(NGINX, host)
 
     assert NGINX.pidfile not in host.files
 
@@ -120,7 +120,7 @@ def test_directory_is_left_alone(host, nginx, kind):
     """A directory or a device is nobody's pidfile: it stays, which is said."""
     host.put(NGINX.pidfile, kind=kind)
 
-    remove_stale(NGINX, host)
+    remove_stale_pidfiles(NGINX, host)
 
     assert NGINX.pidfile in host.files
     assert [f"{NGINX.pidfile} is a directory or a device, and left alone"] == host.told

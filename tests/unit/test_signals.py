@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from initpy.control.signals import end, freeze, killproc
+from initpy.control.signals import killproc, suspend, terminate
 from initpy.errors import InitError, Interrupted, NotPermitted, NotRunning, WaitTimeout
 from initpy.schedule import parse_schedule
 
@@ -138,7 +138,7 @@ def test_rest_is_left_to_its_leader(host):
     """While a leader lives, the rest gets nothing but KILL."""
     leader, worker = host.add(1001), host.add(1002)
 
-    end([leader.id, worker.id], SCHEDULE, host, leaders=[leader.id])
+    terminate([leader.id, worker.id], SCHEDULE, host, leaders=[leader.id])
 
     assert [
         (0, 1001, "SIGQUIT"),
@@ -153,7 +153,7 @@ def test_rest_is_told_itself_once_the_leader_is_gone(host):
     leader, worker = host.add(1001), host.add(1002)
     host.on("SIGQUIT", host.end)
 
-    end([leader.id, worker.id], SCHEDULE, host, leaders=[leader.id])
+    terminate([leader.id, worker.id], SCHEDULE, host, leaders=[leader.id])
 
     assert [(0, 1001, "SIGQUIT"), (30, 1002, "SIGTERM"), (35, 1002, "SIGKILL")] == host.sent
 
@@ -164,7 +164,7 @@ def test_kin_is_ended_too(host):
     born = []
     host.at(2, lambda: born.append(host.add(1002).id))
 
-    end([master.id], SCHEDULE, host, kin=lambda: born)
+    terminate([master.id], SCHEDULE, host, more=lambda: born)
 
     assert {} == host.processes
     assert (35, 1002, "SIGKILL") in host.sent
@@ -176,14 +176,14 @@ def test_interrupted_half_way(host):
     host.at(10, lambda: setattr(host, "interrupted_by", "SIGINT"))
 
     with pytest.raises(Interrupted, match=r"SIGINT while waiting for .*\b42\b"):
-        end([process.id], SCHEDULE, host, interruptible=True)
+        terminate([process.id], SCHEDULE, host, interruptible=True)
 
     assert [(0, 42, "SIGQUIT")] == host.sent
 
 
 def test_nobody_to_end(host):
     """To end nobody is done at once."""
-    end([], SCHEDULE, host)
+    terminate([], SCHEDULE, host)
 
     assert 0 == host.now
 
@@ -194,7 +194,7 @@ def test_freeze(host, seconds):
     process = host.add()
     host.stopping = seconds
 
-    freeze(process.id, host)
+    suspend(process.id, host)
 
     assert "T" == process.state
     assert seconds <= host.now <= seconds * 1.11 + 0.001
@@ -205,7 +205,7 @@ def test_freeze_of_the_traced(host):
     process = host.add(state="t")
     host.stopping = 60
 
-    freeze(process.id, host)
+    suspend(process.id, host)
 
     assert 0 == host.now
 
@@ -216,6 +216,6 @@ def test_freeze_of_the_gone(host):
     host.stopping = 1
     host.at(0.5, lambda: host.end(process))
 
-    freeze(process.id, host)
+    suspend(process.id, host)
 
     assert host.now < 1

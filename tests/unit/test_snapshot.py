@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 from daemons import FakeFpm, FakeNginx
 
-from initpy.control.stable import running
+from initpy.control.stable import require_running
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import NotInstalled, NotPermitted, NotRunning
 from initpy.state.identity import workers_of
-from initpy.state.snapshot import master_of, survey
+from initpy.state.snapshot import master_of, take_snapshot
 
 SILENT = NGINX.replace(master_title=None, worker_titles=(), upgrade=None)
 
@@ -20,19 +20,19 @@ def ids(processes):
 
 def test_nothing_there(host, nginx):
     """Of a stopped service nothing is seen."""
-    seen = survey(NGINX, host)
+    seen = take_snapshot(NGINX, host)
 
-    assert (None, None, False, ()) == (seen.master, seen.old_master, seen.upgrading, seen.family)
+    assert (None, None, False, ()) == (seen.master, seen.old_master, seen.upgrading, seen.processes)
 
 
 def test_running(host, nginx):
     """A right pidfile leads to the master."""
     master = nginx.run()
 
-    seen = survey(NGINX, host)
+    seen = take_snapshot(NGINX, host)
 
     assert (master.id, None, False) == (seen.master, seen.old_master, seen.upgrading)
-    assert (master.id,) == seen.family
+    assert (master.id,) == seen.processes
     assert not seen.lost
 
 
@@ -43,7 +43,7 @@ def test_right_pidfile_spares_the_scan(host, nginx):
         host.add(argv=("/bin/sh",))
     before = host.looks
 
-    survey(NGINX, host)
+    take_snapshot(NGINX, host)
 
     assert host.looks - before < 6
 
@@ -58,7 +58,7 @@ def test_lost_pidfile(host, nginx, facts):
     if facts:
         host.put(NGINX.pidfile, **facts)
 
-    seen = survey(NGINX, host)
+    seen = take_snapshot(NGINX, host)
 
     assert master.id == seen.master
     assert seen.lost
@@ -69,7 +69,7 @@ def test_pidfile_of_a_stranger(host, nginx):
     host.add(77, argv=("/usr/sbin/sshd", "-D"), exe="/usr/sbin/sshd")
     host.put(NGINX.pidfile, "77\n")
 
-    assert survey(NGINX, host).master is None
+    assert take_snapshot(NGINX, host).master is None
 
 
 def test_untrusted_pidfile_is_a_place_to_look_first(host, fpm):
@@ -77,7 +77,7 @@ def test_untrusted_pidfile_is_a_place_to_look_first(host, fpm):
     master = fpm.run()
     host.files[PHP_FPM.pidfile].mode = 0o666
 
-    seen = survey(PHP_FPM, host)
+    seen = take_snapshot(PHP_FPM, host)
 
     assert master.id == seen.master
     assert not seen.pidfile.trusted
@@ -88,10 +88,10 @@ def test_binary_alone_needs_a_trusted_pidfile(host):
     """A daemon without a title is its pidfile's word, so that must be good."""
     master = host.add(exe=NGINX.daemon, argv=(NGINX.daemon,))
     host.put(NGINX.pidfile, f"{master.pid}\n")
-    before = survey(SILENT, host).master
+    before = take_snapshot(SILENT, host).master
     host.files[NGINX.pidfile].mode = 0o666
 
-    after = survey(SILENT, host).master
+    after = take_snapshot(SILENT, host).master
 
     assert (master.id, None) == (before, after)
 
@@ -103,7 +103,7 @@ def test_both_masters(host, nginx):
     host.sleep(0.1)
     new = nginx.masters[-1]
 
-    seen = survey(NGINX, host)
+    seen = take_snapshot(NGINX, host)
 
     assert (new.id, old.id) == (seen.master, seen.old_master)
     assert ids([old, new]) == seen.masters
@@ -117,7 +117,7 @@ def test_handover(host, nginx):
     nginx.usr2(old)
     host.sleep(0.002)
 
-    seen = survey(NGINX, host)
+    seen = take_snapshot(NGINX, host)
 
     assert (old.id, None, True) == (seen.master, seen.old_master, seen.handover)
     assert seen.upgrading
@@ -129,7 +129,7 @@ def test_both_pidfiles_name_one(host, nginx):
     master = nginx.run()
     host.put(NGINX.oldbin, f"{master.pid}\n")
 
-    seen = survey(NGINX, host)
+    seen = take_snapshot(NGINX, host)
 
     assert (master.id, None) == (seen.master, seen.old_master)
     assert not seen.upgrading
@@ -142,7 +142,7 @@ def test_both_pidfiles_lost_in_an_upgrade(host, nginx):
     host.sleep(1)
     del host.files[NGINX.pidfile], host.files[NGINX.oldbin]
 
-    seen = survey(NGINX, host)
+    seen = take_snapshot(NGINX, host)
 
     assert (nginx.masters[-1].id, old.id, ()) == (seen.master, seen.old_master, seen.others)
 
@@ -153,7 +153,7 @@ def test_infant_worker_is_no_master(host, nginx):
     host.add(ppid=master.pid, title=master.title, exe=master.exe)
     del host.files[NGINX.pidfile]
 
-    seen = survey(NGINX, host, thorough=True)
+    seen = take_snapshot(NGINX, host, thorough=True)
 
     assert ids([master]) == seen.masters
 
@@ -162,7 +162,7 @@ def test_further_master_is_seen_by_a_thorough_look(host, nginx):
     """A second master that nobody has written down is found when it matters."""
     master, second = nginx.run(), nginx.new_master()
 
-    quick, thorough = survey(NGINX, host), survey(NGINX, host, thorough=True)
+    quick, thorough = take_snapshot(NGINX, host), take_snapshot(NGINX, host, thorough=True)
 
     assert ids([master]) == quick.masters
     assert ids([second, master]) == thorough.masters
@@ -174,7 +174,7 @@ def test_another_instance_is_a_stranger(host, nginx, thorough):
     other = nginx.new_master(title=f"nginx: master process {NGINX.daemon} -c /etc/other.conf")
     nginx.new_workers(other, infancy=0)
 
-    assert () == survey(NGINX, host, thorough=thorough).family
+    assert () == take_snapshot(NGINX, host, thorough=thorough).processes
 
 
 def test_orphans(host, nginx):
@@ -183,10 +183,10 @@ def test_orphans(host, nginx):
     workers = nginx.workers(master)
     host.end(master)
 
-    seen = survey(NGINX, host)
+    seen = take_snapshot(NGINX, host)
 
     assert None is seen.master
-    assert ids(workers) == seen.orphans == seen.family
+    assert ids(workers) == seen.orphans == seen.processes
 
 
 def test_orphans_of_an_old_master(host, nginx):
@@ -197,7 +197,7 @@ def test_orphans_of_an_old_master(host, nginx):
     workers = nginx.workers(old)
     host.end(old)
 
-    assert ids(workers) == survey(NGINX, host, thorough=True).orphans
+    assert ids(workers) == take_snapshot(NGINX, host, thorough=True).orphans
 
 
 def test_orphans_of_another_instance_are_not_ours(host, nginx):
@@ -207,7 +207,7 @@ def test_orphans_of_another_instance_are_not_ours(host, nginx):
     nginx.new_workers(other, infancy=0)
     host.end(other)
 
-    assert () == survey(NGINX, host, thorough=True).orphans
+    assert () == take_snapshot(NGINX, host, thorough=True).orphans
 
 
 @pytest.mark.parametrize("number", range(8))
@@ -216,7 +216,7 @@ def test_process_that_ends_while_we_look(host, nginx, number):
     ghost = nginx.new_master()
     host.before_look(number, lambda: host.end(ghost))
 
-    seen = survey(NGINX, host)
+    seen = take_snapshot(NGINX, host)
 
     assert seen.masters in ((), (ghost.id,))
 
@@ -246,7 +246,7 @@ def test_running_asks_for_permission(host, nginx):
     host.euid = 33
 
     with pytest.raises(NotPermitted):
-        running(NGINX, host)
+        require_running(NGINX, host)
 
 
 def test_missing_daemon_of_a_stopped_service_is_not_installed(host):
@@ -254,7 +254,7 @@ def test_missing_daemon_of_a_stopped_service_is_not_installed(host):
     host.remove(NGINX.daemon)
 
     with pytest.raises(NotInstalled):
-        running(NGINX, host)
+        require_running(NGINX, host)
 
 
 @pytest.mark.parametrize("service", [NGINX, PHP_FPM], ids=lambda service: service.name)
@@ -266,7 +266,7 @@ def test_newborn_workers_of_a_busy_host(host, service):
     host.sleep(5)
     host.add(ppid=master.pid, title=master.title, session=master.session, uid=33)
 
-    seen = survey(service, host, thorough=True)
+    seen = take_snapshot(service, host, thorough=True)
 
     assert (master.id,) == seen.masters
 
@@ -278,7 +278,7 @@ def test_orphans_beside_a_newborn_worker(host, nginx):
     orphan = host.add(ppid=1, title=nginx.worker, session=master.session, exe=NGINX.daemon)
     host.copyable = False
 
-    assert (orphan.id,) == survey(NGINX, host, thorough=True).orphans
+    assert (orphan.id,) == take_snapshot(NGINX, host, thorough=True).orphans
 
 
 @pytest.mark.parametrize("number", range(20))
@@ -295,4 +295,4 @@ def test_daemon_that_goes_to_the_background_meanwhile(host, fpm, number):
 
     host.before_look(number, go)
 
-    assert survey(PHP_FPM, host, thorough=True).family
+    assert take_snapshot(PHP_FPM, host, thorough=True).processes

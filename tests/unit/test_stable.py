@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from initpy.control.stable import settled
+from initpy.control.stable import wait_until_stable
 from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError, PidfileError
 
@@ -19,7 +19,7 @@ def test_waits_for_what_it_becomes(host, nginx, starting):
     host.at(2, lambda: host.end(starting))
     host.at(2, nginx.boot)
 
-    seen = settled(NGINX, host)
+    seen = wait_until_stable(NGINX, host)
 
     assert nginx.masters[-1].id == seen.master
     assert () == seen.starting
@@ -28,7 +28,7 @@ def test_waits_for_what_it_becomes(host, nginx, starting):
 
 def test_one_that_hangs(host, starting):
     """One that never gets up is told after the service's timeout, and stays as it is."""
-    seen = settled(NGINX, host)
+    seen = wait_until_stable(NGINX, host)
 
     assert (None, (starting.id,)) == (seen.master, seen.starting)
     assert 30 == round(host.now)
@@ -41,7 +41,7 @@ def test_one_that_is_stopped(host, nginx, starting):
     host.at(2, lambda: starting.state == "S" and nginx.boot())
     host.at(2, lambda: starting.state == "S" and host.end(starting))
 
-    seen = settled(NGINX, host)
+    seen = wait_until_stable(NGINX, host)
 
     assert nginx.masters[-1].id == seen.master
 
@@ -50,7 +50,7 @@ def test_nothing_on_its_way(host, nginx):
     """Where nothing is being started no time is lost."""
     master = nginx.run()
 
-    assert master.id == settled(NGINX, host).master
+    assert master.id == wait_until_stable(NGINX, host).master
     assert 0 == host.now
 
 
@@ -61,7 +61,7 @@ def test_one_in_the_middle_of_exec(host, nginx):
     host.at(0.2, lambda: host.end(nascent))
     host.at(0.2, nginx.boot)
 
-    seen = settled(NGINX, host)
+    seen = wait_until_stable(NGINX, host)
 
     assert nginx.masters[-1].id == seen.master
 
@@ -71,7 +71,7 @@ def test_others_without_arguments(host):
     host.add(argv=())
     host.add(argv=(), exe="/bin/sleep")
 
-    settled(NGINX, host)
+    wait_until_stable(NGINX, host)
 
     assert 0 == host.now
 
@@ -79,10 +79,10 @@ def test_others_without_arguments(host):
 def test_foster_parent_of_a_killed_script(host, nginx):
     """While it lives its nginx would ignore USR2."""
     command = NGINX.command(NGINX.start_args)
-    foster = host.add(argv=("/bin/sh", "-c", "...", "initpy-foster", *command), exe="/bin/dash")
-    host.at(1, lambda: host.end(foster))
+    launched = host.add(argv=("/bin/sh", "-c", "...", "initpy-launcher", *command), exe="/bin/dash")
+    host.at(1, lambda: host.end(launched))
 
-    settled(NGINX, host, thorough=True)
+    wait_until_stable(NGINX, host, thorough=True)
 
     assert 1 <= host.now < 2
 
@@ -93,7 +93,7 @@ def test_blind(host, nginx):
     host.all_seen = False
 
     with pytest.raises(InitError, match="/proc does not show"):
-        settled(NGINX, host)
+        wait_until_stable(NGINX, host)
 
 
 def test_pidfile_that_is_all_there_is(host):
@@ -103,7 +103,7 @@ def test_pidfile_that_is_all_there_is(host):
     host.put(NGINX.pidfile, f"{process.pid}\n", uid=33)
 
     with pytest.raises(PidfileError, match="may be the service or not"):
-        settled(silent, host)
+        wait_until_stable(silent, host)
 
 
 def test_somebody_elses_shell_without_a_name(host):
@@ -111,6 +111,6 @@ def test_somebody_elses_shell_without_a_name(host):
     host.put("/bin/sh", mode=0o755)
     host.add(argv=(), exe="/bin/sh", uid=1000)
 
-    settled(NGINX, host)
+    wait_until_stable(NGINX, host)
 
     assert 0 == host.now

@@ -16,7 +16,7 @@ from initpy.errors import (
     Unimplemented,
 )
 from initpy.protocols.takeover import recover
-from initpy.state.snapshot import survey
+from initpy.state.snapshot import take_snapshot
 
 CHECKED = PHP_FPM.replace(upgrade_check=("/bin/check",))
 LOOKS = 120  # more than a smooth takeover takes
@@ -391,7 +391,7 @@ def test_orphans_are_known_by_their_sockets(host, nginx):
     del host.files[NGINX.pidfile]
     host.end(master)
 
-    assert tuple(orphan.id for orphan in orphans) == survey(NGINX, host).orphans
+    assert tuple(orphan.id for orphan in orphans) == take_snapshot(NGINX, host).orphans
 
 
 @pytest.mark.parametrize("facts", [{"place": "0.0.0.0:81"}, {"copyable": False}])
@@ -403,7 +403,7 @@ def test_workers_elsewhere_are_no_orphans(host, nginx, facts):
     del host.files[NGINX.pidfile]
     host.end(master)
 
-    assert () == survey(NGINX, host).orphans
+    assert () == take_snapshot(NGINX, host).orphans
 
 
 def test_new_master_that_dies_during_the_check(host, fpm, old):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from initpy.control.upgrade_children import end_intruders
+from initpy.control.upgrade_children import terminate_upgrade_children
 from initpy.daemons.nginx import NGINX
 
 
@@ -14,7 +14,7 @@ def test_hung_child_is_killed_with_its_family(host, nginx):
     child = host.add(ppid=master.pid, **inherited)
     grandchild = host.add(ppid=child.pid, **inherited)
 
-    end_intruders(NGINX, master.id, host)
+    terminate_upgrade_children(NGINX, master.id, host)
 
     killed = [(0, child.pid, "SIGKILL"), (0, grandchild.pid, "SIGKILL")]
     assert [(0, child.pid, "SIGSTOP"), *killed] == host.sent
@@ -27,7 +27,7 @@ def test_adopted(host, nginx):
     child = host.add(ppid=master.pid, title="/bin/sleep 600")
     host.add(ppid=child.pid, title="/bin/sleep 600", sockets={4711: "127.0.0.1:9000"})
 
-    end_intruders(NGINX, master.id, host)
+    terminate_upgrade_children(NGINX, master.id, host)
 
     assert [] == host.sent
 
@@ -37,7 +37,7 @@ def test_spared(host, nginx):
     master = nginx.run()
     child = nginx.new_master(ppid=master.pid, age=60)
 
-    end_intruders(NGINX, master.id, host, spare=[child.id])
+    terminate_upgrade_children(NGINX, master.id, host, spare=[child.id])
 
     assert [] == host.sent
 
@@ -49,7 +49,7 @@ def test_serving_child_may_finish(host, nginx):
     nginx.new_workers(child, infancy=0)
     nginx.drain = 10
 
-    end_intruders(NGINX, master.id, host)
+    terminate_upgrade_children(NGINX, master.id, host)
 
     assert [(0, child.pid, "SIGQUIT")] == host.sent
     assert 10 < host.now < 11
@@ -73,7 +73,7 @@ def test_child_that_begins_to_serve(host, nginx, number, infancy, stopping):
             born.extend(nginx.workers(child))
 
     host.before_look(number, serve)
-    end_intruders(NGINX, master.id, host)
+    terminate_upgrade_children(NGINX, master.id, host)
 
     assert not nginx.alive(child)
     killed = [pid for _, pid, sig in host.sent if sig == "SIGKILL"]
@@ -85,6 +85,6 @@ def test_no_intruders(host, nginx):
     """Where there are only workers, nothing is sent and no time lost."""
     master = nginx.run()
 
-    end_intruders(NGINX, master.id, host)
+    terminate_upgrade_children(NGINX, master.id, host)
 
     assert ([], 0) == (host.sent, host.now)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from initpy.daemons.nginx import NGINX
-from initpy.state.workers import let_go, serving_workers
+from initpy.state.workers import ready_workers, stopped_accepting
 
 
 def test_serving_workers(host, nginx):
@@ -11,7 +11,7 @@ def test_serving_workers(host, nginx):
     draining.title = nginx.draining
     host.add(ppid=master.pid, title="nginx: cache manager process")
 
-    assert {serving.id} == serving_workers(NGINX, master.id, host)
+    assert {serving.id} == ready_workers(NGINX, master.id, host)
 
 
 def test_let_go(host, nginx):
@@ -19,12 +19,12 @@ def test_let_go(host, nginx):
     master = nginx.run()
     workers = [worker.id for worker in nginx.workers(master)]
     gone, draining = nginx.workers(master)
-    before = let_go(NGINX, workers, host)
+    before = stopped_accepting(NGINX, workers, host)
     draining.title = nginx.draining
     host.end(gone)
     host.sleep(1)
     host.add(gone.pid, title=nginx.worker)
 
-    after = let_go(NGINX, workers, host)
+    after = stopped_accepting(NGINX, workers, host)
 
     assert (False, True) == (before, after)
