@@ -16,8 +16,16 @@ if TYPE_CHECKING:
 
 
 def background_command(pidfile: str, argv: Sequence[str]) -> list[str]:
-    """Return the command line that runs *argv* in the background, *pidfile* naming it."""
-    return [sys.executable, "-I", "-m", "initpy.control.background", pidfile, *argv]
+    """Return the command line that runs *argv* in the background, *pidfile* naming it.
+
+    It imports from the folders that this process imports from: the interpreter of
+    a wrapper runs without ``site``, and would find nothing by itself.
+    """
+    folders = [folder for folder in sys.path if folder.startswith("/")]
+    program = (
+        f"import sys; sys.path[:] = {folders}; from {__name__} import main; main(*sys.argv[1:])"
+    )
+    return [sys.executable, "-IS", "-c", program, pidfile, *argv]
 
 
 def main(pidfile: str, *argv: str) -> None:
@@ -36,7 +44,3 @@ def main(pidfile: str, *argv: str) -> None:
     )
     context.open()
     os.execv(argv[0], argv)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

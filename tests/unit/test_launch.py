@@ -143,7 +143,8 @@ def test_daemon_that_cannot_background_itself(host, plain):
 
     argv = host.spawned[0][0]
     assert plain[0].id == master
-    assert ["-I", "-m", "initpy.control.background", NGINX.pidfile, NGINX.daemon] == argv[1:6]
+    assert [sys.executable, "-IS", "-c"] == argv[:3]
+    assert [NGINX.pidfile, NGINX.daemon] == argv[4:6]
 
 
 def test_daemon_that_tells_nothing_must_last(host, plain):
