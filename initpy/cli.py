@@ -83,10 +83,40 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
-def run(service: Service, host: Host | None = None) -> NoReturn:
-    """Be the wrapper of *service*: do what the command line asks for, and exit with its code."""
+def run(
+    service: Service, host: Host | None = None, *, python: str = "", conffile: bool = False
+) -> NoReturn:
+    """Be the wrapper of *service*: do what the command line asks for, and exit with its code.
+
+    python:   the version, "3.11", of which the wrapper's folders are, if that matters.
+    conffile: the wrapper belongs to a Debian package, and stays when the daemon is
+              removed and not purged: then it does nothing, quietly (Debian Policy 9.3.2).
+
+    Installed wrappers of earlier versions call this: see ``tools/init_script.py``.
+    """
     host = host or Host()
+    running = "{}.{}".format(*sys.version_info)
+    if python and python != running:
+        standard_console(quiet=False).complain(
+            f"{service.name}: this script was generated for Python {python}, "
+            f"and is run by Python {running}: generate it again"
+        )
+    if conffile and _daemon_removed(service, host):
+        host.leave(ExitCode.OK)
     host.leave(main(service, host=host))
+
+
+def _daemon_removed(service: Service, host: Host) -> bool:
+    """Tell whether the action needs a daemon that is not installed any more.
+
+    What still runs of it can be stopped, and seen, without its executable.
+    """
+    if {"stop", "force-quit", "status"}.intersection(sys.argv[1:]):
+        return False
+    try:
+        return not host.is_executable(with_settings(service, host).daemon)
+    except InitError:
+        return False  # the action says what is wrong with the settings
 
 
 def main(service: Service, argv: Sequence[str] | None = None, host: Host | None = None) -> int:

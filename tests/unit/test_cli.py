@@ -12,6 +12,8 @@ from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import ExitCode, InitError, StatusCode
 
+LOOK_OR_STOP = ("status", "stop", "force-quit")
+
 
 def wrapper(host, *argv, service=NGINX):
     """Do what a wrapper with those arguments does; return its exit code."""
@@ -331,6 +333,64 @@ def test_exit_code_of_a_wrapper(host, monkeypatch):
         run(NGINX, host)
 
     assert StatusCode.STOPPED == exited.value.code
+
+
+def run_code(host, monkeypatch, *argv, **options):
+    """Return the exit code of a wrapper that calls run() with those options."""
+    monkeypatch.setattr(sys, "argv", ["/etc/init.d/nginx", *argv])
+    with pytest.raises(SystemExit) as exited:
+        run(NGINX, host, **options)
+    return exited.value.code
+
+
+@pytest.mark.parametrize("action", [verb for verb in VERBS if verb not in LOOK_OR_STOP])
+def test_conffile_without_its_daemon(host, monkeypatch, capsys, action):
+    """Of a daemon that is removed and not purged there is nothing to start: quietly 0."""
+    assert ExitCode.OK == run_code(host, monkeypatch, "--json", action, conffile=True)
+    assert ("", "") == capsys.readouterr()
+    assert [] == host.logged
+
+
+@pytest.mark.parametrize("action", LOOK_OR_STOP)
+def test_conffile_of_a_removed_daemon_that_runs(host, nginx, monkeypatch, action):
+    """What still runs of a removed daemon is seen and stopped."""
+    master = nginx.run()
+    del host.files[NGINX.daemon]
+
+    assert ExitCode.OK == run_code(host, monkeypatch, action, conffile=True)
+    assert (action == "status") == (host.find(master.pid) is not None)
+
+
+def test_conffile_with_its_daemon(host, nginx, monkeypatch):
+    """While the daemon is installed, a conffile is a wrapper like any other."""
+    assert ExitCode.NOT_RUNNING == run_code(host, monkeypatch, "reload", conffile=True)
+    assert ExitCode.OK == run_code(host, monkeypatch, "start", conffile=True)
+    assert nginx.masters
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [("NGINX=/opt/nginx", ExitCode.OK), ("NGINX=relative", ExitCode.NOT_CONFIGURED)],
+)
+def test_conffile_and_settings(host, nginx, monkeypatch, settings, code):
+    """The daemon is the one that the settings name; bad settings are no removal."""
+    host.put("/etc/default/nginx", settings)
+
+    assert code == run_code(host, monkeypatch, "start", conffile=True)
+    assert [] == nginx.masters
+
+
+@pytest.mark.parametrize("action", ["status", "stop", "frobnicate"])
+def test_other_version_of_python(host, monkeypatch, capsys, action):
+    """A wrapper that another version of Python runs says so, and does its work."""
+    same = "{}.{}".format(*sys.version_info)
+
+    codes = [run_code(host, monkeypatch, action, python=python) for python in ("", same, "3.4")]
+
+    sentence = f"generated for Python 3.4, and is run by Python {same}: generate it again"
+    said = capsys.readouterr().err.splitlines()
+    assert 1 == len(set(codes))
+    assert 1 == said.count(f"nginx: this script was {sentence}")
 
 
 def test_signals_of_a_caller(host, nginx):
