@@ -16,7 +16,7 @@ from ..systemctl import DIRECTORY
 from .declarations import declarations
 from .detect import FACTS, detect_service
 from .init_script import render
-from .register import install, install_unit, trusted_interpreter
+from .register import install, install_unit, trusted_python
 from .systemd_unit import render_unit
 
 TYPE_CHECKING = False
@@ -120,8 +120,9 @@ def _discovered(parsed: argparse.Namespace, host: Host) -> Service:
 
 
 def _wrapper(service: Service, parsed: argparse.Namespace, host: Host) -> str:
-    interpreter = trusted_interpreter(host)
-    return render(service, declarations()[parsed.service], interpreter=interpreter)
+    interpreter, folders = trusted_python(host)
+    declared = declarations()[parsed.service]
+    return render(service, declared, interpreter=interpreter, folders=folders)
 
 
 def _generate(parsed: argparse.Namespace, console: Console, host: Host) -> int:

@@ -1,19 +1,47 @@
-"""The printed ``/etc/init.d`` script: a header, and one call.
+"""The generated ``/etc/init.d`` script, called a wrapper: a header, and one call.
 
 insserv, update-rc.d, chkconfig, systemd's generator and lintian all read the
 header, each its own part: LSB's block comes first, since chkconfig stops at
 its own; the tags for chkconfig and the generator stand outside it; the usage
 line is plain text.
+
+A wrapper stays on a host for years, while the library below it is upgraded. So
+what a wrapper names is an API, which later versions may extend, and must not
+change:
+
+- ``initpy.cli.run``, its first argument, and its parameters ``python`` and ``conffile``;
+- ``initpy.daemons.NAME``, and in it the declaration: ``NGINX``, ``PHP_FPM``;
+- ``replace()`` of a declaration, with the fields name, daemon, config, pidfile,
+  default_config and prefix.
+
+``tests/unit/test_old_wrappers.py`` runs wrappers of earlier versions.
 """
 
 from __future__ import annotations
+
+import re
 
 from ..cli import usage
 from ..service import Service
 from .detect import FACTS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# The interpreter runs isolated (-I), so that the caller's environment and current
+# directory do not choose what root imports, and without site (-S): site would
+# execute every .pth file of the host at each start, and takes a quarter of the
+# interpreter's own time. The folders are appended, as site does it, so that no
+# module in them hides one of the standard library.
+#
+# The except clause catches everything: a module that was truncated, emptied or
+# half written raises SyntaxError, ValueError, NameError, AttributeError and others,
+# some of them only in the middle of an action. run() does not raise what an action
+# fails with: it exits. The finally clause and os._exit give the right code even if
+# stderr cannot be written.
 _TEMPLATE = '''\
-#!{interpreter} -I
+#!{interpreter} -IS
 ### BEGIN INIT INFO
 {lsb}
 ### END INIT INFO
@@ -24,33 +52,78 @@ _TEMPLATE = '''\
 # description: {description}
 """{usage}"""
 
+import os
 import sys
 
+FOLDERS = [  # those of initpy, psutil, daemon and lockfile
+{folders}
+]
+sys.path += FOLDERS
+{removed}
 try:
     from initpy.cli import run
     from {module} import {constant}
-except ImportError as exc:  # removed, not purged: this script stays behind
-    print(f"{name}: {{exc}}", file=sys.stderr)
-    sys.exit({{"stop": 0, "status": 3}}.get("".join(sys.argv[1:2]), 5))
 
-run(
-    {constant}.replace(
+    run(
+        {constant}.replace(
 {facts}
+        ),{options}
     )
-)
+except Exception as exc:  # a module is missing or broken
+    problem = f"initpy cannot be used: {{type(exc).__name__}}: {{exc}}"
+    versions = f"{generated_for}run by Python {{sys.version.split()[0]}}"
+    remedy = "install initpy again, or generate this script again"
+    try:
+        print(f"{name}: {{problem}} ({{versions}}): {{remedy}}", file=sys.stderr)
+    finally:
+        os._exit(4 if "status" in sys.argv[1:] else 1)
+'''
+
+# Of a wrapper that is a conffile of a Debian package: when the package is removed
+# and not purged, the conffile stays, and has to do nothing, quietly (Debian Policy
+# 9.3.2). What Python has compiled may be left of initpy, and must not be: with
+# anything more, initpy is not removed but broken.
+_REMOVED = '''
+
+def removed(path):
+    """Tell whether nothing stands at *path* but folders, and what Python compiled."""
+    if path.endswith("/__pycache__"):
+        return True
+    try:
+        return all(removed(f"{path}/{name}") for name in os.listdir(path))
+    except OSError as exc:  # it is a file, cannot be read, or is not there
+        return isinstance(exc, FileNotFoundError)
+
+
+if all(removed(f"{folder}/initpy") for folder in FOLDERS):  # Debian Policy 9.3.2
+    sys.exit(3 if "status" in sys.argv[1:] else 0)
 '''
 
 
-def render(service: Service, declared: Service, *, interpreter: str) -> str:
-    """Return the text of the wrapper of *service*, run by *interpreter*.
+def render(
+    service: Service,
+    declared: Service,
+    *,
+    interpreter: str,
+    folders: Iterable[str],
+    conffile: bool = False,
+) -> str:
+    """Return the text of the wrapper of *service*.
 
     declared:    the service as ``initpy.daemons`` has it.
-    interpreter: absolute path; with ``-I``, so that the caller's environment
-                 and directory do not choose what root imports.
+    interpreter: absolute path.
+    folders:     absolute paths, from which the wrapper imports initpy, psutil,
+                 daemon and lockfile.
+    conffile:    it belongs to a Debian package: without the library or the
+                 daemon it does nothing, quietly.
     """
     constant = declared.name.replace("-", "_").upper()
     keywords = {"Provides": service.name, **service.lsb}
     facts = {field: getattr(service, field) for field in (*FACTS, "default_config", "prefix")}
+    python = _version_in(folders)
+    options = {"python": quoted(python)} if python else {}
+    if conffile:
+        options["conffile"] = "True"
     return _TEMPLATE.format(
         interpreter=interpreter,
         lsb="\n".join(f"# {f'{key}:':<18} {value}" for key, value in keywords.items()),
@@ -59,11 +132,25 @@ def render(service: Service, declared: Service, *, interpreter: str) -> str:
         pidfile=service.pidfile,
         description=service.lsb["Short-Description"],
         usage=usage(f"/etc/init.d/{service.name}"),
+        folders="\n".join(f"    {quoted(folder)}," for folder in folders),
+        removed=_REMOVED if conffile else "",
         module=f"initpy.daemons.{constant.lower()}",
         constant=constant,
+        facts="\n".join(f"            {field}={quoted(value)}," for field, value in facts.items()),
+        options="".join(f"\n        {name}={value}," for name, value in options.items()),
         name=service.name,
-        facts="\n".join(f"        {field}={quoted(value)}," for field, value in facts.items()),
+        generated_for=f"generated for Python {python}, " if python else "",
     )
+
+
+def _version_in(folders: Iterable[str]) -> str:
+    """Return the version of Python that the folders belong to, or "" if they are any version's.
+
+    >>> _version_in(["/opt/checkout", "/opt/venv/lib/python3.11/site-packages"])
+    '3.11'
+    """
+    found = re.search(r"/python(\d+\.\d+)/", "\n".join(folders))
+    return found[1] if found else ""
 
 
 def quoted(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import sys
 
 from ..control.run import run
@@ -61,18 +62,34 @@ def _register(path: str, argv: list[str], host: Host) -> str:
     return f"{path} written, registered with {' '.join(argv)}"
 
 
-def trusted_interpreter(host: Host) -> str:
-    """Return the interpreter for a wrapper's first line: the one that runs us.
+# What a wrapper, and what it starts, import besides the standard library.
+_LIBRARIES = ("initpy", "psutil", "daemon", "lockfile")
 
-    What it names is what root will run, at every boot. Raises InitError if
-    somebody other than root can write it, or the library.
+
+def trusted_python(host: Host) -> tuple[str, list[str]]:
+    """Return what a wrapper is run by: this interpreter, and the folders it imports from.
+
+    Root will run what they hold, at every boot. Raises InitError if somebody
+    other than root can write it, or if a library is missing.
     """
     interpreter = sys.executable
-    library = __file__
-    for path in (interpreter, host.realpath(interpreter), library):
-        if reason := host.distrust_for_root(path):
-            raise InitError(
-                f"{path} is not fit for a script that root runs: {reason}; "
-                "install initpy for root, as its package or with its pip"
-            )
-    return interpreter
+    libraries = [_origin(name) for name in _LIBRARIES]
+    for named in (interpreter, *libraries):
+        for path in (named, host.realpath(named)):
+            if reason := host.distrust_for_root(path):
+                raise InitError(
+                    f"{path} is not fit for a script that root runs: {reason}; "
+                    "install initpy for root, as its package or with its pip"
+                )
+    folders = dict.fromkeys(path.rpartition("/")[0].rpartition("/")[0] for path in libraries)
+    return interpreter, list(folders)
+
+
+def _origin(package: str) -> str:
+    """Return the absolute path of the ``__init__.py`` that is imported for *package*."""
+    from importlib.util import find_spec
+
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise InitError(f"{package} is not installed for {sys.executable}: see the requirements")
+    return os.path.abspath(spec.origin)

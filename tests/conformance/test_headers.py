@@ -24,6 +24,7 @@ INSTANCES = {
     "nginx-rtmp": (NGINX, "/run/nginx-rtmp.pid"),
     "php-fpm-blog": (PHP_FPM, "/run/php/blog.pid"),
 }
+PYTHON = {"interpreter": "/usr/bin/python3", "folders": ["/usr/lib/python3/dist-packages"]}
 # What insserv.conf takes for the system's facilities, on a host that boots with init scripts.
 SYSTEM = ("mountall", "mountnfs", "networking", "rsyslog", "bind9")
 STUB = """\
@@ -55,7 +56,7 @@ def wrappers():
     found = {}
     for name, (declared, pidfile) in INSTANCES.items():
         service = detect_service(declared, {"name": name, "pidfile": pidfile}, Host())
-        found[name] = render(service, declared, interpreter="/usr/bin/python3")
+        found[name] = render(service, declared, **PYTHON)
     return found
 
 

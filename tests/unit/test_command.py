@@ -9,9 +9,16 @@ from initpy.daemons.nginx import NGINX
 from initpy.errors import ExitCode, StatusCode
 from initpy.tools.command import main
 from initpy.tools.init_script import render
+from initpy.tools.register import trusted_python
 
 PROGRAM, PIDFILE = "/usr/sbin/foo", "/run/foo.pid"
 GIVEN = ["--name", "rtmp", "--daemon", "/opt/n", "--config", "/etc/n.conf", "--pidfile", "/run/n"]
+
+
+def rendered(service, host):
+    """Return the wrapper of an nginx for the interpreter that runs us."""
+    interpreter, folders = trusted_python(host)
+    return render(service, NGINX, interpreter=interpreter, folders=folders)
 
 
 @pytest.fixture
@@ -31,7 +38,7 @@ def test_generate(host, nginx, capsys):
 
     service = NGINX.replace(pidfile="/run/x.pid")
     assert ExitCode.OK == code
-    assert render(service, NGINX, interpreter=sys.executable) == capsys.readouterr().out
+    assert rendered(service, host) == capsys.readouterr().out
 
 
 def test_generate_into_a_file(host):
@@ -42,7 +49,7 @@ def test_generate_into_a_file(host):
 
     service = NGINX.replace(name="rtmp", daemon="/opt/n", config="/etc/n.conf", pidfile="/run/n")
     assert ExitCode.OK == code
-    assert render(service, NGINX, interpreter=sys.executable) == host.files["/tmp/rtmp"].text
+    assert rendered(service, host) == host.files["/tmp/rtmp"].text
     assert 0o755 == host.files["/tmp/rtmp"].mode
 
 

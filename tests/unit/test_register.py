@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import importlib.util
+import os.path
 import sys
 
+import daemon
+import lockfile
+import psutil
 import pytest
 from fakes import Run
 
+import initpy
 from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError
-from initpy.tools import register as module
-from initpy.tools.register import UNITS, install, install_unit, trusted_interpreter, write_wrapper
+from initpy.tools.register import UNITS, install, install_unit, trusted_python, write_wrapper
+
+LIBRARIES = (initpy, psutil, daemon, lockfile)
 
 PATH = "/etc/init.d/nginx"
 REGISTRARS = {
@@ -71,18 +78,57 @@ def test_registration_fails(host):
     assert "no such service" == caught.value.output
 
 
-def test_trusted_interpreter(host):
-    """The interpreter is the one that runs us."""
-    assert sys.executable == trusted_interpreter(host)
+def folder_of(package):
+    """Return the folder that a package is imported from."""
+    return os.path.dirname(os.path.dirname(package.__file__))
 
 
-@pytest.mark.parametrize("path", [sys.executable, module.__file__])
-def test_interpreter_of_somebody_else(host, path):
+def test_trusted_python(host):
+    """A wrapper is run by the interpreter that runs us, with the folders that we import from."""
+    interpreter, folders = trusted_python(host)
+
+    assert sys.executable == interpreter
+    assert {folder_of(package) for package in LIBRARIES} == set(folders)
+    assert len(set(folders)) == len(folders)
+    assert folder_of(initpy) == folders[0]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        sys.executable,
+        *(package.__file__ for package in LIBRARIES),
+        *{folder_of(package) for package in LIBRARIES},
+    ],
+)
+def test_python_of_somebody_else(host, path):
     """What somebody other than root can write is nothing for root to run."""
     host.distrusted[path] = "it belongs to x"
 
     with pytest.raises(InitError, match="not fit for a script that root runs: it belongs to x"):
-        trusted_interpreter(host)
+        trusted_python(host)
+
+
+@pytest.mark.parametrize("path", [sys.executable, initpy.__file__])
+def test_link_to_what_is_somebody_elses(host, path):
+    """Nor is a link to it, however safe the link's own folder is."""
+    host.put(path, "/home/x/it", kind="link")
+    host.distrusted["/home/x"] = "it belongs to x"
+
+    with pytest.raises(InitError, match="/home/x/it is not fit for a script that root runs"):
+        trusted_python(host)
+
+
+@pytest.mark.parametrize("package", ["initpy", "psutil", "daemon", "lockfile"])
+def test_missing_library(host, monkeypatch, package):
+    """Without a library that some action imports there is no wrapper."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == package else found(name)
+    )
+
+    with pytest.raises(InitError, match=f"{package} is not installed for {sys.executable}"):
+        trusted_python(host)
 
 
 def test_install_unit(host):

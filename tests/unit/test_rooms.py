@@ -33,7 +33,18 @@ MOST_LINES = 250  # of one module
 # What a module outside ``host`` may import from elsewhere: nothing of it looks at the
 # machine. Of os.path only what computes is used. ``control.background`` is a program of
 # its own.
-HARMLESS = {"argparse", "importlib", "json", "os.path", "pkgutil", "re", "shlex", "sys", "_signal"}
+HARMLESS = {
+    "argparse",
+    "importlib",
+    "importlib.util",
+    "json",
+    "os.path",
+    "pkgutil",
+    "re",
+    "shlex",
+    "sys",
+    "_signal",
+}
 COMPUTES = {"abspath", "basename", "dirname", "join", "normpath"}  # of os.path
 PROGRAMS = {"control.background"}
 

@@ -1,0 +1,166 @@
+"""Wrappers whose library is gone, or was left half written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from itertools import cycle
+
+import pytest
+from broken import BREAKAGES, MODULES, broken, copy_library
+
+from initpy.daemons.nginx import NGINX
+from initpy.tools.init_script import render
+
+CHANGING = ("start", "stop", "upgrade", "reload", "restart")
+
+
+class Wrapper:
+    """The wrapper of a private nginx, which is installed and stopped."""
+
+    def __init__(self, folder, libraries, *, conffile):
+        """Write it into *folder*. It imports from *libraries*, which need not be there."""
+        self.path = folder / "nginx"
+        service = NGINX.replace(
+            daemon="/bin/false", config=f"{folder}/conf", pidfile=f"{folder}/pid"
+        )
+        folders = [str(libraries)]
+        text = render(
+            service, NGINX, interpreter=sys.executable, folders=folders, conffile=conffile
+        )
+        self.path.write_text(text)
+        self.path.chmod(0o755)
+
+    def __call__(self, *argv, **streams):
+        """Run it; return its exit code and what it said."""
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
+        ended = subprocess.run([self.path, *argv], text=True, check=False, **streams)
+        return ended.returncode, ended.stdout, ended.stderr
+
+    def fails(self, *argv):
+        """Check that an action fails with one line that says why, and return that."""
+        code, out, err = self(*argv)
+        assert (4 if "status" in argv else 1, "") == (code, out), (argv, err)
+        assert err.startswith("nginx: initpy cannot be used: "), err
+        assert 1 == err.count("\n") == len(err.splitlines())
+        return err
+
+
+@pytest.fixture(scope="module")
+def libraries(tmp_path_factory):
+    """Return a folder with a copy of the library, which a test may break."""
+    folder = tmp_path_factory.mktemp("libraries")
+    copy_library(folder)
+    return folder
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "debian"])
+def wrapper(request, tmp_path, libraries):
+    """Return each kind of wrapper, with that library."""
+    return Wrapper(tmp_path, libraries, conffile=request.param)
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """Return a wrapper as ``initpy generate`` makes it, without a library."""
+    return Wrapper(tmp_path, tmp_path / "libraries", conffile=False)
+
+
+@pytest.fixture
+def debian(tmp_path):
+    """Return a wrapper as Debian's package has it, without a library."""
+    return Wrapper(tmp_path, tmp_path / "libraries", conffile=True)
+
+
+def test_whole_library(wrapper):
+    """With all of its library, the status of a stopped service is 3."""
+    assert (3, "nginx: stopped\n", "") == wrapper("status")
+
+
+@pytest.mark.parametrize("argv", [["status"], ["--json", "status"], *([a] for a in CHANGING), []])
+def test_library_gone(plain, argv):
+    """The daemon may well run: its state is unknown, and nothing was done."""
+    assert "ModuleNotFoundError: No module named 'initpy'" in plain.fails(*argv)
+
+
+@pytest.mark.parametrize("left", [".", "libraries/initpy/actions/__pycache__/x.cpython-311.pyc"])
+def test_package_removed(debian, tmp_path, left):
+    """Removed and not purged, whatever of Python's own is left: quiet, as Debian wants it."""
+    os.makedirs(tmp_path / os.path.dirname(left), exist_ok=True)
+    (tmp_path / left).touch()
+
+    assert (3, "", "") == debian("status")
+    assert (3, "", "") == debian("--json", "status")
+    assert [(0, "", "")] * len(CHANGING) == [debian(action) for action in CHANGING]
+
+
+@pytest.mark.parametrize(
+    "left", ["initpy/cli.py", "initpy/host/procfs.py", "initpy/cli.py.dpkg-new", "initpy"]
+)
+def test_package_half_removed(debian, tmp_path, left):
+    """With anything else left of it, the library is not removed but broken."""
+    path = tmp_path / "libraries" / left
+    path.parent.mkdir(parents=True)
+    path.touch()
+
+    for action in ("status", "start", "stop"):
+        debian.fails(action)
+
+
+def test_library_that_cannot_be_reached(debian, tmp_path):
+    """A folder that cannot be looked into is not a removed package."""
+    (tmp_path / "libraries").symlink_to("libraries")  # ELOOP, even for root
+
+    for action in ("status", "start", "stop"):
+        debian.fails(action)
+
+
+@pytest.mark.parametrize("how", BREAKAGES)
+@pytest.mark.parametrize("module", ["cli.py", "host/files.py", "daemons/nginx/__init__.py"])
+def test_broken_module(wrapper, libraries, module, how):
+    """A module that every action needs is missing or broken: all of them say so."""
+    with broken(libraries, module, how):
+        for action in ("status", "start", "stop"):
+            wrapper.fails(action)
+
+
+@pytest.mark.parametrize(("module", "how"), list(zip(MODULES, cycle(BREAKAGES))))
+def test_status_with_a_broken_module(tmp_path, libraries, module, how):
+    """Status is 4, or what it is with the whole library, if the module is not needed."""
+    wrapper = Wrapper(tmp_path, libraries, conffile=False)
+
+    with broken(libraries, module, how):
+        if (3, "nginx: stopped\n", "") != wrapper("status"):
+            wrapper.fails("status")
+
+
+@pytest.mark.parametrize("action", ["start", "stop", "upgrade", "reload", "reopen"])
+def test_broken_module_of_one_action(wrapper, libraries, action):
+    """An action whose own module is missing fails; status does not need it."""
+    with broken(libraries, f"actions/{action}.py", "removed"):
+        wrapper.fails(action)
+        assert 3 == wrapper("status")[0]
+
+
+def test_other_version_of_python(tmp_path):
+    """Folders of another version of Python: a wrapper says so, whether it works or not."""
+    libraries = tmp_path / "lib/python3.4/site-packages"
+    wrapper = Wrapper(tmp_path, libraries, conffile=False)
+    said = "generated for Python 3.4, {} Python {}.{}"
+
+    gone = wrapper.fails("stop")
+    copy_library(libraries)
+    code, out, err = wrapper("status", "--json")
+
+    assert said.format("run by", *sys.version_info) in gone
+    assert said.format("and is run by", *sys.version_info) in err
+    assert (3, "stopped") == (code, json.loads(out)["state"])
+
+
+@pytest.mark.parametrize(("action", "code"), [("status", 4), ("stop", 1)])
+def test_stderr_that_cannot_be_written(plain, action, code):
+    """What cannot be said does not change the exit code."""
+    with open("/dev/full", "w") as full:
+        assert code == plain(action, stderr=full)[0]
