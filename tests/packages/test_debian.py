@@ -13,6 +13,7 @@ from machines import PACKAGES, repacked, sh
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPTS = ("nginx", "php8.2-fpm")
+LIBRARY = "/usr/lib/python3/dist-packages/initpy"
 ACTIONS = ("start", "restart", "try-restart", "reload", "force-reload", "upgrade", "configtest")
 
 
@@ -259,6 +260,62 @@ def test_removed_not_purged(debian, debs, gone):
     assert dict.fromkeys(ACTIONS, (0, "")) == said
     assert 0 == debian.service("nginx", "stop")[0]
     assert 3 == debian.service("nginx", "status")[0]
+
+
+def test_compiled_modules_are_left(debian, debs):
+    """Nor do compiled modules, which Python may leave behind, make a library."""
+    debian.install(debs)
+    debian.dpkg("--remove", "--force-depends", "python3-initpy")
+    debian.sh(f"mkdir -p {LIBRARY}/actions/__pycache__; touch {LIBRARY}/actions/__pycache__/x.pyc")
+
+    said = {action: debian.service("nginx", action) for action in ACTIONS}
+
+    assert dict.fromkeys(ACTIONS, (0, "")) == said
+    assert (0, "") == debian.service("nginx", "stop")
+    assert (3, "") == debian.service("nginx", "status")
+
+
+def test_modules_compiled_meanwhile(debian, debs):
+    """Modules that a wrapper compiled during the removal go with the package, and no more."""
+    before = debian.files()
+    debian.install(debs)
+    debian.sh(f"touch {LIBRARY}/__pycache__/cli.cpython-399.pyc {LIBRARY}/host/mine")
+
+    debian.dpkg("--purge", *PACKAGES)
+
+    left = {line.split()[0] for line in debian.files() - before}
+    assert {LIBRARY, f"{LIBRARY}/host", f"{LIBRARY}/host/mine"} == left
+    debian.sh(f"rm -r {LIBRARY}")
+    assert before == debian.files()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"rm {LIBRARY}/host/files.py",
+        f"rm {LIBRARY}/__init__.py; : >{LIBRARY}/cli.py",
+        f"mv {LIBRARY}/cli.py {LIBRARY}/cli.py.dpkg-new",
+    ],
+)
+def test_half_unpacked(debian, debs, change):
+    """A library that is there, but not whole, is a failure: nginx runs, and is not stopped."""
+    debian.install(debs)
+    script = f"""
+        service nginx start >/dev/null
+        {change}
+        for action in {" ".join(ACTIONS)} stop status; do
+            code=0
+            service nginx $action >/mnt/said 2>&1 || code=$?
+            echo "$action $code $(cut -d : -f 1,2 /mnt/said)"
+        done
+        pgrep -c -f 'nginx: [m]aster'
+    """
+
+    said = debian.sh(script).splitlines()
+
+    codes = {**dict.fromkeys((*ACTIONS, "stop"), 1), "status": 4}
+    failures = [f"{action} {code} nginx: initpy cannot be used" for action, code in codes.items()]
+    assert [*failures, "1"] == said
 
 
 def test_disabled_service(debian, debs, newer):

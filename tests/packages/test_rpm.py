@@ -73,6 +73,16 @@ def test_facts_of_php_fpm(red_hat):
     assert "8.2" not in wrapper + settings
 
 
+def test_folders_of_the_library(red_hat):
+    """The wrappers import from where the library is packaged, for that version of Python."""
+    wrapper = red_hat.read("/etc/rc.d/init.d/nginx")
+
+    folders = re.findall(
+        r'^    "/usr/lib\d*/python(3\.\d+)/site-packages",$', wrapper, re.MULTILINE
+    )
+    assert [folders[0]] == re.findall(r'^        python="(.*)",$', wrapper, re.MULTILINE)
+
+
 def test_scriptlets_are_clean_shell(scriptlets, tmp_path):
     """Shellcheck finds nothing in them."""
     scripts = []
