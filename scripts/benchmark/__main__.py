@@ -128,7 +128,7 @@ def publish(figures):
     folder = os.path.dirname(FIGURES)
     os.makedirs(folder, exist_ok=True)
     for path, content in (
-        (FIGURES, json.dumps(figures, indent=1) + "\n"),
+        (FIGURES, compact(figures)),
         (os.path.join(folder, "time.svg"), plots.time_plot(figures)),
         (os.path.join(folder, "growth.svg"), plots.growth_plot(figures)),
         (README, text),
@@ -138,10 +138,31 @@ def publish(figures):
         os.rename(path + ".new", path)
 
 
+def compact(figures):
+    """Return the figures as JSON with one row on a line: a diff shows which rows changed."""
+    return entries(figures, rows) + "\n"
+
+
+def rows(value):
+    """Return a value as JSON, with each item of a list or a dictionary on its own line."""
+    if isinstance(value, list):
+        return "[\n" + ",\n".join(map(json.dumps, value)) + "\n]"
+    return entries(value, json.dumps) if isinstance(value, dict) else json.dumps(value)
+
+
+def entries(values, dump):
+    """Return a dictionary as JSON, with each entry on its own line, its value by *dump*."""
+    lines = [f"{json.dumps(key)}: {dump(value)}" for key, value in values.items()]
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
 def check():
     """Return 0 if the README says what was measured, and the promises were kept."""
     with open(FIGURES) as file:
-        figures = json.load(file)
+        measured = file.read()
+    figures = json.loads(measured)
+    if compact(figures) != measured:
+        return f"{FIGURES} is not as scripts/bench writes it"
     with open(README) as file:
         text = file.read()
     if written(text, figures) != text:
