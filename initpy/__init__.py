@@ -6,6 +6,8 @@ a wrapper pays for what it does and nothing else.
 
 from __future__ import annotations
 
+__version__ = "0.1.0"  # the only place: setup.cfg reads it, and a test compares the packages
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # The one list of public names: a type checker imports it, _homes() reads it.
     from .actions.reload import force_reload as force_reload

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os.path
 
+from .. import __version__
 from ..console import Console, standard_console
 from ..control.signals import killproc, terminate
 from ..errors import ExitCode, InitError, NotRunning, StatusCode, UsageError
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None = None, host: Host | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="initpy", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"initpy {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, run, text in (
         ("generate", _generate, "print an /etc/init.d script, or a unit"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from configparser import ConfigParser
 from itertools import count
 from pathlib import Path
 
@@ -45,19 +44,6 @@ def test_overrides_have_reasons():
         for above, line in zip(["", *path.read_text().splitlines()], path.read_text().splitlines()):
             assert line.startswith("#") or above.startswith("#"), line
     assert overrides
-
-
-def test_version():
-    """The packages and the distribution have the same version."""
-    setup = ConfigParser()
-    setup.read(REPOSITORY / "setup.cfg")
-    changelog = (REPOSITORY / "debian" / "changelog").read_text()
-    spec = (REPOSITORY / "packaging" / "rpm" / "initpy.spec").read_text()
-
-    version = setup["metadata"]["version"]
-
-    assert changelog.startswith(f"sysv-initpy ({version}) ")
-    assert [version] == re.findall(r"^Version: +(.*)$", spec, re.MULTILINE)
 
 
 def test_maintainer_scripts(debs, tmp_path):

@@ -86,6 +86,7 @@ def test_every_command():
     page = sections("initpy.8")
     (actions,) = (a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
 
+    assert ".Nm initpy\n.Fl -version\n" in page["SYNOPSIS"]
     for name, parser in actions.choices.items():
         assert name in items(page["DESCRIPTION"])
         for option in {o for action in parser._actions for o in action.option_strings}:
