@@ -13,7 +13,7 @@ _initpy() {
     esac
     local offered=
     if ((cword == 1)); then
-        offered='generate install status killproc pidofproc --help'
+        offered='generate install status killproc pidofproc --help --version'
     else
         case ${words[1]} in
         generate | install)

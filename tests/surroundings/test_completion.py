@@ -60,7 +60,7 @@ def takes(parser):
 
 def test_subcommands(offered):
     """All of them are offered."""
-    assert set(commands()) == offered("initpy ") - {"--help"}
+    assert set(commands()) == offered("initpy ") - {"--help", "--version"}
 
 
 @pytest.mark.parametrize("command", commands())
