@@ -1,10 +1,10 @@
-"""Measure initpy beside its peers, and write what comes out into the README.
+"""Measure initpy beside its peers, and write what comes out into docs/measurements.rst.
 
     scripts/bench [--quick] [--script PATH]... [--check]
 
 --quick   once each, and small: says whether it still works; writes nothing
 --script  another init script of nginx to be measured, which acts on Debian's paths
---check   only see that the README says what the last whole run has measured, and that
+--check   only see that the page says what the last whole run has measured, and that
           this has kept the promises
 
 It takes about half an hour; nothing else should be running. Fails if a promise is not kept.
@@ -33,7 +33,7 @@ from sites import Fpm, Nginx
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-README = os.path.join(ROOT, "README.rst")
+PAGE = os.path.join(ROOT, "docs", "measurements.rst")
 FIGURES = os.path.join(HERE, "measured", "figures.json")
 PEERS = os.path.join(ROOT, ".venv", "peers")
 SYSTEMCTL = os.path.join(PEERS, "usr", "bin", "systemctl")
@@ -107,23 +107,23 @@ def version(package):
 
 
 def written(text, figures):
-    """Return the README's *text* with the figures put in their place."""
+    """Return the *text* of the page with the figures put in their place."""
     head, tail = halves(text)
     return f"{head}{BEGIN}\n{telling.section(figures)}\n{END}{tail}"
 
 
 def halves(text):
-    """Return what stands in the README before the figures, and after them."""
+    """Return what stands on the page before the figures, and after them."""
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
-        raise SystemExit(f"README.rst has no {BEGIN.strip()!r} and {END.strip()!r}")
+        raise SystemExit(f"{PAGE} has no {BEGIN.strip()!r} and {END.strip()!r}")
     return head, tail
 
 
 def publish(figures):
-    """Write figures, plots and README: each whole, or not at all."""
-    with open(README) as file:
+    """Write figures, plots and page: each whole, or not at all."""
+    with open(PAGE) as file:
         text = written(file.read(), figures)
     folder = os.path.dirname(FIGURES)
     os.makedirs(folder, exist_ok=True)
@@ -131,7 +131,7 @@ def publish(figures):
         (FIGURES, compact(figures)),
         (os.path.join(folder, "time.svg"), plots.time_plot(figures)),
         (os.path.join(folder, "growth.svg"), plots.growth_plot(figures)),
-        (README, text),
+        (PAGE, text),
     ):
         with open(path + ".new", "w") as file:
             file.write(content)
@@ -157,16 +157,16 @@ def entries(values, dump):
 
 
 def check():
-    """Return 0 if the README says what was measured, and the promises were kept."""
+    """Return 0 if the page says what was measured, and the promises were kept."""
     with open(FIGURES) as file:
         measured = file.read()
     figures = json.loads(measured)
     if compact(figures) != measured:
         return f"{FIGURES} is not as scripts/bench writes it"
-    with open(README) as file:
+    with open(PAGE) as file:
         text = file.read()
     if written(text, figures) != text:
-        return "the README's figures are not the measured ones"
+        return f"the figures of {PAGE} are not the measured ones"
     return judge(figures)
 
 
@@ -181,7 +181,7 @@ def judge(figures):
 def outside(arguments):
     """Measure in a namespace, and tell."""
     if not arguments.quick:
-        with open(README) as file:
+        with open(PAGE) as file:
             halves(file.read())  # not to find out at the end
     code, text = namespace.run_inside([HERE, *sys.argv[1:], "--inside"])
     if code or not text:

@@ -236,7 +236,7 @@ def losses(peers, size):
     nginx, fpm = Nginx(), Fpm()
     rows = {}
     # Nobody does anything: what the clients themselves are like.
-    nobody = Peer("nobody", lambda _site, action: ["/bin/true"] if action == "reload" else None)
+    idle = Peer("no action", lambda _site, action: ["/bin/true"] if action == "reload" else None)
     for site in (nginx, fpm):
         kind = site.kind
         for action in size.under_load:
@@ -244,7 +244,7 @@ def losses(peers, size):
             for number in range(size.losing):
                 several = number >= size.others_losing
                 asked = [peer for peer in peers if not several or peer.name in ("floor", "initpy")]
-                for peer in turned([nobody, *asked], number):
+                for peer in turned([idle, *asked], number):
                     for keep in size.keeping:
                         if peer.can(site, action):
                             told = lose(peer, site, nginx, action, keep)
@@ -259,7 +259,7 @@ def lose(peer, site, front, action, keep):
     """Do one action under load; return what clients saw, its code and whether it was done."""
     site.clear()
     front.clear()
-    starter = peer if peer.can(site, "start") and peer.name != "nobody" else Floor()
+    starter = peer if peer.can(site, "start") and peer.name != "no action" else Floor()
     starter.run(site, "start")
     site.settle()
     if site is not front:

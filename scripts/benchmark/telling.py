@@ -174,12 +174,12 @@ def caption(figures):
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory']} GB, "
         f"Linux {machine['kernel']}, {machine['system']}, load {machine['load']:.1f} before; "
         f"initpy {figures['commit']}, {told}; {figures['date']}; "
-        f"{figures['rounds']} runs of every action by everybody."
+        f"every action was run {figures['rounds']} times by every program."
     )
 
 
 def section(figures):
-    """Return what stands in the README between its two comments."""
+    """Return what stands on docs/measurements.rst between its two comments."""
     return TEMPLATE.format(
         caption=wrap(caption(figures)),
         losing=max(len(row["runs"]) for row in figures["losses"]),
@@ -204,50 +204,55 @@ def wrap(text):
 TEMPLATE = """\
 {caption}
 
-Milliseconds until the action returned: the median, half of what lies between the quartiles, and
-how many times what initpy takes. *Floor* is the daemon's own time: plain ``kill`` and a tight loop
-that looks, without a script. ``*`` returned before it had happened, at least once; ``†`` returned 0
-although it failed; ``‡`` left no master behind that serves.
+The time in milliseconds until the action returned: the median, half of the distance between the
+quartiles, and the ratio to initpy. *Floor* is the daemon's own time: plain ``kill``, and a tight
+loop that looks, without a script. ``*``: at least once the action was not done when it returned.
+``†``: it returned 0 although it failed. ``‡``: it left no master that serves.
 
-.. image:: scripts/benchmark/measured/time.svg
-   :alt: bars of the time of every action by everybody, as in the tables below
+.. image:: ../scripts/benchmark/measured/time.svg
+   :alt: bars of the time of every action by every program, as in the tables below
 
 {nginx}
 
 {fpm}
 
-Requests lost in one action, and the longest time that one of 16 clients was without an answer,
-which ask without a pause, with a new connection for every request:
+The requests that were lost in one action, and the longest time for which one of 16 clients got no
+answer. The clients ask without a pause, and open a new connection for every request:
 
 {without}
 
-and with connections that are kept, some of which nginx itself closes under a request:
+The same with connections that are kept open. nginx itself closes some of them while a request
+arrives:
 
 {kept}
 
-Lost is the mean of {losing} actions by initpy and by the floor, and of one by the others; the time
-is the longest of all. *Nobody* does nothing; *recover* is ``start`` after the master was killed;
-"not done" has left the service without a master.
+Lost is the mean of {losing} actions by initpy and by the floor, and of one action by the others;
+the time is the longest of all. In the column *no action* nothing is done to the daemon. *recover*
+is ``start`` after the master was killed; "not done" means that the service had no master
+afterwards.
 
-.. image:: scripts/benchmark/measured/growth.svg
+.. image:: ../scripts/benchmark/measured/growth.svg
    :alt: lines of the time of every action by size, as in the table below
 
-Milliseconds by initpy (by the floor) as the host, the service and its configuration grow, and the
-memory of the action's own process at its peak. ``start``, ``stop`` and ``restart`` look once at
-every process of the host, for masters and orphans that no pidfile names; ``upgrade`` and recovery
-look twice; ``status``, ``reload`` and ``reopen`` of a running service never do.
+The time in milliseconds by initpy (and by the floor) as the host, the service and its
+configuration grow, and the greatest memory of the action's own process. ``start``, ``stop`` and
+``restart`` look once at every process of the host, for masters and orphans that no pidfile names.
+``upgrade`` and recovery look twice. ``status``, ``reload`` and ``reopen`` of a running service
+never do.
 
 {growth}
 
-Milliseconds until as many instances, acted on at once, were all done, and requests lost meanwhile:
+The time in milliseconds until so many instances, acted on at the same time, were all done, and
+the requests that were lost meanwhile:
 
 {instances}
 
-What ``status`` loads beyond an empty program, run by the wrapper's own interpreter:
+The modules that ``status`` loads beyond an empty program, and their time in the interpreter of
+the script. They have the names that they had in the measured commit:
 
 {imports}
 
-What must come out of every run, or ``scripts/bench`` fails:
+Every run must keep these promises, or ``scripts/bench`` fails:
 
 {promises}
 """

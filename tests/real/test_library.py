@@ -1,4 +1,4 @@
-"""The README's examples, as they stand there."""
+"""The examples of docs/library.rst, as they stand there."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import pytest
 
 pytestmark = pytest.mark.real
 
-README = Path(__file__).parents[2] / "README.rst"
+PAGE = Path(__file__).parents[2] / "docs" / "library.rst"
 
 
 def code_block(sign):
-    """Return the Python block of the README in which *sign* stands."""
-    blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", README.read_text())
+    """Return the Python block of the page in which *sign* stands."""
+    blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", PAGE.read_text())
     (block,) = [block for block in blocks if sign in block]
     return re.sub(r"^    ", "", block, flags=re.MULTILINE)
 
@@ -33,7 +33,7 @@ def free_port():
 
 @pytest.fixture
 def redis(tmp_path):
-    """Give the README's init script for redis, with paths and port of its own."""
+    """Give the page's init script for redis, with paths and port of its own."""
     port = str(free_port())
     text = code_block("REDIS = Service(")
     for public, private in (
@@ -78,7 +78,7 @@ def test_redis_is_a_whole_init_script(redis):
 
 
 def test_heart_of_the_upgrade(nginx):
-    """The README's five lines upgrade a real nginx."""
+    """The page's five lines upgrade a real nginx."""
     import initpy
 
     nginx.start()
