@@ -52,7 +52,7 @@ def together(site, actions):
 
 
 def test_mixed_actions(site):
-    """Many actions at once on one service: none fails, and it is as the last one has left it."""
+    """Many actions at once on one service: none fails, and the last one decides its state."""
     actions = random.choices(list(CODES), k=ACTIONS)
     site.start()
 
@@ -78,7 +78,7 @@ def test_mixed_actions(site):
 
 
 def test_upgrades_at_once(site):
-    """Several upgrades at once: each is done after the other, and one master is left."""
+    """Several upgrades at once: they are done one after another, and one master is left."""
     old = site.start()
 
     told = together(site, ["upgrade"] * 4)
@@ -91,7 +91,7 @@ def test_upgrades_at_once(site):
 
 
 def test_starts_of_orphans_at_once(site):
-    """Several starts at once after the master was killed: one recovers, one master is left."""
+    """The master was killed, several starts at once: one recovers it, and one master is left."""
     site.start()
     orphans = crash(site)
 
@@ -105,7 +105,7 @@ def test_starts_of_orphans_at_once(site):
 
 
 def test_lock_held_too_long(site):
-    """Another action has the lock for too long: 152, naming it, and nothing was signalled."""
+    """Another action holds the lock for too long: 152, naming that action; no signal is sent."""
     site.start()
     before = site.master, site.workers
     sleep = site.place.tool("sleep")

@@ -42,7 +42,7 @@ def confined(site, action):
 
 @pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix socket"])
 def test_takeover_without_ptrace(place, unix):
-    """Nobody has CAP_SYS_PTRACE: php-fpm is upgraded by takeover all the same."""
+    """CAP_SYS_PTRACE is missing everywhere: php-fpm is upgraded by takeover all the same."""
     shop = Shop(place, unix=unix, children=6)
     assert 0 == confined(shop.fpm, "start").code
     shop.open()
@@ -60,7 +60,7 @@ def test_takeover_without_ptrace(place, unix):
 
 
 def test_takeover_that_is_refused(fpm):
-    """The master has CAP_SYS_PTRACE, the script has not: upgrade is 3, and nothing is touched."""
+    """The master has CAP_SYS_PTRACE, the script has not: upgrade is 3 and changes nothing."""
     seen = fpm.start(), fpm.workers
 
     result = confined(fpm, "upgrade")
@@ -74,7 +74,7 @@ def test_takeover_that_is_refused(fpm):
 
 
 def test_recovery_without_ptrace(site):
-    """Orphans are www-data's, CAP_SYS_PTRACE is missing: start ends them, says so, and starts."""
+    """CAP_SYS_PTRACE is missing, orphans are www-data's: start ends them, says so, and starts."""
     if site.kind == "nginx":
         site.configure(user="www-data")
     assert 0 == confined(site, "start").code
@@ -96,7 +96,7 @@ def test_recovery_without_ptrace(site):
 
 
 def test_pidfile_lost_without_ptrace(site):
-    """Orphans are www-data's, CAP_SYS_PTRACE and the pidfile missing: start is 1, with a reason."""
+    """CAP_SYS_PTRACE and the pidfile are missing, orphans are www-data's: start is 1, and why."""
     if site.kind == "nginx":
         site.configure(user="www-data")
     assert 0 == confined(site, "start").code
@@ -114,7 +114,7 @@ def test_pidfile_lost_without_ptrace(site):
 
 
 def test_everything_else_without_ptrace(site):
-    """CAP_SYS_PTRACE is missing: every other action works as ever."""
+    """CAP_SYS_PTRACE is missing: every other action works as before."""
     actions = ("start", "status", "reload", "reopen", "restart", "upgrade", "stop")
 
     codes = [no_traceback(confined(site, action)) for action in actions]
@@ -128,7 +128,7 @@ def test_everything_else_without_ptrace(site):
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
 def test_hidepid(site, running):
-    """A user to whom /proc hides the processes of others: every action is 4, and says so."""
+    """/proc hides the processes of others from the user: every action is 4, and says so."""
     if running:
         site.start()
         alone = lambda: {site.master, *site.workers} == set(site.place.processes())  # noqa: E731
@@ -151,7 +151,7 @@ def test_hidepid(site, running):
 
 @pytest.mark.parametrize("action", ["start", "stop", "reload", "upgrade"])
 def test_hidepid_of_root(site, action):
-    """Root sees through hidepid: its actions work as ever."""
+    """/proc hides processes, but not from root: root's actions work as before."""
     site.start()
     hidden = mounting("mount -t proc -o hidepid=2 proc /proc")
 
@@ -193,7 +193,7 @@ def can_ask(nginx):
 
 
 def test_process_1(nginx):
-    """Nginx is process 1 of a container: inside status, reload and reopen work, upgrade refuses."""
+    """Nginx is process 1 of a container: status, reload, reopen work inside, upgrade refuses."""
     with as_init(nginx) as (_, inside), load(nginx.port) as clients:
         results = {
             action: run([*inside, nginx.wrapper, action])
@@ -224,7 +224,7 @@ def test_stop_of_process_1(nginx, action):
 
 @pytest.mark.parametrize("action", ["status", "stop", "reload", "upgrade", "start", "restart"])
 def test_from_outside_the_container(nginx, action):
-    """The pidfile holds a pid of a container's namespace: outside nobody is signalled for it."""
+    """The pidfile holds a pid of a container's namespace: no process outside is signalled."""
     with as_init(nginx):
         before = nginx.place.processes()
 
@@ -290,7 +290,7 @@ print(json.dumps({"told": told, "results": results}))
 
 @pytest.mark.parametrize("where", ["pidfile", "oldbin"])
 def test_recycled_pid(site, where):
-    """A stranger has got the number in the pidfile, or .oldbin: no action signals him."""
+    """Another process has got the pid in the pidfile or in .oldbin: it is not signalled."""
     sleep = site.place.tool("sleep")
     argv = [sys.executable, "-c", RECYCLED, site.wrapper, site.pidfile, sleep, where]
 
@@ -358,7 +358,7 @@ def test_start_with_a_full_disk_at_the_pidfile(site, small):
 
 @pytest.mark.parametrize("action", ["status", "reload", "reopen", "upgrade", "restart", "stop"])
 def test_disk_filled_at_the_pidfile(site, small, action):
-    """The disk has filled up at the pidfile: what fails says why, and the service is unharmed."""
+    """The disk fills up at the pidfile of a running service: it is unharmed, failures say why."""
     on_small(site, small, "pidfile")
     master = site.start()
     fill(small)
@@ -384,7 +384,7 @@ def test_disk_filled_at_the_pidfile(site, small, action):
 
 
 def test_lost_pidfile_on_a_full_disk(site, small):
-    """The pidfile is lost and the disk full: what must repair it is 1, says so, signals nobody."""
+    """The pidfile is lost and the disk full: upgrade is 1, says so, and sends no signal."""
     on_small(site, small, "pidfile")
     seen = site.start(), site.workers
     os.unlink(site.pidfile)
@@ -401,7 +401,7 @@ def test_lost_pidfile_on_a_full_disk(site, small):
 
 
 def test_full_disk_at_the_log(site, small):
-    """The disk is full at the log: every action works, though nobody can read of it."""
+    """The disk is full at the error log: every action works."""
     on_small(site, small, "log")
     fill(small)
     for action in ("start", "status", "reload", "reopen", "upgrade", "restart"):
@@ -419,7 +419,7 @@ NO_SPACE = f"mount -t tmpfs -o size=4k,nr_inodes=1,mode=700 none {LOCKS}"
 
 @pytest.mark.parametrize("mount", [READ_ONLY, NO_SPACE], ids=["read-only", "full"])
 def test_no_lock(site, mount):
-    """/run is read-only, or full: there is no lock, so stop goes on, and the rest is 1."""
+    """/run is read-only or full: stop goes on without a lock; actions that need one are 1."""
     seen = site.start(), site.workers
     confined = lambda action: run([*mounting(mount), site.wrapper, action])  # noqa: E731
     actions = ("status", "start", "reload", "upgrade", "restart", "reopen", "configtest")
@@ -442,7 +442,7 @@ def test_no_lock(site, mount):
 
 @pytest.mark.parametrize("action", ["status", "start", "reload", "upgrade", "reopen", "stop"])
 def test_read_only_pidfile(site, action):
-    """The pidfile is in a read-only directory by now: a sentence, and the service is unharmed."""
+    """The pidfile's directory is read-only: failures say so, and the service is unharmed."""
     run_directory = site.path("run")
     os.mkdir(run_directory)
     site.pidfile = f"{run_directory}/daemon.pid"
@@ -472,7 +472,7 @@ def test_read_only_pidfile(site, action):
 
 
 def test_orphans_on_a_full_disk(site, small):
-    """The master is killed and the disk full at its pidfile: start is 1, the orphans serve on."""
+    """The master is killed, the disk full at its pidfile: start is 1, the orphans serve on."""
     on_small(site, small, "pidfile")
     site.start()
     orphans = crash(site)
@@ -494,7 +494,7 @@ def test_orphans_on_a_full_disk(site, small):
 
 
 def test_fpm_of_a_container(place):
-    """A php-fpm in a container of the same configuration is another one: it is not touched."""
+    """A php-fpm of a container has the same configuration: it is not touched."""
     fpm = Fpm(place)
     argv = [fpm.daemon, "--nodaemonize", "--fpm-config", fpm.config, "--pid", fpm.pidfile]
     child = subprocess.Popen(

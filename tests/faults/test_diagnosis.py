@@ -74,7 +74,7 @@ def check_named(result, where, child):
 
 
 def test_port_is_held(site):
-    """Another program holds the port: start is 1, and names it, its user, and since when."""
+    """Another program holds the port: start is 1, and names it, its user and its start."""
     with held(site.place, f"127.0.0.1@{site.port}") as child:
         result = site.act("start")
 
@@ -114,7 +114,7 @@ def test_ipv6_port_is_held(nginx):
 
 
 def test_port_is_another_instances(place):
-    """Another instance of the same binary holds the port: start is 1, names it, leaves it alone."""
+    """Another instance of the same binary holds the port: start is 1, and names it."""
     ours, other = Fpm(place), Fpm(place, "other")
     ours.port = other.port
     ours.configure()
@@ -135,7 +135,7 @@ def test_port_is_another_instances(place):
 
 
 def test_port_is_held_beside_orphans(site):
-    """Orphans serve, another program holds a port newly configured: start is 1, they serve on."""
+    """Orphans serve, and another program holds a new port: start is 1, the orphans serve on."""
     site.start()
     orphans = crash(site)
     port = free_port()
@@ -160,7 +160,7 @@ def test_port_is_held_beside_orphans(site):
 
 
 def test_reload_to_a_held_port(nginx, client):
-    """A new port is held by another program: reload is 150, says why, the old workers serve."""
+    """Another program holds a new port: reload is 150 and says why; the old workers serve."""
     workers = nginx.workers
     port = free_port()
     with held(nginx.place, f"127.0.0.1@{port}"):
@@ -175,7 +175,7 @@ def test_reload_to_a_held_port(nginx, client):
 
 
 def test_binary_was_replaced(site):
-    """The binary on disk is another one by now: status is 0, and advises an upgrade."""
+    """The binary on disk was replaced: status is 0, and advises an upgrade."""
     site.start()
     site.place.copy(site.binary, f"sbin/{site.kind}")
 
@@ -202,7 +202,7 @@ def test_pidfile_is_lost(site):
 
 @pytest.mark.parametrize("kind", [Nginx, Fpm])
 def test_pidfile_names_another_instance(place, kind):
-    """The pidfile names another instance's master: every action finds its own, and it lives."""
+    """The pidfile names another instance's master: every action finds its own master."""
     ours, other = kind(place), kind(place, "other")
     for site in (ours, other):
         site.start()

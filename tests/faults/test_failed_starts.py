@@ -41,7 +41,7 @@ def test_daemon_that_hangs(nginx, body):
 
 
 def test_daemon_that_ends(nginx):
-    """A daemon ends at once: start is 1 at once, with its own words."""
+    """A daemon ends at once: start is 1 at once, with the daemon's own words."""
     nginx.fake_binary("echo these are my words; exit 3")
 
     result = nginx.act("start")
@@ -75,7 +75,7 @@ def test_workers_that_never_come(nginx):
 
 
 def test_restart_with_a_daemon_that_ends(nginx):
-    """A restart that cannot start again says so with 1: there is no way back from a stop."""
+    """The daemon does not start again in a restart: 1, because a stop cannot be undone."""
     nginx.start()
     nginx.fake_binary("exit 1")
 
@@ -98,7 +98,7 @@ def test_starts_at_once(site):
 
 
 def test_starts_and_stops_at_once(site):
-    """Starts and stops at once: it is running or stopped in the end, and never in between."""
+    """Starts and stops at once: in the end one master serves, or nothing is left."""
     scripts = [
         subprocess.Popen([site.wrapper, action], stdout=subprocess.DEVNULL)
         for action in ("start", "stop", "restart", "stop", "start", "try-restart")
@@ -114,7 +114,7 @@ def test_starts_and_stops_at_once(site):
 
 
 def test_zombie_master(nginx):
-    """The master is dead, and its parent does not wait for it: it is gone, kill -0 or not."""
+    """The master is dead, its parent does not wait for it: it counts as gone."""
     argv = [nginx.daemon, "-g", "daemon off;", "-c", nginx.config]
     parent = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
     try:
@@ -134,7 +134,7 @@ def test_zombie_master(nginx):
 
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_stop(nginx, sig):
-    """A signal to a stop that waits for a slow request ends the wait: 1, and the reason."""
+    """A signal to a stop that waits for a slow request: the wait ends with 1 and the reason."""
     nginx.start()
     with nginx.download(), nginx.running_script("stop") as stop:
         wait_until(
@@ -149,7 +149,7 @@ def test_interrupted_stop(nginx, sig):
 
 
 def test_runtime_directory_removed(nginx):
-    """The pidfile's directory is gone: the master is still seen, and stopped."""
+    """The pidfile's directory is gone: the master is still found, and stopped."""
     os.mkdir(nginx.path("run"))
     nginx.pidfile = nginx.path("run", "nginx.pid")
     nginx.configure()
@@ -166,7 +166,7 @@ def test_runtime_directory_removed(nginx):
 
 @pytest.mark.parametrize("action", ["reload", "restart", "force-reload"])
 def test_binary_is_gone(site, action):
-    """The binary is gone: what needs it is 5, and the service is untouched."""
+    """The binary is gone: actions that need it are 5, and the service is unharmed."""
     master, workers = site.start(), site.workers
     os.unlink(site.daemon)
 
@@ -180,7 +180,7 @@ def test_binary_is_gone(site, action):
 
 @pytest.mark.parametrize("action", ["reload", "restart"])
 def test_binary_that_cannot_test(site, action):
-    """A binary that cannot even test is no reason to signal anybody: 6."""
+    """The binary cannot even test the configuration: 6, and no signal is sent."""
     master, workers = site.start(), site.workers
     site.place.write(f"sbin/{site.kind}", "#!/nonexistent\n", 0o755)
 
@@ -192,7 +192,7 @@ def test_binary_that_cannot_test(site, action):
 
 
 def test_terminal_that_goes_away(nginx, client):
-    """An ssh session breaks in the middle of an upgrade: forward or back, nothing in between."""
+    """An ssh session breaks in the middle of an upgrade: it goes forward or back."""
     old = nginx.master
     sleep = nginx.place.tool("sleep")
     nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{sleep} 600'\n")

@@ -59,7 +59,7 @@ def test_binary_that_ends_at_once(nginx, client, body):
     ],
 )
 def test_binary_that_cannot_be_executed(nginx, client, text):
-    """The kernel refuses the new binary: 150 within a second, nothing signalled."""
+    """The kernel cannot execute the new binary: 150 within a second, and no signal is sent."""
     old, workers = nginx.master, nginx.workers
     nginx.place.write("sbin/nginx", text, 0o755)
 
@@ -72,7 +72,7 @@ def test_binary_that_cannot_be_executed(nginx, client, text):
 
 
 def test_binary_that_may_not_be_executed(nginx, client):
-    """The new binary has no x bit: 150 within a second, nothing signalled."""
+    """The new binary is not executable: 150 within a second, and no signal is sent."""
     old, workers = nginx.master, nginx.workers
     nginx.replace_binary()
     os.chmod(nginx.daemon, 0o644)
@@ -86,7 +86,7 @@ def test_binary_that_may_not_be_executed(nginx, client):
 
 
 def test_missing_binary(nginx, client):
-    """The binary is gone from the disk: upgrade is 5, and the running one goes on."""
+    """The binary is gone from the disk: upgrade is 5, and the running one serves on."""
     old, workers = nginx.master, nginx.workers
     os.unlink(nginx.daemon)
 
@@ -99,7 +99,7 @@ def test_missing_binary(nginx, client):
 
 
 def test_broken_configuration(nginx, client):
-    """The configuration is broken since the start: upgrade is 6, with nginx's own words."""
+    """The configuration was broken since the start: upgrade is 6, with nginx's own words."""
     old, workers = nginx.master, nginx.workers
     nginx.replace_binary()
     nginx.configure(main="frobnicate on;")
@@ -115,7 +115,7 @@ def test_broken_configuration(nginx, client):
 
 @pytest.mark.parametrize("passes_test", [True, False])
 def test_binary_that_exits_late(nginx, client, passes_test):
-    """A new binary exits after half a second: 150 then, whoever answers its -t."""
+    """A new binary exits after half a second: 150 then."""
     old, workers = nginx.master, nginx.workers
     nginx.fake_binary(f"{nginx.place.tool('sleep')} 0.5; exit 1", passes_test=passes_test)
 
@@ -140,7 +140,7 @@ def test_binary_that_exits_late(nginx, client, passes_test):
     ],
 )
 def test_binary_that_hangs_before_its_pidfile(nginx, client, body, passes_test):
-    """A new binary never writes its pidfile: ended at the deadline, with its children."""
+    """A new binary never writes its pidfile: it is ended at the deadline, with its children."""
     old, workers = nginx.master, nginx.workers
     nginx.fake_binary(body.format(sleep=nginx.place.tool("sleep")), passes_test=passes_test)
 
@@ -168,7 +168,7 @@ def test_new_master_that_gets_no_workers(nginx, client):
 
 
 def test_new_master_that_loses_its_workers(nginx, client):
-    """A new master's workers are up and do not last: it is not trusted with the requests."""
+    """A new master's workers serve and then end: it is ended, and the old master serves."""
     old, workers = nginx.master, nginx.workers
     nginx.replace_binary()
 
@@ -193,7 +193,7 @@ def test_new_master_that_loses_its_workers(nginx, client):
 
 @pytest.mark.parametrize("check", ["false", "sleep 600", "missing"])
 def test_failing_check(nginx, client, check):
-    """UPGRADE_CHECK fails, hangs or is missing: the old one is back."""
+    """UPGRADE_CHECK fails, hangs or is missing: the old master serves again."""
     old = nginx.master
     program, *args = check.split()
     path = nginx.place.path("missing") if program == "missing" else nginx.place.tool(program)
@@ -242,7 +242,7 @@ def test_new_master_killed_when_both_are_up(nginx, client):
 
 
 def test_upgrade_works_after_a_failed_one(nginx, client):
-    """An upgrade was rolled back: that is no obstacle to the next one."""
+    """An upgrade was rolled back: the next one works."""
     old = nginx.master
     nginx.fake_binary("exit 1")
     assert 150 == nginx.act("upgrade").code
@@ -258,7 +258,7 @@ def test_upgrade_works_after_a_failed_one(nginx, client):
 
 @pytest.mark.parametrize("broken", [False, True])
 def test_rollback_keeps_the_old_configuration(nginx, client, broken):
-    """Rolled back after the old workers were let go: the old master serves what it did before."""
+    """An upgrade is rolled back after WINCH: the old master serves its old configuration."""
     old = nginx.master
     later = nginx.place.write("later.conf", "frobnicate on;\n")
     replace = f"cp {later} {nginx.config}; " if broken else ""
@@ -300,7 +300,7 @@ def test_rollback_with_a_download_on_the_new_master(nginx, client):
 
 
 def test_settings_broken_meanwhile(nginx, client):
-    """Settings cannot be believed: upgrade is 6, and nothing was signalled."""
+    """The settings file cannot be believed: upgrade is 6, and no signal is sent."""
     old, workers = nginx.master, nginx.workers
     nginx.replace_binary()
     nginx.place.settings(nginx.name, "DRAIN_TIMEOUT=soon\n")

@@ -54,7 +54,7 @@ def test_stop_ends_both(nginx, action):
 
 
 def test_start_has_nothing_to_do(nginx):
-    """Both masters are up: start is 0, and they go on."""
+    """Both masters are up: start is 0, and both go on."""
     nginx.start()
     old, new = nginx.half_upgrade()
 
@@ -79,7 +79,7 @@ def test_restart_leaves_one(nginx):
 
 
 def test_reload_refuses(nginx):
-    """Reload would leave the old master with the old configuration: it refuses, and says why."""
+    """Both masters are up: reload refuses, as the old one would keep its configuration."""
     nginx.start()
     old, new = nginx.half_upgrade()
 
@@ -94,7 +94,7 @@ def test_reload_refuses(nginx):
 
 
 def test_reopen_reaches_both(nginx):
-    """Both masters are up: reopen has both let go of rotated logs."""
+    """Both masters are up: reopen makes both close their rotated logs."""
     nginx.start()
     old, new = nginx.half_upgrade()
     os.rename(nginx.log, nginx.log + ".1")
@@ -123,7 +123,7 @@ def test_upgrade_finishes_it(nginx):
 
 
 def test_upgrade_goes_on_to_a_yet_newer_binary(nginx):
-    """A half done upgrade is to a binary since replaced: it is finished and done again."""
+    """Both masters are up, a newer binary is on disk: upgrade finishes, and upgrades again."""
     nginx.start()
     old, new = nginx.half_upgrade()
     nginx.replace_binary()
@@ -138,7 +138,7 @@ def test_upgrade_goes_on_to_a_yet_newer_binary(nginx):
 
 
 def test_upgrade_after_winch(nginx):
-    """A script killed after WINCH has left the old master without workers: upgrade finishes it."""
+    """A script was killed after WINCH, the old master has no workers: upgrade finishes it."""
     nginx.start()
     old, new = nginx.half_upgrade()
     nginx.kill(old, signal.SIGWINCH)
@@ -151,7 +151,7 @@ def test_upgrade_after_winch(nginx):
 
 
 def test_upgrade_after_quit(nginx):
-    """A script killed after QUIT has left the old master draining: upgrade sees it end."""
+    """A script was killed after QUIT, the old master drains: upgrade waits for its end."""
     nginx.start()
     with nginx.download():
         old, new = nginx.half_upgrade()
@@ -187,7 +187,7 @@ def test_status_with_a_hung_binary(nginx):
 
 
 def test_stop_with_a_hung_binary(nginx):
-    """Stop ends the hung new binary too: it holds the service's sockets."""
+    """The new binary hangs: stop ends it too, because it holds the service's sockets."""
     hanging(nginx)
 
     result = nginx.act("stop")
@@ -199,7 +199,7 @@ def test_stop_with_a_hung_binary(nginx):
 
 
 def test_restart_with_a_hung_binary(nginx):
-    """The new binary hangs: restart ends it too, if the one on disk is good again."""
+    """The new binary hangs: restart ends it too, and starts the good one on the disk."""
     old = hanging(nginx)
     nginx.replace_binary()
 
@@ -211,7 +211,7 @@ def test_restart_with_a_hung_binary(nginx):
 
 
 def test_reload_with_a_hung_binary(nginx):
-    """The new binary hangs: reload refuses with a sentence, and the old master serves."""
+    """The new binary hangs: reload refuses and says why, and the old master serves."""
     old = hanging(nginx)
     nginx.replace_binary()
 
@@ -224,7 +224,7 @@ def test_reload_with_a_hung_binary(nginx):
 
 
 def test_upgrade_with_a_hung_binary(nginx):
-    """The new binary hangs: upgrade waits for it, and then brings the old master back."""
+    """The new binary hangs: upgrade waits for it, and then returns to the old master."""
     old = hanging(nginx)
 
     result = nginx.act("upgrade", "--timeout", "1")
@@ -235,7 +235,7 @@ def test_upgrade_with_a_hung_binary(nginx):
 
 @pytest.mark.parametrize("action", ["status", "stop", "upgrade"])
 def test_new_master_killed(nginx, action):
-    """The new master was killed, and nginx itself has gone back: every action sees one master."""
+    """The new master was killed, nginx itself has gone back: every action sees one master."""
     old = nginx.start()
     _, new = nginx.half_upgrade()
     orphans = set(workers_of(nginx.service, new, nginx.host))
@@ -258,7 +258,7 @@ def test_new_master_killed(nginx, action):
 
 @pytest.mark.parametrize("action", ["status", "stop", "restart", "upgrade"])
 def test_old_master_killed(nginx, action):
-    """The old master was killed: the new one is the service, .oldbin is stale."""
+    """The old master was killed: the new one is the service, and .oldbin is stale."""
     nginx.start()
     old, new = nginx.half_upgrade()
     nginx.kill(old)
@@ -280,7 +280,7 @@ def test_old_master_killed(nginx, action):
 
 @pytest.mark.parametrize("action", ["status", "stop", "upgrade"])
 def test_both_pidfiles_lost(nginx, action):
-    """Both pidfiles are lost: both masters are found by what they are."""
+    """Both pidfiles are lost: both masters are found by identity."""
     nginx.start()
     old, new = nginx.half_upgrade()
     os.unlink(nginx.pidfile)

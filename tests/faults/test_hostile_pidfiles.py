@@ -82,7 +82,7 @@ def hostile(request):
 
 @pytest.mark.parametrize("action", ["status", "stop"])
 def test_of_a_stopped_service(nginx, stranger, hostile, action):
-    """A hostile pidfile of a stopped service: nothing hangs, nobody is signalled."""
+    """A hostile pidfile of a stopped service: no action hangs, and no process is signalled."""
     HOSTILE[hostile](nginx.pidfile, stranger.pid)
 
     result = nginx.act(action)
@@ -100,7 +100,7 @@ def test_of_a_stopped_service(nginx, stranger, hostile, action):
 
 @pytest.mark.parametrize("action", ["reload", "upgrade", "reopen", "force-reload"])
 def test_of_a_stopped_service_to_be_signalled(nginx, stranger, hostile, action):
-    """A hostile pidfile of a stopped service: reload and upgrade are 7, and nobody is signalled."""
+    """A hostile pidfile of a stopped service: reload and upgrade are 7, and send no signal."""
     HOSTILE[hostile](nginx.pidfile, stranger.pid)
 
     result = nginx.act(action)
@@ -112,7 +112,7 @@ def test_of_a_stopped_service_to_be_signalled(nginx, stranger, hostile, action):
 
 @pytest.mark.parametrize("name", REGULAR)
 def test_start_replaces_a_stale_one(nginx, stranger, name):
-    """A hostile pidfile of a stopped service: start is not impressed, whatever it says."""
+    """A hostile pidfile of a stopped service: start works, whatever the file says."""
     HOSTILE[name](nginx.pidfile, stranger.pid)
 
     result = nginx.act("start")
@@ -125,7 +125,7 @@ def test_start_replaces_a_stale_one(nginx, stranger, name):
 
 @pytest.mark.parametrize("name", ["FIFO", "socket", "link", "dangling link"])
 def test_start_with_what_is_no_file(nginx, stranger, name):
-    """The pidfile is a link or a FIFO: start puts a file there, and writes through neither."""
+    """The pidfile is a link or a FIFO: start replaces it, and does not write through it."""
     HOSTILE[name](nginx.pidfile, stranger.pid)
 
     result = nginx.act("start")
@@ -157,7 +157,7 @@ def test_start_with_what_must_stay(nginx, stranger, name):
     "action", ["status", "start", "reload", "reopen", "upgrade", "stop", "restart"]
 )
 def test_of_a_running_nginx(nginx, stranger, hostile, action):
-    """A hostile pidfile of a running nginx: the master is found by what it is."""
+    """A hostile pidfile of a running nginx: the master is found by identity."""
     old = nginx.start()
     os.unlink(nginx.pidfile)
     HOSTILE[hostile](nginx.pidfile, stranger.pid)
@@ -193,7 +193,7 @@ def test_of_a_running_nginx(nginx, stranger, hostile, action):
 
 @pytest.mark.parametrize("action", ["status", "reload", "stop"])
 def test_of_a_running_php_fpm(fpm, stranger, hostile, action):
-    """The same for php-fpm: found, its pidfile repaired before it is needed, stopped."""
+    """A hostile pidfile of a running php-fpm: the master is found by identity."""
     old = fpm.start()
     os.unlink(fpm.pidfile)
     HOSTILE[hostile](fpm.pidfile, stranger.pid)
@@ -218,7 +218,7 @@ def test_of_a_running_php_fpm(fpm, stranger, hostile, action):
 
 
 def test_untrusted_directory(nginx, stranger):
-    """The pidfile's directory is somebody else's: the file is not believed, and that is said."""
+    """The pidfile's directory is another user's: the file is not believed, and that is said."""
     old = nginx.start()
     folder = os.path.dirname(nginx.pidfile)
     os.chown(folder, NOBODY, NOBODY)

@@ -38,7 +38,7 @@ def handed_over(nginx):
 
 @pytest.mark.parametrize("sig", SIGNALS)
 def test_while_the_new_binary_is_slow(nginx, client, sig):
-    """A signal while the new master is awaited: the wait ends, and the old one is back."""
+    """A signal while the new master is awaited: the wait ends, and the old master serves."""
     old = nginx.master
     nginx.fake_binary(f"exec {nginx.place.tool('sleep')} 600")
 
@@ -54,7 +54,7 @@ def test_while_the_new_binary_is_slow(nginx, client, sig):
 
 
 def test_before_the_master_has_taken_usr2(nginx):
-    """A signal sent cannot be called back: the way back waits until it was taken, and undoes it."""
+    """A signal before nginx has handled USR2: the rollback waits until it has, and undoes it."""
     old = nginx.start()
     nginx.replace_binary()
     nginx.kill(old, signal.SIGSTOP)
@@ -82,7 +82,7 @@ def idle(nginx, master):
 
 @pytest.mark.parametrize("sig", SIGNALS)
 def test_while_the_check_runs(nginx, client, sig):
-    """A signal during UPGRADE_CHECK: the check ends, and the old one takes requests again."""
+    """A signal during UPGRADE_CHECK: the check ends, and the old master takes requests again."""
     old = nginx.master
     sleep = nginx.place.tool("sleep")
     nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{sleep} 600'\n")
@@ -101,7 +101,7 @@ def test_while_the_check_runs(nginx, client, sig):
 
 @pytest.mark.parametrize("sig", SIGNALS)
 def test_while_the_old_master_drains(nginx, client, sig):
-    """A signal while the old master finishes its requests does not stop the upgrade: forward."""
+    """A signal while the old master finishes its requests: the upgrade goes on to its end."""
     nginx.place.settings(nginx.name, "DRAIN_TIMEOUT=1.5\n")
     old = nginx.master
     nginx.replace_binary()
@@ -123,7 +123,7 @@ def test_while_the_old_master_drains(nginx, client, sig):
 
 @pytest.mark.parametrize("sig", SIGNALS)
 def test_while_the_configuration_is_tested(nginx, client, sig):
-    """A signal during the configuration test: it ends, and nothing was signalled."""
+    """A signal during the configuration test: the test ends, and nothing was signalled."""
     old, workers = nginx.master, nginx.workers
     sleep = nginx.place.tool("sleep")
     nginx.fake_binary(f"{sleep} 600", passes_test=False)
@@ -143,7 +143,7 @@ def test_while_the_configuration_is_tested(nginx, client, sig):
 
 @pytest.mark.parametrize("moment", range(12))
 def test_at_any_moment(nginx, client, moment):
-    """A signal at any moment of a good upgrade: forward or back."""
+    """A signal at any moment of a good upgrade: it goes forward or back."""
     old = nginx.master
     nginx.replace_binary()
 
@@ -172,7 +172,7 @@ def ready(script):
 
 @pytest.mark.parametrize("moment", range(12))
 def test_killed_at_any_moment_and_run_again(nginx, client, moment):
-    """The script gets KILL at any moment of an upgrade: the next upgrade finishes it."""
+    """The script is killed at any moment of an upgrade: the next upgrade finishes it."""
     old = nginx.master
     nginx.replace_binary()
     with nginx.running_script("upgrade") as upgrade:
@@ -192,7 +192,7 @@ def test_killed_at_any_moment_and_run_again(nginx, client, moment):
 
 
 def test_killed_during_the_check(nginx):
-    """A script killed when the old master has let its workers go: upgrade finishes its work."""
+    """The script is killed after WINCH to the old master: the next upgrade finishes its work."""
     sleep = nginx.place.tool("sleep")
     nginx.start()
     client = Client(nginx)
@@ -216,7 +216,7 @@ def test_killed_during_the_check(nginx):
 
 
 def test_many_signals(nginx, client):
-    """Ctrl-C again and again: the way back is gone to its end."""
+    """Ctrl-C again and again: the rollback is done to its end."""
     old = nginx.master
     sleep = nginx.place.tool("sleep")
     nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{sleep} 600'\n")
@@ -240,7 +240,7 @@ def test_many_signals(nginx, client):
 
 
 def test_reader_that_goes_away(nginx, client):
-    """A pipe's reader is gone, as of less(1): the upgrade goes on."""
+    """The reader of the script's output is gone, as with less(1): the upgrade goes on."""
     nginx.place.settings(nginx.name, "DRAIN_TIMEOUT=1.5\n")
     old = nginx.master
     nginx.replace_binary()

@@ -185,7 +185,7 @@ def two_masters(shop):
 
 @pytest.mark.parametrize("action", ["status", "upgrade", "stop", "restart", "reload", "start"])
 def test_orphans_beside_a_master(place, action):
-    """Orphans beside a live php-fpm master: status tells of them, any other action ends them."""
+    """Orphans beside a live php-fpm master: status reports them, any other action ends them."""
     shop = Shop(place, children=3).open()
     orphans = orphans_beside(shop)
 

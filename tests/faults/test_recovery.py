@@ -94,7 +94,7 @@ def test_restart_of_orphans(site):
 
 
 def test_recovered_nginx_works_as_ever(nginx):
-    """The nginx master was killed and recovered: reload, ten upgrades and stop work as ever."""
+    """The nginx master was killed and recovered: reload, ten upgrades and stop work as before."""
     nginx.start()
     with load(nginx.port) as clients:
         orphans = crash(nginx)
@@ -116,7 +116,7 @@ def test_recovered_nginx_works_as_ever(nginx):
 
 
 def test_recovered_php_fpm_works_as_ever(place):
-    """The php-fpm master was killed and recovered: upgrades, reload and stop work as ever."""
+    """The php-fpm master was killed and recovered: upgrades, reload and stop work as before."""
     shop = Shop(place, children=6).open()
     with shop.load(asking=4, slowest=0.2) as clients:
         orphans = crash(shop.fpm)
@@ -135,7 +135,7 @@ def test_recovered_php_fpm_works_as_ever(place):
 
 
 def test_after_an_upgrade(site):
-    """A master that came of an upgrade is killed: start recovers it all the same."""
+    """The master is killed after an upgrade: start recovers it all the same."""
     site.start()
     for _ in range(2):
         assert 0 == site.act("upgrade").code
@@ -189,7 +189,7 @@ def test_stop_of_orphans(site, action, lost):
 
 @pytest.mark.parametrize("action", ["reload", "upgrade", "reopen", "try-restart"])
 def test_what_needs_a_master(site, action):
-    """The master is killed: what needs one is 7, or has nothing to do; the workers serve on."""
+    """The master is killed: reload, reopen and upgrade are 7; the workers serve on."""
     site.start()
     orphans = crash(site)
 
@@ -269,7 +269,7 @@ def test_cache_processes(nginx):
 
 @pytest.mark.parametrize("kind", [Nginx, Fpm])
 def test_two_instances(place, kind):
-    """Both masters of two instances of one binary are killed: start of one leaves the other's."""
+    """Both masters of two instances of one binary are killed: start of one spares the other's."""
     ours, other = kind(place), kind(place, "other")
     for site in (ours, other):
         site.start()
@@ -292,7 +292,7 @@ def test_two_instances(place, kind):
 @pytest.mark.parametrize("kind", [Nginx, Fpm])
 @pytest.mark.parametrize("action", ["start", "stop"])
 def test_two_instances_with_pidfiles_lost(place, kind, action):
-    """Two instances crashed, their pidfiles lost: orphans are told apart by what they serve."""
+    """Two instances crashed, their pidfiles lost: orphans are told apart by their sockets."""
     ours, other = kind(place), kind(place, "other")
     for site in (ours, other):
         site.start()
@@ -309,7 +309,7 @@ def test_two_instances_with_pidfiles_lost(place, kind, action):
 
 
 def test_broken_configuration(site):
-    """The master is killed, the configuration broken since: start is 6, the orphans serve on."""
+    """The master is killed, the configuration was broken since: start is 6, orphans serve on."""
     site.start()
     orphans = crash(site)
     broken = {"main": "frobnicate on;"} if site.kind == "nginx" else {"pool": "frobnicate = on"}
@@ -349,7 +349,7 @@ def test_binary_that_fails(site, body):
 
 
 def test_changed_port(site):
-    """The configuration names another port by now: start serves there, and the old one is free."""
+    """The configuration names another port since: start serves there, and the old one is free."""
     site.start()
     orphans = crash(site)
     was, site.port = site.port, free_port()
@@ -364,7 +364,7 @@ def test_changed_port(site):
 
 
 def test_download_of_an_orphan(nginx):
-    """An orphan has a slow download: it has DRAIN_TIMEOUT to finish, the new master serves."""
+    """An orphan has a slow download: it gets DRAIN_TIMEOUT to finish, the new master serves."""
     nginx.start()
     with nginx.download():
         orphans = crash(nginx)
@@ -377,7 +377,7 @@ def test_download_of_an_orphan(nginx):
 
 
 def test_workers_that_die_too(site):
-    """Master and workers are killed: there is nothing to take over, and start starts afresh."""
+    """Master and workers are killed: start finds nothing to take over, and starts the service."""
     site.start()
     for process in (site.master, *site.workers):
         site.host.kill(process, 9)

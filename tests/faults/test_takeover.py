@@ -27,7 +27,7 @@ def connections(worker):
 
 @pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix socket"])
 def test_upgrades_under_load(place, unix):
-    """Upgrades of php-fpm under load: no request is lost, of which reload loses some, and warns."""
+    """Upgrades of php-fpm under load: no request is lost; reload loses some, and warns."""
     shop = Shop(place, unix=unix, children=20).open()
     with shop.load(slowest=SLOWEST) as clients:
         for _ in range(ROUNDS):
@@ -99,7 +99,7 @@ def test_every_kind_of_listen(place):
 
 
 def test_chatty_workers(place):
-    """Workers write much, and php-fpm catches it: upgrades block nobody, no request is lost."""
+    """Workers write much, and php-fpm catches it: no worker is blocked, no request is lost."""
     shop = Shop(place, children=8, pool="catch_workers_output = yes").open()
     with shop.load(asking=6, slowest=0.3, also="&words=400") as clients:
         for _ in range(FEWER):
@@ -152,7 +152,7 @@ def test_added_pool(place, unix):
 
 
 def test_kept_connection(place):
-    """A worker holds a kept FastCGI connection and is deaf to QUIT: TERM after DRAIN_TIMEOUT."""
+    """A worker keeps a FastCGI connection and ignores QUIT: it gets TERM after DRAIN_TIMEOUT."""
     shop = Shop(place, children=3).open()
     # It asks for nothing and keeps the connection that a worker has accepted.
     with socket.create_connection(("127.0.0.1", shop.fpm.port)) as kept:
@@ -187,7 +187,7 @@ def keep(connection, script):
 
 
 def test_foreground(fpm):
-    """A supervisor runs php-fpm in the foreground: upgrade is 3, says why, touches nothing."""
+    """A supervisor runs php-fpm in the foreground: upgrade is 3, says why, changes nothing."""
     argv = [fpm.daemon, "--nodaemonize", "--fpm-config", fpm.config, "--pid", fpm.pidfile]
     child = subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -275,7 +275,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("fault", FAILURES)
 def test_failures(place, fault):
-    """The new php-fpm or its pool is broken: upgrade fails, the old one has not noticed."""
+    """The new php-fpm or its pool is broken: upgrade fails, and the old master is unharmed."""
     shop = Shop(place, unix=True, children=6).open_both()
     fpm = shop.fpm
     before = untouched(fpm)
@@ -301,7 +301,7 @@ def untouched(fpm):
 
 
 def test_missing_extension(place):
-    """An extension is gone that php-fpm cannot start without: upgrade is 6, nobody has noticed."""
+    """A needed extension of php-fpm is gone: upgrade is 6, and the old master is unharmed."""
     # Without it that is: what is preloaded calls one of its functions.
     extension = place.copy(EXTENSION, "sockets.so")
     preload = place.write("preload.php", "<?php socket_strerror(1);")
@@ -333,7 +333,7 @@ def test_missing_extension(place):
 
 @pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix socket"])
 def test_port_of_a_new_pool_is_taken(place, unix):
-    """A new pool's port is somebody else's: upgrade is 150, names him, the old one serves."""
+    """A new pool's port is taken: upgrade is 150 and names the holder, the old master serves."""
     shop = Shop(place, unix=unix, children=4).open()
     before = untouched(shop.fpm)
     with listener() as port, shop.load(asking=4, slowest=0.3) as clients:
@@ -349,7 +349,7 @@ def test_port_of_a_new_pool_is_taken(place, unix):
 
 
 def test_upgrade_after_a_failed_one(place):
-    """An upgrade has failed: the next one, with a good binary, is none the worse."""
+    """An upgrade has failed: the next one, with a good binary, works."""
     shop = Shop(place, unix=True, children=4).open()
     exits_later(shop.fpm)
     assert 150 == shop.fpm.act("upgrade").code
@@ -366,7 +366,7 @@ def test_upgrade_after_a_failed_one(place):
 
 @pytest.mark.parametrize("check", ["false", "sleep 600"])
 def test_failing_check(place, check):
-    """UPGRADE_CHECK fails or hangs when both serve: the new one is ended, the old one serves on."""
+    """UPGRADE_CHECK fails or hangs when both serve: the new one is ended, the old one serves."""
     shop = Shop(place, unix=True, children=4).open()
     program, *args = check.split()
     command = " ".join([place.tool(program), *args])
