@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from debian_root import bare_root, daemons_root
-from machines import Machine, repacked, sh
+from machines import BUILD, Machine, repacked, sh
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -32,7 +32,7 @@ def clone(tmp_path_factory):
 @pytest.fixture(scope="session")
 def built(clone):
     """Return the folder with the .debs and their .changes."""
-    sh("dpkg-buildpackage", "-us", "-uc", "-b", cwd=clone)
+    sh(*BUILD.split(), cwd=clone)
     return clone.parent
 
 

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from debian_root import Root
 
 PACKAGES = ("initpy-nginx", "initpy-php-fpm", "python3-initpy")
+BUILD = "dpkg-buildpackage -us -uc -b"  # as the README says
 WITHIN = 300  # seconds for a build
 
 
