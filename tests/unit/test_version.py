@@ -25,13 +25,14 @@ def test_command_tells_it(capsys):
 @pytest.mark.parametrize(
     ("file", "pattern"),
     [
+        ("CHANGES.rst", r"\A\D+(\d+\.\d+\.\d+) \("),
         ("debian/changelog", r"\Asysv-initpy \((.*?)\) "),
         ("packaging/rpm/initpy.spec", r"^Version: +(.*)$"),
         ("packaging/rpm/initpy.spec", r"^%changelog\n.* - (.*)-1$"),
     ],
 )
 def test_packages_repeat_it(file, pattern):
-    """The latest entry of each package's changelog is of this version, and so is the package."""
+    """The latest entry of each changelog is of this version, and so is the rpm package."""
     text = (ROOT / file).read_text()
 
     assert [initpy.__version__] == re.findall(pattern, text, re.MULTILINE)
