@@ -1,7 +1,7 @@
-"""Init script actions that return 0 only when what they say was seen to happen.
+"""Verified init script actions: an action returns 0 only after its effect was observed.
 
-The names below are the library; each is loaded when it is first used, so that
-a wrapper pays for what it does and nothing else.
+The names below are the library. Each one is loaded when it is first used, so that a
+wrapper imports only the modules that its action needs.
 """
 
 from __future__ import annotations

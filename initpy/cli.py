@@ -1,4 +1,4 @@
-"""The edge of a wrapper: argv in, exit code out. The one place that prints."""
+"""The command line of a wrapper: argv in, exit code out. The one place that prints."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-# Each action: the module and function that do it, and its headline. Modules
-# are imported when they are needed: status must not pay for upgrade.
+# For each action its module, its function and its headline. A module is imported when
+# its action runs: status must not load upgrade.
 ACTIONS = {
     "start": ("actions.start", "start", "Starting"),
     "stop": ("actions.stop", "stop", "Stopping"),
@@ -40,7 +40,8 @@ OPTIONS = "[--quiet] [--json] [--timeout SECONDS]"
 def usage(program: str) -> str:
     """Return the usage line of a wrapper.
 
-    systemd's generator, lintian and people read it in the wrapper itself.
+    The wrapper contains it as plain text, because systemd's generator and lintian read it
+    there.
     """
     return f"Usage: {program} {{{'|'.join(VERBS)}}} {OPTIONS}"
 
@@ -86,7 +87,7 @@ def _seconds(text: str) -> float:
 def run(
     service: Service, host: Host | None = None, *, python: str = "", conffile: bool = False
 ) -> NoReturn:
-    """Be the wrapper of *service*: do what the command line asks for, and exit with its code.
+    """Do the action on the command line of a wrapper of *service*; exit with its code.
 
     python:   the version, "3.11", of which the wrapper's folders are, if that matters.
     conffile: the wrapper belongs to a Debian package, and stays when the daemon is
@@ -120,7 +121,12 @@ def _daemon_removed(service: Service, host: Host) -> bool:
 
 
 def main(service: Service, argv: Sequence[str] | None = None, host: Host | None = None) -> int:
-    """Do one action as a wrapper is asked to; return its exit code (LSB 20.2)."""
+    """Do one action of a wrapper; return its exit code (LSB 20.2).
+
+    argv: the arguments after the program's name; None means those of this process, which
+          is then a wrapper: it hands over to systemctl where systemd runs, and handles
+          signals.
+    """
     try:
         arguments = Arguments(sys.argv[1:] if argv is None else argv)
     except UsageError as exc:
@@ -138,7 +144,7 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
             return code
     if arguments.action == "status":
         return _status(service, arguments, console, host)
-    if argv is not None:  # a program of the caller's, and so are its signals
+    if argv is not None:  # called from another program, which handles its own signals
         return _act(service, arguments, console, host)
     host.heed_signals()
     try:
@@ -148,11 +154,11 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
 
 
 def _redirected(service: Service, arguments: Arguments, console: Console, host: Host) -> int | None:
-    """Leave the action to systemctl, if it is systemctl's. None if it is ours."""
+    """Let systemctl do the action. Return its exit code; None if the action is to be done here."""
     from .systemctl import redirect
 
-    looks = arguments.action == "status"
-    if looks and (arguments.quiet or arguments.json):  # systemctl has no such answer
+    is_status = arguments.action == "status"
+    if is_status and (arguments.quiet or arguments.json):  # systemctl has no such output
         return None
     try:
         ended = redirect(service, sys.argv[0], arguments.action, host, stay=arguments.json)
@@ -160,7 +166,7 @@ def _redirected(service: Service, arguments: Arguments, console: Console, host: 
             return None
         code, message = ended.code, ended.output
     except InitError as exc:
-        code, message = StatusCode.UNKNOWN if looks else exc.exit_code, str(exc)
+        code, message = StatusCode.UNKNOWN if is_status else exc.exit_code, str(exc)
         if exc.output:
             console.complain(exc.output)
         console.complain(f"{service.name}: {message}")
@@ -192,8 +198,9 @@ def _act(service: Service, arguments: Arguments, console: Console, host: Host) -
     return code
 
 
-# systemd's generator writes SuccessExitStatus=5 6 into the units it makes, and
-# that is of all that they run.
+# systemd's generator writes SuccessExitStatus=5 6 into the units that it generates. It
+# applies to every command of the unit, so a start or reload that failed with 5 or 6 would
+# count as a success. When systemd runs the script, they are reported as 1.
 _BY_UNITS = ("start", "reload")
 _NO_FAILURES = (ExitCode.NOT_INSTALLED, ExitCode.NOT_CONFIGURED)
 

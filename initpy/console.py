@@ -1,6 +1,6 @@
-"""What a person sees: ``Reloading web:   [  OK  ]``, and progress meanwhile.
+"""The output of an action: ``Reloading web:   [  OK  ]``, and its progress.
 
-Nothing here may fail: a closed terminal must not stop an upgrade half way.
+Nothing here raises: a terminal that closes must not end an upgrade half way.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
-COLUMN = 60  # where Red Hat's functions put the verdict
+COLUMN = 60  # of the verdict, as in Red Hat's functions
 GREEN, RED, PLAIN = "\033[1;32m", "\033[1;31m", "\033[0m"
 
 
 class Console:
-    """Two streams, either of which may be closed or broken.
+    """Two output streams, either of which may be closed or broken.
 
-    On a terminal the headline is written at once, progress after it in the
-    same line, and the verdict over that. Elsewhere every line is whole:
-    progress after 1, 2, 4, 8... seconds, and one line at the end.
+    On a terminal the headline is written at once, the progress follows in the same
+    line, and at last the verdict replaces it. Elsewhere only whole lines are written:
+    progress after 1, 2, 4, 8... seconds, and the headline with the verdict at the end.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class Console:
         self._reported = 0
 
     def begin(self, headline: str) -> None:
-        """Say what is under way: "Reloading web: "."""
+        """Set the headline: "Reloading web: "."""
         self._headline = headline
         if self._terminal:
             _write(self._out, headline)
 
     def progress(self, what: str) -> None:
-        """Say what is awaited. Called about once a second."""
+        """Write what the action waits for. Called about once a second."""
         if self._quiet:
             return
         self._reported += 1
@@ -55,7 +55,7 @@ class Console:
             _write(self._out, f"{self._headline}{what}\n")
 
     def end(self, *, ok: bool) -> None:
-        """Say how it ended."""
+        """Write the verdict."""
         if self._quiet:
             return
         word = "  OK  " if ok else "FAILED"
@@ -65,11 +65,11 @@ class Console:
         _write(self._out, f"{overwrite}{self._headline:<{COLUMN}}{verdict}\n")
 
     def answer(self, text: str) -> bool:
-        """Write what was asked for; tell whether it could be."""
+        """Write a line of the answer to standard output; tell whether it could be written."""
         return _write(self._out, text + "\n")
 
     def complain(self, text: str) -> None:
-        """Write a line to standard error."""
+        """Write a line to standard error, even if quiet."""
         _write(self._err, text + "\n")
 
 
@@ -87,10 +87,10 @@ def _write(stream: TextIO | None, text: str) -> bool:
         stream.write(text)
         stream.flush()
     except (OSError, ValueError):  # closed, full, or its terminal is gone
-        # What is left in its buffer would fail again when the interpreter ends,
-        # and make the exit code 120.
+        # The interpreter flushes the rest of the buffer when it ends. That would fail
+        # again, and the exit code would be 120. A None stream is not flushed.
         if stream is sys.stdout:
-            sys.stdout = None  # as if it had been closed at the start
+            sys.stdout = None
         if stream is sys.stderr:
             sys.stderr = None
         return False
@@ -98,5 +98,5 @@ def _write(stream: TextIO | None, text: str) -> bool:
 
 
 def standard_console(*, quiet: bool) -> Console:
-    """Return the console of this process. A closed stream is None in ``sys``."""
+    """Return the console of this process. ``sys`` has None for a stream that is closed."""
     return Console(sys.stdout, sys.stderr, quiet=quiet)

@@ -1,8 +1,8 @@
-"""The forms of what a declaration refers to: readers of one daemon, and protocols.
+"""The signatures of the functions that a declaration names: readers and protocols.
 
-A field of ``Service`` that holds ``"module:function"`` names a function of one of
-these forms (``REFERENCES`` says which field has which), and ``resolve`` returns it. A reader
-is pure but for reading files: it runs nothing and waits for nothing.
+A field of ``Service`` that holds ``"module:function"`` names a function with one of
+these signatures (``REFERENCES`` tells which). ``resolve`` returns the function. A reader
+may read files; it runs no program, changes nothing, and does not wait.
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ if TYPE_CHECKING:
         def __call__(self, service: Service, host: Host, /) -> Configuration: ...
 
     class NamesConfiguration(Protocol):
-        """Tell whether a master's command line, joined by blanks, names our configuration."""
+        """Tell whether a master's command line, joined by blanks, names the configuration.
+
+        The configuration is that of the service.
+        """
 
         def __call__(self, service: Service, command: str, /) -> bool: ...
 
     class ReadLog(Protocol):
         """Read what the daemon wrote to its log or its standard error.
 
-        pid: read only what this process says of why a reload failed; 0: everything.
+        pid: read only the failures that this process logged; 0 means all lines.
         """
 
         def __call__(self, text: str, pid: int = 0, /) -> Report: ...
@@ -42,35 +45,35 @@ if TYPE_CHECKING:
         def __call__(self, service: Service, output: str, /) -> Detected: ...
 
     class InheritEnvironment(Protocol):
-        """Return the environment variables that tell the daemon of sockets it inherits."""
+        """Return the environment variables that list the inherited sockets for the daemon."""
 
         def __call__(self, listeners: Sequence[Listener], /) -> Mapping[str, str]: ...
 
     class Reload(Protocol):
-        """Send the reload signal to a master; return when a new generation of workers serves.
+        """Send the reload signal to a master; return when new workers serve.
 
         The caller holds the lock and has tested the configuration. Raises Reverted if
-        the old workers serve as before, InitError if it is worse or unknown.
+        the old workers serve as before, InitError if they do not, or if that is unknown.
         """
 
         def __call__(self, service: Service, master: Process, host: Host, /) -> None: ...
 
     class Upgrade(Protocol):
-        """Finish an unfinished upgrade, or replace the running binary; the caller has the lock."""
+        """Finish an unfinished upgrade, or replace the running binary. The caller has the lock."""
 
         def __call__(self, service: Service, seen: Snapshot, host: Host, /) -> None: ...
 
 
 class Configuration(Value):
-    """The part of a daemon's configuration that an init script needs."""
+    """The part of a daemon's configuration that an init script needs. Paths are absolute."""
 
     pidfile: str | None = None
     logs: tuple[str, ...] = ()
-    directories: tuple[str, ...] = ()  # that the daemon makes when they are missing
+    directories: tuple[str, ...] = ()  # the daemon creates them if they are missing
     workerless: bool = False  # it may run without a worker, and start one on demand
-    reload_drain: float = 0.0  # seconds that an old worker may go on during a reload
-    reload_cuts: str = ""  # why a reload cuts requests in flight, if it does
-    listens: tuple[str, ...] = ()  # places, in the form of ``Listener.place``
+    reload_drain: float = 0.0  # seconds that a reload gives old workers to finish
+    reload_cuts: str = ""  # why a reload cuts requests in flight; "" if it cuts none
+    listens: tuple[str, ...] = ()  # where it listens, in the form of ``Listener.place``
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -79,23 +82,23 @@ class Configuration(Value):
 
 
 class Report(Value):
-    """What a daemon's log says of a failure."""
+    """The failure that a daemon's log describes."""
 
     reason: str = ""  # one line, without its time stamp
-    lines: tuple[str, ...] = ()  # all lines that tell of a failure
-    unbound: tuple[str, ...] = ()  # addresses and paths that it could not listen on
-    gave_up: bool = False  # it says that it will not try again
+    lines: tuple[str, ...] = ()  # every line that reports a failure
+    unbound: tuple[str, ...] = ()  # addresses and paths that it could not bind
+    gave_up: bool = False  # the log says that the daemon will not try again
 
 
 class Detected(Value):
-    """What an installed daemon says of itself."""
+    """The compiled-in facts that an installed daemon prints."""
 
     facts: Mapping[str, str]  # fields of Service: config, default_config, pidfile, prefix
     writes: tuple[str, ...] = ()  # compiled-in paths that its test may create
 
 
-# The form of each field of Service that holds "module:function". A test has mypy
-# hold every function that a shipped declaration names against it.
+# The signature of each field of Service that holds "module:function". A test lets mypy
+# check every function that a shipped declaration names.
 REFERENCES = {
     "read_configuration": "ReadConfiguration",
     "names_configuration": "NamesConfiguration",

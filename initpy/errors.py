@@ -1,31 +1,30 @@
-"""Everything that is raised on purpose, each with its exit code (LSB 20.2).
+"""Every exception that an action raises on purpose, with its exit code (LSB 20.2).
 
-    InitError            1    an action failed
+    InitError            1    the action failed
       UsageError         2    an argument is wrong
       Unimplemented      3    this daemon cannot do that
       NotPermitted       4    EPERM, EACCES
-      NotInstalled       5    the daemon is not there
-      ConfigTestFailed   6    the daemon refuses its configuration
-      SettingsError      6    so do we: /etc/default, /etc/sysconfig
-      NotRunning         7    nothing to reload, upgrade or reopen
-      PidfileError       1    the pidfile cannot be put right
+      NotInstalled       5    the daemon's executable does not exist
+      ConfigTestFailed   6    the daemon rejects its configuration
+      SettingsError      6    /etc/default or /etc/sysconfig holds a bad value
+      NotRunning         7    nothing runs that could be reloaded, upgraded or reopened
+      PidfileError       1    the pidfile cannot be restored, or its pid cannot be verified
       WaitTimeout        1    a deadline passed
-      Interrupted        1    we were told to end while waiting
-      Reverted         150    it failed, and the old one serves as before
-      RollbackFailed   151    neither forward nor back
+      Interrupted        1    INT, TERM or HUP arrived during a wait
+      Reverted         150    it failed, and the old processes serve as before
+      RollbackFailed   151    it failed, and the rollback failed too
       Busy             152    another action holds the lock
 
 A message is one line for the operator: what, which file or pid, what to do.
-The edge (``cli``) puts the service's name in front and turns it into the code.
+``cli`` prints it behind the service's name, and exits with the code.
 """
 
 from __future__ import annotations
 
 
-# Plain ``int`` constants: an ``IntEnum`` would cost more to import than all the work
-# of ``status``.
+# Plain ``int`` constants: to import ``enum`` takes longer than all the work of ``status``.
 class ExitCode:
-    """What every action except ``status`` exits with."""
+    """The exit codes of every action except ``status`` (LSB 20.2)."""
 
     OK = 0
     GENERIC = 1
@@ -42,7 +41,7 @@ class ExitCode:
 
 
 class StatusCode:
-    """What ``status`` exits with."""
+    """The exit codes of ``status`` (LSB 20.2)."""
 
     RUNNING = 0
     DEAD_PIDFILE = 1
@@ -52,12 +51,12 @@ class StatusCode:
 
 
 class InitError(Exception):
-    """An action failed. *output* is what the daemon itself said, if anything."""
+    """An action failed. *output* is what the daemon itself printed, or ""."""
 
     exit_code = ExitCode.GENERIC
 
     def __init__(self, message: str, output: str = "") -> None:
-        """Take one line for the operator, and the daemon's own words."""
+        """Take one line for the operator, and what the daemon printed."""
         super().__init__(message)
         self.output = output
 
@@ -69,56 +68,56 @@ class UsageError(InitError):
 
 
 class Unimplemented(InitError):
-    """The service declares no such signal, or cannot be asked for it as it runs."""
+    """The daemon cannot do this, or not in the way in which it was started."""
 
     exit_code = ExitCode.UNIMPLEMENTED
 
 
 class NotPermitted(InitError):
-    """The kernel said EPERM or EACCES. Never taken for "already stopped"."""
+    """The kernel returned EPERM or EACCES. This never counts as "already stopped"."""
 
     exit_code = ExitCode.NOT_PERMITTED
 
 
 class NotInstalled(InitError):
-    """The daemon's executable is not there."""
+    """The daemon's executable does not exist."""
 
     exit_code = ExitCode.NOT_INSTALLED
 
 
 class ConfigTestFailed(InitError):
-    """The daemon refused its configuration; nothing was signalled."""
+    """The daemon rejected its configuration; no signal was sent."""
 
     exit_code = ExitCode.NOT_CONFIGURED
 
 
 class SettingsError(InitError):
-    """A settings file cannot be trusted or holds a bad value."""
+    """A settings file is not trusted, or holds a bad value."""
 
     exit_code = ExitCode.NOT_CONFIGURED
 
 
 class NotRunning(InitError):
-    """The service is stopped, and the action needs it running."""
+    """The service is stopped, and the action needs a running one."""
 
     exit_code = ExitCode.NOT_RUNNING
 
 
 class PidfileError(InitError):
-    """A lost pidfile cannot be repaired."""
+    """A lost pidfile cannot be restored, or the pid in it cannot be verified."""
 
 
 class WaitTimeout(InitError):
-    """What was awaited did not come within *seconds*."""
+    """An event did not happen within *seconds*."""
 
     def __init__(self, what: str, seconds: float) -> None:
-        """Take what was awaited ("the master to exit") and how long."""
+        """Take the event ("the master to exit") and the deadline."""
         super().__init__(f"waited {seconds:g} s for {what}")
         self.seconds = seconds
 
 
 class Interrupted(InitError):
-    """A signal told us to end. What was under way is finished, or undone, first."""
+    """INT, TERM or HUP arrived. It is raised only from a wait that may be interrupted."""
 
 
 class Reverted(InitError):
@@ -128,7 +127,7 @@ class Reverted(InitError):
 
 
 class RollbackFailed(InitError):
-    """An upgrade failed, and so did the way back."""
+    """An upgrade failed, and its rollback failed too."""
 
     exit_code = ExitCode.ROLLBACK_FAILED
 

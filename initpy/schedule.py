@@ -1,30 +1,29 @@
 """Stop schedules, in the notation of start-stop-daemon(8) ``--retry``.
 
-The one place where signals are names: here they stand in settings and
-declarations. Everything above uses numbers.
+Settings and declarations name signals ("TERM"). This module turns names into numbers.
 """
 
 from __future__ import annotations
 
 from .value import Value
 
-# What a schedule may name: the signals that end a process, and CONT, which
-# wakes a stopped one so that it can.
+# The signals that a schedule may name: those that can end a process, and CONT, which
+# lets a stopped process act on them.
 _ENDING = ("HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "TERM", "CONT", "WINCH")
 
 
 class Step(Value):
-    """One step of a schedule: send *sig*, then wait so many seconds at most."""
+    """One step of a schedule: send *sig*, then wait at most *seconds*."""
 
     sig: str  # without "SIG"
     seconds: float  # of monotonic time; infinite for "forever"
 
 
 def parse_schedule(text: str) -> tuple[Step, ...]:
-    """Read a stop schedule: signals and seconds in turn, or seconds alone.
+    """Read a stop schedule: signals and seconds in turn, or one number of seconds.
 
-    Seconds alone, ``30``, mean ``TERM/30/KILL/30`` as in start-stop-daemon(8).
-    ``forever`` may stand for seconds. Raises ValueError, with a sentence.
+    ``30`` means ``TERM/30/KILL/30`` as in start-stop-daemon(8). In place of seconds
+    ``forever`` is allowed. Raises ValueError with a sentence for the operator.
 
     >>> parse_schedule("QUIT/30/KILL/5")
     (Step(sig='QUIT', seconds=30.0), Step(sig='KILL', seconds=5.0))
@@ -33,7 +32,7 @@ def parse_schedule(text: str) -> tuple[Step, ...]:
     if len(parts) == 1:
         parts = ["TERM", parts[0], "KILL", parts[0]]
     if len(parts) % 2:
-        raise ValueError(f"schedule {text!r} must be SIGNAL/SECONDS, any number of times")
+        raise ValueError(f"schedule {text!r} must be SIGNAL/SECONDS, once or repeated")
     return tuple(
         Step(sig=_ending_signal(sig, text), seconds=_seconds(seconds, text))
         for sig, seconds in zip(parts[::2], parts[1::2])
@@ -51,30 +50,30 @@ def _ending_signal(name: str, text: str) -> str:
 def _seconds(number: str, text: str) -> float:
     if number == "forever":
         return float("inf")
-    # Digits only: float() would let "nan", "inf" and "-1" pass.
+    # Only digits and one point: float() would accept "nan", "inf" and "-1".
     if not number.replace(".", "", 1).isdigit() or not number.isascii():
-        raise ValueError(f"schedule {text!r}: {number!r} is no number of seconds")
+        raise ValueError(f"schedule {text!r}: {number!r} is not a number of seconds")
     return float(number)
 
 
 class Signal(int):
-    """What ``signal.Signals`` is: a number that has a name. That is an enum, and costs one."""
+    """A number that has a name, like ``signal.Signals``, which is an enum and slow to import."""
 
     name: str
 
 
 def signal_named(name: str) -> Signal:
     """Return the signal of that name or number: TERM, SIGTERM, 15. Raises ValueError."""
-    import _signal  # what signal makes its enums of
+    import _signal  # signal would load enum
 
     short = "SIG" + name.upper().removeprefix("SIG")
     for known, number in vars(_signal).items():
-        named = known.startswith("SIG") and "_" not in known  # but for SIG_DFL and its like
+        named = known.startswith("SIG") and "_" not in known  # SIG_DFL is not a signal
         if named and (short == known or name == str(number)):
             signal = Signal(number)
             signal.name = known
             return signal
-    raise ValueError(f"there is no signal {name!r}")
+    raise ValueError(f"{name!r} is not a signal")
 
 
 def signal_name(number: int) -> str:

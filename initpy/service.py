@@ -1,4 +1,4 @@
-"""What a daemon is: facts, no behaviour."""
+"""The declaration of a service: facts about a daemon, no behaviour."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-# The fields of a declaration that name a function. Its form stands in ``contracts``.
+# The fields that name a function. ``contracts`` defines the signature of each.
 REFERENCES = (
     "read_configuration",
     "names_configuration",
@@ -29,113 +29,114 @@ REFERENCES = (
 class Service(Value):
     """One daemon on this host.
 
-    Three facts are needed: a name, an absolute path, a pidfile. Signals are
-    named without "SIG"; None means that the daemon cannot do it, which LSB
-    calls 3. Arguments may hold ``{config}`` and ``{pidfile}``. Readers and
-    protocols are named as "module:function"; their forms are in ``contracts``.
+    Three facts are required: the name, the path of the executable, the pidfile.
+    Signals are named without "SIG". None in the place of a signal or a protocol means
+    that the daemon cannot do this: the action exits with 3 (LSB 20.2). Arguments
+    may contain ``{config}`` and ``{pidfile}``. Readers and protocols are named as
+    "module:function"; ``contracts`` defines their signatures.
     """
 
     name: str
     daemon: str  # absolute path
     pidfile: str  # absolute path
 
-    # Its configuration. The flag, if the daemon has one, is how another
-    # instance of the same binary is told from this one.
+    # Its configuration. Two instances of one binary differ by their configuration:
+    # the flag on the command line tells which instance a process belongs to.
     config: str | None = None  # absolute path
-    config_flags: tuple[str, ...] = ()  # its spellings
-    default_config: str | None = None  # what it reads when told of none
-    prefix: str = "/"  # what relative paths in it are relative to
+    config_flags: tuple[str, ...] = ()  # the spellings of the flag, if the daemon has one
+    default_config: str | None = None  # the file it reads without the flag
+    prefix: str = "/"  # the directory that relative paths in the configuration start from
     read_configuration: str | None = None
-    names_configuration: str | None = None  # of a title that holds {argv}
+    names_configuration: str | None = None  # needed if master_title holds {argv}
     read_log: str | None = None
 
-    # What the installed daemon says of itself.
-    detect: str | None = None
-    detect_args: tuple[str, ...] = ()  # with which it says it
-    detects: tuple[str, ...] = ()  # the fields of this declaration that it says
-    test_creates_compiled: bool = False  # its test may create the compiled-in paths, too
+    # How to ask the installed daemon for its compiled-in paths.
+    detect: str | None = None  # reads what the daemon prints
+    detect_args: tuple[str, ...] = ()  # the arguments that make it print them
+    detects: tuple[str, ...] = ()  # the fields of this declaration that it prints
+    test_creates_compiled: bool = False  # its test may create files at the compiled-in paths
 
     # Its command lines.
     start_args: tuple[str, ...] = ()
     test_args: tuple[str, ...] | None = None
-    options: tuple[str, ...] = ()  # the administrator's; for start and test
-    background: bool = False  # it cannot put itself in the background: we do
+    options: tuple[str, ...] = ()  # from the settings; added at start and configtest
+    background: bool = False  # it stays in the foreground: initpy puts it in the background
 
-    # What its processes call themselves in ps(1), if they do. A master's title
-    # holds {argv}, its own command line, or {config}.
+    # The titles that its processes show in ps(1), if it sets them. A master's title
+    # contains {argv}, its command line, or {config}, the path of its configuration.
     master_title: str | None = None
-    worker_titles: tuple[str, ...] = ()  # how they begin; the first serves requests
-    draining_title: str | None = None  # of one that only finishes what it has begun
-    on_demand: bool = False  # its configuration may have it start workers when they are needed
+    worker_titles: tuple[str, ...] = ()  # how they begin; the first is of those that serve
+    draining_title: str | None = None  # of a worker that only finishes its requests
+    on_demand: bool = False  # its configuration may allow it to run without a worker
 
     # Its signals.
     stop: tuple[Step, ...] = parse_schedule("TERM/30/KILL/5")
     force_quit: tuple[Step, ...] = parse_schedule("TERM/5/KILL/5")
     reload: str | None = None
-    reload_execs: bool = False  # it reloads by executing itself anew, and writes its pidfile again
+    reload_execs: bool = False  # a reload executes the binary again and rewrites the pidfile
     reopen: str | None = None
-    drain_signal: str = "QUIT"  # ends a master when its requests are answered
+    drain_signal: str = "QUIT"  # a master finishes its requests, then ends
 
-    # The protocols by which it is reloaded and replaced while it serves.
+    # The protocols that reload it and replace it while it serves.
     reload_by: str = "initpy.protocols.hup:reload"
     upgrade: str | None = None
-    finish_upgrade: str | None = None  # any action finishes an unfinished upgrade by it
-    inherit: str | None = None  # how it is told of sockets that it inherits
-    inherit_in_foreground: bool = False  # told so, it does not put itself in the background
+    finish_upgrade: str | None = None  # start and reload finish an upgrade with it
+    inherit: str | None = None  # tells it which descriptors are inherited sockets
+    inherit_in_foreground: bool = False  # with inherited sockets it stays in the foreground
 
-    # Seconds of monotonic time.
-    timeout: float = 30.0  # for the lock, and for a new state to be seen
-    upgrade_timeout: float = 30.0  # for a new master
-    drain_timeout: float = 60.0  # for an old master to finish its requests
-    upgrade_check: tuple[str, ...] = ()  # must succeed before the old master is let go
+    # Deadlines, in seconds of monotonic time.
+    timeout: float = 30.0  # to get the lock, and to reach a new state
+    upgrade_timeout: float = 30.0  # until a new master serves
+    drain_timeout: float = 60.0  # until an old master has finished its requests
+    upgrade_check: tuple[str, ...] = ()  # must exit with 0 before the old master is retired
 
     # How it is started.
-    ready: tuple[str, ...] = ()  # a command that succeeds once it serves
+    ready: tuple[str, ...] = ()  # a command that exits with 0 once the daemon serves
     nice: int = 0
-    limits: Mapping[str, tuple[int, int]] = {}  # by resource(3py): RLIMIT_NOFILE
-    lockfile: str = ""  # of Red Hat's rc; "" is /var/lock/subsys/NAME
-    settings: Mapping[str, str] = {}  # its own keys of a settings file: fields that are paths
+    limits: Mapping[str, tuple[int, int]] = {}  # soft and hard, by resource(3py): RLIMIT_NOFILE
+    lockfile: str = ""  # for Red Hat's rc; "" means /var/lock/subsys/NAME
+    settings: Mapping[str, str] = {}  # further keys of its settings file: fields that are paths
 
     # The header of its wrapper.
     lsb: Mapping[str, str] = {}  # the INIT INFO block
-    chkconfig: str = "- 85 15"  # Red Hat's: runlevels, and its places among starts and stops
+    chkconfig: str = "- 85 15"  # for Red Hat's: runlevels, start priority, stop priority
 
     def __init__(self, **values: object) -> None:
-        """Check what a wrong declaration gets wrong. Raises ValueError."""
+        """Check that paths are absolute and that references exist. Raises ValueError."""
         super().__init__(**values)
         for field in ("daemon", "pidfile", "config", "default_config"):
             path = getattr(self, field)
             if path is not None and not path.startswith("/"):
-                raise ValueError(f"{self.name}: {field} {path!r} is no absolute path")
+                raise ValueError(f"{self.name}: {field} {path!r} is not an absolute path")
         for field in REFERENCES:
             reference = getattr(self, field)
             if reference is not None and not names_function(reference):
-                raise ValueError(f"{self.name}: {field} {reference!r} is no function of a module")
+                raise ValueError(f"{self.name}: {field} {reference!r} does not name a function")
 
     @property
     def oldbin(self) -> str:
-        """The pidfile of the old master during an upgrade (NGX_OLDPID_EXT)."""
+        """The path of the old master's pidfile during an upgrade (NGX_OLDPID_EXT)."""
         return self.pidfile + ".oldbin"
 
     @property
     def subsys(self) -> str:
-        """The file by which Red Hat's rc knows that the service was started."""
+        """The lock file that tells Red Hat's rc that the service was started."""
         return self.lockfile or f"/var/lock/subsys/{self.name}"
 
     def command(self, args: tuple[str, ...]) -> list[str]:
-        """Return the command line of the daemon with *args* and the administrator's options."""
+        """Return the command line of the daemon: *args*, then the options from the settings."""
         facts = {"config": self.config, "pidfile": self.pidfile}
         return [self.daemon, *(arg.format_map(facts) for arg in args), *self.options]
 
 
-_named: dict[str, bool] = {}  # references that were looked up before
+_named: dict[str, bool] = {}  # the answers of names_function, by reference
 
 
 def names_function(reference: str) -> bool:
-    """Tell whether *reference*, "module:function", names a function that there is.
+    """Tell whether *reference*, "module:function", names an existing function.
 
-    Its source is read and not imported: a declaration is made at every ``status``,
-    which calls few of these functions.
+    The source is read, not imported. Every ``status`` creates a declaration, and
+    calls only a few of these functions: to import them all would make it slow.
     """
     if reference not in _named:
         module, _, function = reference.partition(":")
@@ -146,7 +147,7 @@ def names_function(reference: str) -> bool:
 
 
 def resolve(reference: str) -> Any:
-    """Return the function that *reference* names; its module is imported now."""
+    """Return the function that *reference* names. Its module is imported here, at first use."""
     module, _, function = reference.partition(":")
     __import__(module)  # importlib would load warnings, types, ...
     return getattr(sys.modules[module], function)

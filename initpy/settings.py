@@ -1,7 +1,7 @@
 """The administrator's settings: ``/etc/default/NAME``, then ``/etc/sysconfig/NAME``.
 
-Lines of ``KEY=value`` in shell quoting, read as data and never sourced. The keys
-that the scripts of Debian, Red Hat and the daemons' own authors know keep working.
+Each line is ``KEY=value`` in shell quoting. It is read as data; no shell sources it. The
+keys are those of the init scripts of Debian, Red Hat and the daemons' own authors.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 DIRECTORIES = ("/etc/default", "/etc/sysconfig")
-MOST = 1 << 20  # bytes
+MOST = 1 << 20  # bytes that are read of one file
 
-# The letters of ulimit(1) that make sense for a daemon.
+# The letters of ulimit(1) that make sense for a daemon, and the bytes of one unit.
 _LIMITS = {
     "c": ("RLIMIT_CORE", 512),
     "d": ("RLIMIT_DATA", 1024),
@@ -35,7 +35,7 @@ _LIMITS = {
 
 
 class Setting(Value):
-    """One assignment, and where it stands."""
+    """One assignment, and its place."""
 
     key: str
     value: str
@@ -43,10 +43,10 @@ class Setting(Value):
 
 
 def with_settings(service: Service, host: Host = HERE) -> Service:
-    """Return *service* as the administrator has set it.
+    """Return *service* with the administrator's settings.
 
-    Raises SettingsError, naming file and line, for a bad value, and for a file
-    that somebody else could have written.
+    Unknown keys are ignored. Raises SettingsError, which names file and line, for a bad
+    value, and for a file that another user than root or we could have written.
     """
     found: dict[str, Setting] = {}
     for directory in DIRECTORIES:
@@ -85,7 +85,7 @@ def _read(path: str, host: Host) -> Iterator[Setting]:
     if not facts.regular:
         raise SettingsError(f"{path} is not a regular file")
     if reason := host.distrust_file(facts) or host.distrust(host.realpath(path)):
-        raise SettingsError(f"{path} is not believed: {reason}")
+        raise SettingsError(f"{path} is not trusted: {reason}")
     for number, line in enumerate(facts.text.splitlines(), 1):
         where = f"{path} line {number}"
         text = line.strip()
@@ -94,25 +94,25 @@ def _read(path: str, host: Host) -> Iterator[Setting]:
         key, equals, raw = text.partition("=")
         key = key[7:].strip() if key.startswith("export ") else key
         if not equals or not key.isidentifier() or not key.isascii():
-            host.tell(f"{where} is no assignment, and ignored: {text}")
+            host.tell(f"{where} is not an assignment and is ignored: {text}")
             continue
         yield Setting(key=key, value=_unquote(raw, where), where=where)
 
 
 def _unquote(raw: str, where: str) -> str:
     if not any(sign in raw for sign in "\"'\\ \t#"):
-        return raw  # spares the import of shlex
+        return raw  # needs no import of shlex
     import shlex
 
-    if raw[:1].isspace():  # to the shell an empty value, and something else after it
-        value, rest = "", raw.strip()
+    if raw[:1].isspace():  # for a shell the value is empty, and a command follows
+        value, following = "", raw.strip()
     else:
         try:
             value, *words = shlex.split(raw)
-            rest = words[0] if words else ""
+            following = words[0] if words else ""
         except ValueError:  # a quote without an end, perhaps in a comment
-            value, rest = _before_comment(raw, where), ""
-    if rest and not rest.startswith("#"):
+            value, following = _before_comment(raw, where), ""
+    if following and not following.startswith("#"):
         raise SettingsError(f"{where}: a value with blanks needs quotes: {raw}")
     return value
 
@@ -135,19 +135,19 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _path(text: str) -> str:
     if not text.startswith("/"):
-        raise ValueError(f"{text!r} is no absolute path")
+        raise ValueError(f"{text!r} is not an absolute path")
     return text
 
 
 def _number(text: str) -> float:
     if not text.isascii() or not text.replace(".", "", 1).isdigit():
-        raise ValueError(f"{text!r} is no number")
+        raise ValueError(f"{text!r} is not a number")
     return float(text)
 
 
 def _nice(text: str) -> int:
     if not text.lstrip("+-").isdigit() or int(text) not in range(-20, 20):
-        raise ValueError(f"{text!r} is no nice level from -20 to 19")
+        raise ValueError(f"{text!r} is not a nice level from -20 to 19")
     return int(text)
 
 
@@ -159,7 +159,7 @@ def _limits(text: str) -> dict[str, tuple[int, int]]:
         flag = words.pop(0)
         letter = flag.lstrip("-").strip("SH")
         if not flag.startswith("-") or letter not in _LIMITS or not words:
-            raise ValueError(f"{text!r} is not what ulimit takes: -n 4096")
+            raise ValueError(f"{text!r} is not like the arguments of ulimit: -n 4096")
         name, unit = _LIMITS[letter]
         value = words.pop(0)
         if value == "unlimited":
@@ -167,14 +167,15 @@ def _limits(text: str) -> dict[str, tuple[int, int]]:
         elif value.isascii() and value.isdigit():
             limits[name] = (int(value) * unit, int(value) * unit)
         else:
-            raise ValueError(f"{value!r} is no limit")
+            raise ValueError(f"{value!r} is not a limit")
     return limits
 
 
 def _deadline(changes: dict[str, Any]) -> dict[str, float]:
-    """Turn the loops and pauses of older scripts into the upgrade's deadline.
+    """Turn the loops and pauses of older scripts into the upgrade's deadline, in seconds.
 
-    Their product is how long those scripts waited: nothing sleeps for it here.
+    Those scripts slept for a pause, loop after loop, so their product is the longest
+    time that they waited.
     """
     loops = changes.pop("_loops", None)
     seconds = changes.pop("_seconds", None)
@@ -188,21 +189,24 @@ def _deadline(changes: dict[str, Any]) -> dict[str, float]:
 def _without_config(
     service: Service, options: tuple[str, ...]
 ) -> tuple[str | None, tuple[str, ...]]:
-    """Take the configuration out of the daemon's options: it identifies the instance."""
-    # --flag=VALUE, but -fVALUE
-    glued = tuple(f"{flag}=" if flag.startswith("--") else flag for flag in service.config_flags)
+    """Return the configuration that the daemon's options name, and the other options.
+
+    The configuration identifies the instance, so it has its own field.
+    """
+    # A long flag and its value in one word: --flag=VALUE. A short one: -fVALUE.
+    joined = tuple(f"{flag}=" if flag.startswith("--") else flag for flag in service.config_flags)
     config = None
-    rest = []
+    others = []
     words = list(options)
     while words:
         word = words.pop(0)
         if word in service.config_flags and words:
             config = words.pop(0)
-        elif word not in service.config_flags and word.startswith(glued):
-            config = next(word[len(start) :] for start in glued if word.startswith(start))
+        elif word not in service.config_flags and word.startswith(joined):
+            config = next(word[len(start) :] for start in joined if word.startswith(start))
         else:
-            rest.append(word)
-    return config, tuple(rest)
+            others.append(word)
+    return config, tuple(others)
 
 
 _KEYS: dict[str, tuple[str, Callable[[str], object]]] = {
@@ -215,7 +219,7 @@ _KEYS: dict[str, tuple[str, Callable[[str], object]]] = {
     "PIDFILE": ("pidfile", _path),
     "LOCKFILE": ("lockfile", _path),
     "SLEEPSEC": ("_seconds", _number),
-    "SLEEPMSEC": ("_microseconds", _number),  # as usleep(1) took it
+    "SLEEPMSEC": ("_microseconds", _number),  # the argument of usleep(1)
     "UPGRADEWAITLOOPS": ("_loops", _number),
     "UPGRADE_CHECK": ("upgrade_check", _words),
     "DRAIN_TIMEOUT": ("drain_timeout", _number),

@@ -1,8 +1,8 @@
 """Where systemd runs, a script in ``/etc/init.d`` hands its action to ``systemctl``.
 
-A daemon that a person starts by its script belongs to its unit, not to the
-person's session, and systemd is to know what runs. The function files of
-Debian and Red Hat do the same for shell scripts.
+Thus a daemon that a person starts with its script belongs to its unit, not to the
+person's session, and systemd knows that it runs. The function files of Debian and
+Red Hat do the same for shell scripts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DIRECTORY = "/etc/init.d"
 _SYSTEMCTL = ("/usr/bin/systemctl", "/bin/systemctl")
-# What systemctl can do too. The other actions are only ours.
+# The actions that systemctl has, too. The others are done here.
 ACTIONS = (
     "start",
     "stop",
@@ -31,11 +31,11 @@ ACTIONS = (
     "status",
 )
 RESTARTS = ("restart", "try-restart", "condrestart")
-# Set to anything, these keep an action here; the second is Debian's own.
+# If one of these variables is set, the action is done here. The second is Debian's.
 BYPASSES = ("SYSTEMCTL_SKIP_REDIRECT", "_SYSTEMCTL_SKIP_REDIRECT")
 
-LOOK = 10.0  # seconds for systemd to say whether it knows a unit
-MOST = 900.0  # seconds: TimeoutSec= of a stop and of a start, and some
+LOOK = 10.0  # seconds for systemctl to tell whether systemd has the unit
+MOST = 900.0  # seconds for systemctl: more than TimeoutSec= of a stop and of a start
 
 
 def redirect(
@@ -43,13 +43,13 @@ def redirect(
 ) -> Finished | None:
     """Become ``systemctl ACTION UNIT``; return None if the action is to be done here.
 
-    script: as it was called: /etc/init.d/NAME, or a link that leads to the same file.
+    script: the path by which it was called: /etc/init.d/NAME, or a link to the same file.
     stay:   run systemctl and return how it ended, instead of becoming it.
 
-    It is done here if systemd has no such unit, or is the caller itself: as
-    our parent, or because what calls us runs in that very unit. To systemd a
-    restart is a stop and a start, so what runs is tested before: raises
-    ConfigTestFailed, and it is left alone.
+    The action is done here if systemd has no such unit, or if systemd runs us: it is our
+    parent, or we run in that very unit. For systemd a restart is a stop and then a start,
+    so the configuration of a running service is tested first. Raises ConfigTestFailed,
+    and the service runs on.
     """
     if action not in ACTIONS or any(map(host.environment, BYPASSES)) or host.run_by_systemd():
         return None
@@ -63,16 +63,16 @@ def redirect(
     ):
         return None
     asked = run([systemctl, "show", "--property=LoadState", unit], host, within=LOOK)
-    # A masked unit is systemd's to refuse.
+    # systemctl refuses a masked unit, and tells why.
     if asked.output.rpartition("=")[2] not in ("loaded", "masked"):
         return None
     if action in RESTARTS:
-        _test_what_runs(with_settings(service, host), host)
+        _test_running_service(with_settings(service, host), host)
     command = [systemctl, action, unit]
     return run(command, host, within=MOST) if stay else host.become(command)
 
 
-def _test_what_runs(service: Service, host: Host) -> None:
+def _test_running_service(service: Service, host: Host) -> None:
     master = take_snapshot(service, host).master
     if master is not None:
         host.require_permission(master)

@@ -1,4 +1,4 @@
-"""Immutable records: what ``dataclasses`` gives, without the cost of its import."""
+"""Immutable records, like those of ``dataclasses``, whose import would cost too much."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _ValueType(type):
 
 
 class Value(metaclass=_ValueType):
-    """A record: keyword-only, immutable, equal and hashed by value.
+    """A record. Its fields are keyword-only and immutable; it compares and hashes by value.
 
     >>> class Point(Value):
     ...     x: int
@@ -39,7 +39,7 @@ class Value(metaclass=_ValueType):
         _defaults: ClassVar[dict[str, Any]]
 
     def __init__(self, **values: Any) -> None:
-        """Set every field; TypeError for one that is unknown or missing."""
+        """Set every field. Raises TypeError for a field that is unknown or missing."""
         values = {**self._defaults, **values}
         if values.keys() != set(self.__slots__):
             odd = sorted(values.keys() ^ set(self.__slots__))

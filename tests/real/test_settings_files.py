@@ -32,7 +32,7 @@ def test_file_of_nobody(nginx):
     result = nginx.script("start")
 
     assert 6 == result.code, result
-    assert f"{path} is not believed: it belongs to nobody" in result.err
+    assert f"{path} is not trusted: it belongs to nobody" in result.err
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_what_is_no_assignment(nginx):
     result = nginx.script("start")
 
     assert 0 == result.code, result
-    assert f"{path} line 2 is no assignment" in result.err
+    assert f"{path} line 2 is not an assignment" in result.err
     with open(f"/proc/{nginx.master}/environ") as file:
         assert "FROBNICATE" not in file.read()
 

@@ -68,7 +68,7 @@ def test_every_function_has_its_form(tmp_path):
 )
 def test_unknown_name_is_refused(field, reference):
     """A declaration that names no function is refused when it is made, with its field."""
-    with pytest.raises(ValueError, match=rf"web: {field} .* is no function of a module"):
+    with pytest.raises(ValueError, match=rf"web: {field} .* does not name a function"):
         Service(name="web", daemon="/bin/web", pidfile="/run/web.pid", **{field: reference})
 
 

@@ -59,7 +59,7 @@ def test_not_installed(host, left_out):
 
 def test_relative_path(host):
     """A path must be absolute."""
-    with pytest.raises(InitError, match="daemon 'x' is no absolute path"):
+    with pytest.raises(InitError, match="daemon 'x' is not an absolute path"):
         detect_service(NGINX, {"daemon": "x"}, host)
 
 

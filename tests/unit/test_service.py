@@ -18,7 +18,7 @@ def test_three_facts_are_enough():
 @pytest.mark.parametrize("path", ["x", "", "./x"])
 def test_paths_are_absolute(field, path):
     """A relative path fails on import, not on the night of the upgrade."""
-    with pytest.raises(ValueError, match=f"x: {field} {path!r} is no absolute path"):
+    with pytest.raises(ValueError, match=f"x: {field} {path!r} is not an absolute path"):
         PLAIN.replace(**{field: path})
 
 

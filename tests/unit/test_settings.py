@@ -84,20 +84,20 @@ def test_hash_in_a_value(host):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("NGINX=nginx", "no absolute path"),
-        ("NGINX=", "no absolute path"),
-        ("PIDFILE=run/x.pid", "no absolute path"),
-        ("STOP_SCHEDULE=TERM", "no number of seconds"),
+        ("NGINX=nginx", "not an absolute path"),
+        ("NGINX=", "not an absolute path"),
+        ("PIDFILE=run/x.pid", "not an absolute path"),
+        ("STOP_SCHEDULE=TERM", "not a number of seconds"),
         ("STOP_SCHEDULE=TERM/5/KILL", "must be SIGNAL/SECONDS"),
-        ("NICELEVEL=20", "no nice level"),
-        ("NICELEVEL=high", "no nice level"),
-        ("DRAIN_TIMEOUT=soon", "no number"),
-        ("DRAIN_TIMEOUT=-1", "no number"),
-        ("UPGRADEWAITLOOPS=many", "no number"),
-        ('ULIMIT="-n"', "not what ulimit takes"),
-        ('ULIMIT="4096"', "not what ulimit takes"),
-        ('ULIMIT="-z 1"', "not what ulimit takes"),
-        ('ULIMIT="-n many"', "no limit"),
+        ("NICELEVEL=20", "not a nice level"),
+        ("NICELEVEL=high", "not a nice level"),
+        ("DRAIN_TIMEOUT=soon", "not a number"),
+        ("DRAIN_TIMEOUT=-1", "not a number"),
+        ("UPGRADEWAITLOOPS=many", "not a number"),
+        ('ULIMIT="-n"', "not like the arguments of ulimit"),
+        ('ULIMIT="4096"', "not like the arguments of ulimit"),
+        ('ULIMIT="-z 1"', "not like the arguments of ulimit"),
+        ('ULIMIT="-n many"', "not a limit"),
         ('DAEMON_OPTS="-g \'x"', "No closing quotation"),
         ("NGINX='/opt/nginx", "No closing quotation"),
         ("NGINX=/opt/my nginx", "needs quotes"),
@@ -143,7 +143,7 @@ def test_exported_key(host):
 def test_what_is_no_assignment_is_warned_about(host, line):
     """A line that a shell would have executed is told, and ignored."""
     assert NGINX == set_by(host, f"#\n{line}\n")
-    assert [f"{DEFAULT} line 2 is no assignment, and ignored: {line}"] == host.told
+    assert [f"{DEFAULT} line 2 is not an assignment and is ignored: {line}"] == host.told
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_configuration_among_the_options(host, options, config, rest):
 
 def test_relative_configuration_among_the_options(host):
     """An instance cannot be told by a relative path: that is refused."""
-    with pytest.raises(SettingsError, match=r"config 'b\.conf' is no absolute path"):
+    with pytest.raises(SettingsError, match=r"config 'b\.conf' is not an absolute path"):
         set_by(host, 'DAEMON_OPTS="-c b.conf"')
 
 
