@@ -1,7 +1,7 @@
-"""The machine. The only package that makes system calls.
+"""The machine. This is the only package that makes system calls.
 
-Everything above takes a ``Host``, so that a test can hand it another one in
-which time is virtual and every fault can be had on demand.
+All other code is given a ``Host``. A test gives it another one, in which time is
+virtual and any fault can be caused.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from .sockets import CannotCopy, Holder, Listener, Sockets
 
     class Looks(Sockets, Files, Changes, Programs):
-        """All that the machine has; what ``status`` does not need is loaded when it is used."""
+        """All methods of a host. Those that ``status`` does not need are loaded at first use."""
 else:
 
     class Looks(Processes, Files):
-        """What every action needs of the machine."""
+        """The methods that every action needs."""
 
 
 __all__ = [
@@ -52,15 +52,15 @@ class Host(Looks):
     """The machine we run on."""
 
     def __init__(self) -> None:
-        """Start with nobody listening and nothing interrupted."""
-        self.tell: Callable[[str], None] = lambda _sentence: None  # notices, a line each
-        self.progress: Callable[[str], None] = lambda _what: None  # while a wait goes on
-        self.interrupted_by = ""  # name of the signal that told us to end
+        """Discard notices and progress, until the caller sets where they go."""
+        self.tell: Callable[[str], None] = lambda _sentence: None  # takes a notice of one line
+        self.progress: Callable[[str], None] = lambda _what: None  # takes what is awaited
+        self.interrupted_by = ""  # the name of the signal that asked us to end
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            """Load what only some actions need, when it is first asked for."""
+            """Load the methods that only some actions need, at first use."""
             from .changes import Changes
             from .programs import Programs
             from .sockets import Sockets
@@ -71,11 +71,11 @@ class Host(Looks):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def monotonic(self) -> float:
-        """Return seconds of a clock that nobody can set."""
+        """Return the seconds of CLOCK_MONOTONIC, which cannot be set."""
         return time.monotonic()
 
     def sleep(self, seconds: float, until: Process | None = None) -> None:
-        """Sleep so long at most, or until that process ends. Only ``wait`` calls this."""
+        """Sleep until the time is over, or until process *until* ends. Only ``wait`` calls this."""
         if until is None:
             time.sleep(seconds)
             return
@@ -94,10 +94,9 @@ class Host(Looks):
             os.close(fd)
 
     def heed_signals(self) -> None:
-        """Note INT, TERM and HUP from now on instead of dying of them.
+        """Record INT, TERM and HUP in ``interrupted_by`` from now on, instead of dying.
 
-        Waits that can be abandoned look at ``interrupted_by``; what cannot be
-        left half done goes on to its end.
+        A wait that may be interrupted reads it. Every other wait goes on to its end.
         """
         import _signal  # signal would load enum, at the price of a whole status
 
@@ -106,26 +105,26 @@ class Host(Looks):
 
         names = {getattr(_signal, name): name for name in _ENDING}
         for sig in names:
-            if _signal.getsignal(sig) != _signal.SIG_IGN:  # nohup(1) stays in force
+            if _signal.getsignal(sig) != _signal.SIG_IGN:  # nohup(1) had it ignored
                 _signal.signal(sig, note)
 
     def ignore_signals(self) -> None:
-        """Ignore INT, TERM and HUP: all is done but to exit with the right code."""
+        """Ignore INT, TERM and HUP: the action is done, its exit code must not be lost."""
         import _signal
 
         for name in _ENDING:
             _signal.signal(getattr(_signal, name), _signal.SIG_IGN)
 
     def getpid(self) -> int:
-        """Return our own number."""
+        """Return our own pid."""
         return os.getpid()
 
     def geteuid(self) -> int:
-        """Return whose rights we have."""
+        """Return our effective user id."""
         return os.geteuid()
 
     def run_by_systemd(self) -> bool:
-        """Tell whether systemd itself, not a person, runs us."""
+        """Tell whether systemd started us: pid 1 is our parent, and pid 1 is systemd."""
         return os.getppid() == 1 and os.path.isdir("/run/systemd/system")
 
     def environment(self, name: str) -> str:
@@ -133,10 +132,11 @@ class Host(Looks):
         return os.environ.get(name, "")
 
     def become(self, argv: list[str]) -> NoReturn:
-        """Go on as that program, with the caller's environment and terminal: execv(2)."""
+        """Execute that program in our place, with our environment and terminal: execv(3)."""
         import signal
 
-        # What Python ignores would stay ignored, and ``systemctl | head`` never end.
+        # Python ignores these, and an ignored signal stays ignored in the new program:
+        # ``systemctl | head`` would never end.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         try:
@@ -145,15 +145,15 @@ class Host(Looks):
             raise InitError(f"{argv[0]} cannot be executed: {exc.strerror}") from exc
 
     def leave(self, code: int) -> NoReturn:
-        """Exit with that code, at once: _exit(2).
+        """Exit with that code at once: _exit(2). Output streams must be flushed before.
 
-        The interpreter would take to pieces first whatever it has loaded, and the
-        kernel frees that all the same. What was written has to be flushed.
+        The interpreter would free all its objects first, which takes time; the kernel
+        frees the memory anyway.
         """
         os._exit(code)
 
     def syslog(self, ident: str, line: str) -> None:
-        """Send one line to the system log, where there is one."""
+        """Send one line to the system log, if /dev/log exists."""
         if not os.path.exists("/dev/log"):
             return
         import syslog
@@ -168,7 +168,7 @@ HERE = Host()
 
 
 def __getattr__(name: str) -> Any:
-    """Load what describes programs and sockets from its module (PEP 562)."""
+    """Load the classes that describe programs and sockets from their modules (PEP 562)."""
     if name == "Child":
         from .programs import Child
 

@@ -1,4 +1,4 @@
-"""Files: writing them whole, removing them, locking one."""
+"""Files: write, remove and lock them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .files import NO_FILE
 
 
 class Changes:
-    """What can be done to the files of this machine."""
+    """Changing the files of this machine."""
 
     def remove(self, path: str) -> None:
-        """Remove a file; none there is well. Raises InitError."""
+        """Remove a file. A file that does not exist is success. Raises InitError."""
         try:
             os.unlink(path)
         except NO_FILE:
@@ -22,7 +22,7 @@ class Changes:
             raise InitError(f"{path} cannot be removed: {exc.strerror}") from exc
 
     def remove_trace(self, path: str) -> None:
-        """Remove a file, or an empty directory; leave everything else alone."""
+        """Remove a regular file or an empty directory. Never raises; anything else stays."""
         try:
             info = os.lstat(path)
             if stat.S_ISDIR(info.st_mode):
@@ -33,8 +33,8 @@ class Changes:
             return
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
-        """Write a file whole, or not at all: into a new one, then rename. Raises InitError."""
-        temporary = f"{path}.{os.urandom(8).hex()}"  # nobody is to have it made before
+        """Write a file completely or not at all: a new file, then rename(2). Raises InitError."""
+        temporary = f"{path}.{os.urandom(8).hex()}"  # a name that cannot be guessed
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             fd = os.open(temporary, flags, mode)
@@ -50,31 +50,31 @@ class Changes:
             raise InitError(f"{path} cannot be written: {exc.strerror}") from exc
 
     def make_directory(self, path: str, mode: int = 0o755) -> None:
-        """Make a directory and those above it; one that is there is well. Raises InitError."""
+        """Create a directory and those above it. One that exists is success. Raises InitError."""
         try:
             os.makedirs(path, mode, exist_ok=True)
         except OSError as exc:
-            raise InitError(f"{path} cannot be made: {exc.strerror}") from exc
+            raise InitError(f"{path} cannot be created: {exc.strerror}") from exc
 
     def mark_started(self, path: str) -> None:
-        """Touch *path* where its directory exists: Red Hat's rc stops what has one."""
+        """Create *path* if its directory exists: Red Hat's rc stops only what has this file."""
         try:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644))
         except OSError:
             return
 
     def mark_stopped(self, path: str) -> None:
-        """Remove what ``mark_started`` has made. A courtesy to rc, no more."""
+        """Remove the file of ``mark_started``. Never raises: only Red Hat's rc reads it."""
         try:
             os.unlink(path)
         except OSError:
             return
 
     def lock(self, path: str) -> int | None:
-        """Take the lock file *path* and return its descriptor; None if somebody has it.
+        """Lock the file *path* and return its descriptor; None if another process has the lock.
 
-        flock(2): the kernel frees it when its holder dies, however it dies.
-        Raises NotPermitted or InitError when there can be no lock.
+        flock(2): the kernel frees the lock when its holder dies, even by SIGKILL.
+        Raises NotPermitted or InitError if the file cannot be locked.
         """
         import fcntl
 
@@ -83,12 +83,12 @@ class Changes:
             os.makedirs(directory, 0o700, exist_ok=True)
             info = os.lstat(directory)
             if os.geteuid() == 0 and (not stat.S_ISDIR(info.st_mode) or info.st_uid != 0):
-                raise InitError(f"{directory} is not a directory of root's: no lock there")
+                raise InitError(f"{directory} is not a directory that root owns: no lock is taken")
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except PermissionError as exc:
             raise NotPermitted(f"not permitted to lock {path}: only root may do this") from exc
         except OSError as exc:
-            raise InitError(f"the lock {path} cannot be made: {exc.strerror}") from exc
+            raise InitError(f"the lock {path} cannot be created: {exc.strerror}") from exc
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -97,7 +97,7 @@ class Changes:
         return fd
 
     def sign_lock(self, fd: int, text: str) -> None:
-        """Write into a lock we hold who we are. On a full disk it then says nothing."""
+        """Replace the content of a lock file that we hold. Never raises, even on a full disk."""
         try:
             os.ftruncate(fd, 0)
             os.pwrite(fd, text.encode(), 0)
@@ -105,5 +105,5 @@ class Changes:
             return
 
     def unlock(self, fd: int) -> None:
-        """Let the lock go. The file stays: removing it would let two in at once."""
+        """Release the lock. The file stays: if it were removed, two actions could hold a lock."""
         os.close(fd)

@@ -1,4 +1,4 @@
-"""Files: looking at them without being led astray."""
+"""Files: read them, and tell whether another user could have written or replaced them."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ NO_FILE = (FileNotFoundError, NotADirectoryError)
 
 
 class FileFacts(Value):
-    """What one look at a file told."""
+    """The facts about a file, as they were at one moment."""
 
     regular: bool
     uid: int
     mode: int  # permission bits
     size: int  # bytes
-    version: tuple[int, int]  # inode and ctime: another pair is another file, or a rename
+    version: tuple[int, int]  # inode and ctime; it changes if the file is replaced or renamed
     text: str  # the beginning of a regular file
-    fixed: bool = False  # a directory or a device: nobody's to replace
+    fixed: bool = False  # a directory or a device, which must not be replaced
 
 
 class Files:
     """The files of this machine."""
 
     def examine(self, path: str, most: int) -> FileFacts | None:
-        """Look at a file and its first *most* bytes. None if there is none.
+        """Return the facts about a file, with its first *most* bytes. None if it does not exist.
 
-        Safe on whatever stands there: a FIFO does not block, a symbolic link
-        is not followed. Raises NotPermitted.
+        Safe on any kind of file: a FIFO does not block, a symbolic link is not followed.
+        Raises NotPermitted, or InitError if it cannot be read.
         """
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
         try:
@@ -47,7 +47,7 @@ class Files:
                 raise InitError(f"{path} cannot be read: {exc.strerror}") from exc
             try:
                 return _facts(os.lstat(path), "")
-            except OSError:  # a loop of links above it
+            except OSError:  # its directories contain a loop of links
                 raise InitError(f"{path} cannot be read: {exc.strerror}") from exc
         try:
             info = os.fstat(fd)
@@ -57,9 +57,9 @@ class Files:
             os.close(fd)
 
     def version(self, path: str) -> tuple[int, int] | None:
-        """Return inode and ctime of a file, or None if there is none.
+        """Return inode and ctime of a file, or None if it does not exist.
 
-        rename(2) sets the ctime, so a file that went away and came back shows.
+        rename(2) sets the ctime, so a file that was renamed and renamed back has another.
         """
         try:
             info = os.lstat(path)
@@ -68,12 +68,12 @@ class Files:
         return info.st_ino, info.st_ctime_ns
 
     def file_age(self, path: str) -> float | None:
-        """Return how many seconds ago a file was last changed (ctime); None if there is none."""
+        """Return the seconds since a file was last changed (ctime); None if it does not exist."""
         version = self.version(path)
         return None if version is None else time.time() - version[1] / 1e9
 
     def file_id(self, path: str) -> tuple[int, int] | None:
-        """Return device and inode of a file, links followed, or None if there is none."""
+        """Return device and inode of a file, links followed, or None if it does not exist."""
         try:
             info = os.stat(path)
         except (*NO_FILE, PermissionError):
@@ -85,14 +85,15 @@ class Files:
         return os.path.realpath(path)
 
     def is_executable(self, path: str) -> bool:
-        """Tell whether there is a file that may be executed."""
+        """Tell whether *path* is a regular file that we may execute, links followed."""
         return os.path.isfile(path) and os.access(path, os.X_OK)
 
     def distrust(self, path: str) -> str:
-        """Return why somebody but root and us could replace *path*, or "".
+        """Return why another user than root and us could replace *path*, or "".
 
-        Looks at every directory above it, as named and as resolved. A sticky
-        one (/tmp) is good enough for an entry that is ours or root's.
+        Every directory above it is checked, as written and with links resolved. A sticky
+        directory (/tmp) is accepted: only the owner can replace a file in it, and
+        ``distrust_file`` checks the owner.
         """
         directory = os.path.dirname(path)
         chains = {*_upwards(directory), *_upwards(os.path.realpath(directory))}
@@ -108,7 +109,7 @@ class Files:
         return ""
 
     def distrust_for_root(self, path: str) -> str:
-        """Return why somebody but root could choose what stands at *path*, or ""."""
+        """Return why another user than root could change or replace *path*, or ""."""
         try:
             info = os.stat(path)
         except OSError as exc:
@@ -120,13 +121,13 @@ class Files:
         return self.distrust(path)
 
     def distrust_file(self, facts: FileFacts) -> str:
-        """Return why somebody but root and us could have written that file, or ""."""
+        """Return why another user than root and us could have written that file, or ""."""
         if facts.uid not in (0, os.geteuid()):
             return f"it belongs to {user_name(facts.uid)}"
         return "it can be written by others" if facts.mode & 0o022 else ""
 
     def size(self, path: str) -> int | None:
-        """Return the size of a regular file in bytes, or None if it is none."""
+        """Return the size of a regular file in bytes, or None if it is not one."""
         try:
             info = os.stat(path)
         except OSError:
@@ -134,7 +135,7 @@ class Files:
         return info.st_size if stat.S_ISREG(info.st_mode) else None
 
     def read_from(self, path: str, offset: int, most: int = 1 << 22) -> str:
-        """Return what stands in a file from *offset* on, or "" if it cannot be read."""
+        """Return at most *most* bytes of a file from *offset* on, or "" if it cannot be read."""
         try:
             with open(path, "rb") as file:
                 file.seek(offset)
@@ -151,14 +152,14 @@ class Files:
         return sorted(glob.glob(pattern))
 
     def exists(self, path: str) -> bool:
-        """Tell whether anything stands at *path*, a dangling link included."""
+        """Tell whether *path* exists; a dangling link exists, too."""
         return os.path.lexists(path)
 
 
 def source_of(module: str) -> str:
-    """Return the source of a Python module, or "" if there is none of that name.
+    """Return the source of a Python module, or "" if it does not exist.
 
-    It is looked for where ``import`` would look, and nothing of it is executed.
+    It is searched where ``import`` would search, and it is not executed.
     """
     loaded = getattr(sys.modules.get(module), "__file__", None)
     path = module.replace(".", "/")
@@ -203,4 +204,4 @@ def _upwards(directory: str) -> list[str]:
 
 
 def _others_write(info: os.stat_result) -> int:
-    return stat.S_IWOTH | (stat.S_IWGRP if info.st_gid else 0)  # root's group is root
+    return stat.S_IWOTH | (stat.S_IWGRP if info.st_gid else 0)  # group 0 counts as root

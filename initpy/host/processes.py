@@ -1,4 +1,4 @@
-"""Processes: looking at them through /proc, and signalling one and no other."""
+"""Processes: read them in /proc, and signal exactly one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Processes:
     """The processes of this machine."""
 
     def find(self, pid: int) -> Process | None:
-        """Return the live process of that number. A zombie is gone: see proc(5), state Z."""
+        """Return the live process with that pid, or None. A zombie (state Z) is not alive."""
         try:
             state, _, _, started = procfs.parse_stat(_read(f"/proc/{pid}/stat"))
         except _GONE:
@@ -25,11 +25,11 @@ class Processes:
         return None if state in "ZX" else Process(pid=pid, started=started)
 
     def alive(self, process: Process) -> bool:
-        """Tell whether that very process lives: the same number and start time."""
+        """Tell whether that process lives: the same pid with the same start time."""
         return self.find(process.pid) == process
 
     def look(self, pid: int) -> ProcessFacts | None:
-        """Return what can be seen of the live process of that number."""
+        """Return the facts about the live process with that pid, or None."""
         base = f"/proc/{pid}"
         try:
             state, ppid, session, started = procfs.parse_stat(_read(base + "/stat"))
@@ -47,12 +47,12 @@ class Processes:
             uid=int(status["Uid"].split()[0]),
             argv=argv,
             exe=self.exe(pid),
-            # One number for every pid namespace from that of this /proc down.
+            # One pid for each namespace, from that of this /proc down to its own.
             nested=len(status.get("NSpid", "").split()) > 1,
         )
 
     def exe(self, pid: int) -> str | None:
-        """Return the path, at the time of exec, of the binary it runs; None if we cannot see."""
+        """Return the path, at the time of exec, of its binary; None if we may not see it."""
         try:
             return procfs.without_deleted(os.readlink(f"/proc/{pid}/exe"))
         except (*_GONE, PermissionError):
@@ -71,24 +71,24 @@ class Processes:
             return ""
 
     def pids(self) -> list[int]:
-        """Return the numbers of all processes. The price grows with the host."""
+        """Return the pids of all processes. The cost grows with their number."""
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
     def sees_all(self) -> bool:
-        """Tell whether other users' processes are shown to us. See proc(5), hidepid."""
+        """Tell whether /proc shows the processes of other users. See proc(5), hidepid."""
         return os.path.exists("/proc/1/stat")
 
     def children(self, process: Process) -> list[Process]:
         """Return its living children.
 
-        Not reliable for one that ends while we look (proc(5)), so the end of a
-        process is to be seen by ``find``, never by its absence here.
+        The list is not reliable while children end (proc(5)). To learn whether a process
+        has ended use ``find``, not its absence here.
         """
         stats = self._child_stats(process)
         return [child for child, state in stats.items() if state not in "ZX"]
 
     def has_dead_child(self, process: Process) -> bool:
-        """Tell whether a child of it has ended that it has not waited for yet."""
+        """Tell whether it has a zombie: a child that has ended, and was not waited for yet."""
         return "Z" in self._child_stats(process).values()
 
     def _child_stats(self, process: Process) -> dict[Process, str]:
@@ -100,7 +100,7 @@ class Processes:
                 continue
             if ppid == process.pid:
                 stats[Process(pid=pid, started=started)] = state
-        # Last: while its number was its own, so were the children of that number.
+        # Last: its pid was its own all the time, so the children of that pid were its own.
         return stats if self.alive(process) else {}
 
     def _child_pids(self, pid: int) -> list[int]:
@@ -108,7 +108,7 @@ class Processes:
             path = f"/proc/{pid}/task/{pid}/children"
             return [int(word) for word in _read(path, paged=True).split()]
         except _GONE:
-            # It is gone, or the kernel has no CONFIG_PROC_CHILDREN.
+            # It is gone, or the kernel was built without CONFIG_PROC_CHILDREN.
             return self.pids() if self.find(pid) else []
 
     def signals(self, process: Process) -> SignalMasks | None:
@@ -119,7 +119,7 @@ class Processes:
             return None
 
     def exe_file(self, process: Process) -> tuple[int, int] | None:
-        """Return device and inode of the binary it runs, or None if we cannot see."""
+        """Return device and inode of the binary it runs, or None if we may not see it."""
         try:
             info = os.stat(f"/proc/{process.pid}/exe")
         except (*_GONE, PermissionError):
@@ -127,7 +127,7 @@ class Processes:
         return info.st_dev, info.st_ino
 
     def open_files(self, process: Process) -> list[str]:
-        """Return the present paths of the files it has open; of a deleted one too."""
+        """Return the current paths of its open files. A removed one ends in " (deleted)"."""
         base = f"/proc/{process.pid}/fd"
         paths = []
         try:
@@ -141,7 +141,10 @@ class Processes:
         return [path for path in paths if path.startswith("/")]
 
     def reaper(self) -> int:
-        """Return who adopts our orphans: init, or a subreaper. See prctl(2)."""
+        """Return the pid of the process that adopts our orphans: init, or a subreaper (prctl(2)).
+
+        The kernel does not tell, so a grandchild is orphaned and asks for its new parent.
+        """
         ours, theirs = os.pipe()
         child = os.fork()
         if child == 0:
@@ -151,7 +154,7 @@ class Processes:
                     while os.getppid() == middle:
                         time.sleep(0.0005)
                     os.write(theirs, str(os.getppid()).encode())
-            finally:  # whatever happens, there is not to be a second script
+            finally:  # whatever happens, no copy of this program may go on
                 os._exit(0)
         os.close(theirs)
         try:
@@ -175,14 +178,14 @@ class Processes:
     def kill(self, process: Process, sig: int) -> bool:
         """Send *sig* to this process and no other. False if it is gone.
 
-        kill(2) takes a number, and the number may have been given away since
-        we looked. A pidfd cannot be: so open it first, compare second, and
-        send through it third. See pidfd_open(2). Raises NotPermitted.
+        kill(2) takes a pid, and the kernel may have reused the pid since we looked. A
+        pidfd always refers to the same process: open it first, compare second, send
+        through it third. See pidfd_open(2). Raises NotPermitted.
         """
         import _signal  # signal would load enum
 
         if os.readlink("/proc/self") != str(os.getpid()):
-            raise InitError("/proc shows another pid namespace than ours: nothing was signalled")
+            raise InitError("/proc shows another pid namespace than ours: no signal was sent")
         try:
             fd = os.pidfd_open(process.pid)
         except ProcessLookupError:
@@ -201,7 +204,7 @@ class Processes:
         return True
 
     def require_permission(self, process: Process) -> None:
-        """Raise NotPermitted if we may not signal that process. Sends nothing."""
+        """Raise NotPermitted if we may not signal that process. No signal is sent."""
         try:
             os.kill(process.pid, 0)
         except ProcessLookupError:
@@ -211,11 +214,11 @@ class Processes:
 
 
 def _read(path: str, *, paged: bool = False) -> str:
-    """Return what stands in a file of /proc.
+    """Return the content of a file of /proc.
 
-    paged: a short read is not the last one: the kernel writes a list by pages.
+    paged: a short read is not the end of the file: the kernel returns a list in pages.
     """
-    # Not open(): its decoding layers cost as much as the whole read.
+    # Not open(): its layers for decoding cost as much as the whole read.
     fd = os.open(path, os.O_RDONLY)
     try:
         text = chunk = os.read(fd, _MOST)

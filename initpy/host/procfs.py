@@ -1,7 +1,4 @@
-"""What the text of /proc says, as plain values. Parsing only; nothing is opened here.
-
-See proc(5).
-"""
+"""Parse the files of /proc into plain values. Nothing is opened here. See proc(5)."""
 
 from __future__ import annotations
 
@@ -9,27 +6,27 @@ from ..value import Value
 
 
 class Process(Value):
-    """One live process. A pid alone may name another one tomorrow; this cannot."""
+    """One process. The kernel reuses a pid, but not a pid together with a start time."""
 
     pid: int
     started: int  # clock ticks since boot (field 22 of /proc/PID/stat)
 
     def __str__(self) -> str:
-        """Return the pid, as it stands in messages."""
+        """Return the pid, for messages."""
         return str(self.pid)
 
 
 class ProcessFacts(Value):
-    """What one look at a live process told."""
+    """The facts about a live process, as they were at one moment."""
 
     process: Process
     ppid: int
     session: int
     state: str  # one letter, as ps(1) shows it
-    uid: int  # the real user
-    argv: tuple[str, ...]  # or the title that the program has put in its place
-    exe: str | None  # path at the time of exec; None if we may not look
-    nested: bool  # in a pid namespace below ours: a container's
+    uid: int  # the real user id
+    argv: tuple[str, ...]  # or the title that the program has written over it
+    exe: str | None  # path at the time of exec; None if we may not see it
+    nested: bool  # it runs in a pid namespace below ours: in a container
 
     @property
     def title(self) -> str:
@@ -38,7 +35,7 @@ class ProcessFacts(Value):
 
 
 class SignalMasks(Value):
-    """Which signals a process catches, ignores, blocks, and has not taken yet."""
+    """The signals that a process catches, ignores and blocks, and that are pending, as bits."""
 
     caught: int
     ignored: int
@@ -49,8 +46,8 @@ class SignalMasks(Value):
 def parse_stat(text: str) -> tuple[str, int, int, int]:
     """Return state, parent, session and start time of /proc/PID/stat.
 
-    The name, in parentheses, may hold blanks and parentheses itself, so what
-    counts begins after the last one.
+    The name stands in parentheses and may contain blanks and parentheses itself, so the
+    fields are counted from the last parenthesis on.
     """
     fields = text[text.rindex(")") + 2 :].split()
     return fields[0], int(fields[1]), int(fields[3]), int(fields[19])
@@ -59,7 +56,7 @@ def parse_stat(text: str) -> tuple[str, int, int, int]:
 def parse_cmdline(text: str) -> tuple[str, ...]:
     """Return the words of /proc/PID/cmdline.
 
-    A program that writes a title over its arguments leaves the rest as NULs.
+    A program that writes a title over its arguments fills the rest with NULs.
     """
     return tuple(text.rstrip("\0").split("\0")) if text.rstrip("\0") else ()
 
@@ -82,7 +79,7 @@ def parse_masks(text: str) -> SignalMasks:
 
 
 def without_deleted(exe: str) -> str:
-    """Return where a binary stood that may have been replaced since.
+    """Return the path of a binary without the mark of a file that was removed.
 
     >>> without_deleted("/usr/sbin/web (deleted)")
     '/usr/sbin/web'

@@ -1,4 +1,4 @@
-"""Programs: starting one the way a daemon is to be started."""
+"""Programs: start one in the environment that a daemon needs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# What a daemon is started with, whoever calls: the environment of the caller
-# is as good as random.
+# The environment of a daemon. It must not depend on the user or the program that calls.
 CLEAN_ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C",
@@ -18,7 +17,7 @@ CLEAN_ENVIRONMENT = {
 
 
 class Programs:
-    """What can be run on this machine."""
+    """Starting programs on this machine."""
 
     def spawn(
         self,
@@ -30,38 +29,42 @@ class Programs:
         descriptors: Sequence[int] = (),
         held: bool = False,
     ) -> Child:
-        """Start a program the way a daemon is to be started, whoever calls us.
+        """Start a program in the environment that a daemon needs, and return it.
 
-        Clean environment, umask 022, directory /, no descriptor above 2, its
-        own session (a Ctrl-C at our terminal is not its business), default
-        signal dispositions. Its output can be read from what is returned.
+        The program gets a clean environment, umask 022, directory /, no descriptor above
+        2, the default signal dispositions, and a session of its own, so that Ctrl-C at
+        our terminal does not reach it. Standard input is /dev/null; ``Child.output``
+        returns what it writes.
 
+        nice:        its nice level, relative to ours.
         limits:      soft and hard values by the name in resource(3py): RLIMIT_NOFILE.
-        environment: beside the clean one: in what it is told of inherited sockets.
-        descriptors: those it inherits, under the same numbers.
-        held:        its standard input is a pipe on which ``Child.release`` writes a line.
+        environment: variables that are added to the clean environment.
+        descriptors: descriptors that it inherits, with the same numbers.
+        held:        its standard input is a pipe; ``Child.release`` writes a line to it.
 
         Raises FileNotFoundError, PermissionError or OSError as execve(2).
         """
-        # Not a pipe: a daemon that keeps it would never let us see its end.
+        # Not a pipe: the daemon keeps its standard error open, so we would never read
+        # the end of it.
         output = _above_standard(os.memfd_create("output"))
         reading, release = map(_above_standard, os.pipe()) if held else (_null(), -1)
-        told, telling = map(_above_standard, os.pipe())  # why it could not be executed
+        # The child writes to this pipe why it could not be executed.
+        failure, failing = map(_above_standard, os.pipe())
         child = os.fork()  # not subprocess: to import it costs as much as the interpreter's start
-        if child == 0:  # pragma: no cover - nobody counts in there
+        if child == 0:  # pragma: no cover - coverage does not measure in a child
             try:
                 _prepare(reading, output, descriptors)
                 _limit(nice, limits or {})
             except (OSError, ValueError, OverflowError):
-                os.write(telling, _UNPREPARED)
+                os.write(failing, _UNPREPARED)
             else:
-                _execute(argv, {**CLEAN_ENVIRONMENT, **(environment or {})}, telling)
+                _execute(argv, {**CLEAN_ENVIRONMENT, **(environment or {})}, failing)
             finally:
                 os._exit(127)
         os.close(reading)
-        os.close(telling)
-        why = os.read(told, 32)  # nothing, once it has been executed
-        os.close(told)
+        os.close(failing)
+        why = os.read(failure, 32)  # empty if it was executed: execve(2) closed the pipe
+        os.close(failure)
         started = Child(child, output, release)
         if why:
             started.reap()
@@ -77,7 +80,7 @@ _UNPREPARED = b"unprepared"
 
 
 def _above_standard(fd: int) -> int:
-    """Return *fd*, or a copy in its stead if it has the number of a standard stream."""
+    """Return *fd*; if it has the number of a standard stream, replace it by a copy."""
     if fd not in _STANDARD:
         return fd
     import fcntl
@@ -101,14 +104,15 @@ def _prepare(
     os.umask(0o022)
     for number, fd in zip(_STANDARD, (standard_input, output, output)):
         os.dup2(fd, number)
-    # They close when it is executed, and not before: our lock among them, which is
-    # free if we are killed, and then whoever has it must be able to see the daemon.
+    # Our other descriptors close in execve(2), and not before. The lock is one of them:
+    # if we are killed it is free only once the daemon is executed, so that the next
+    # action which gets the lock sees the daemon.
     for fd in map(int, os.listdir("/proc/self/fd")):
         if fd not in _STANDARD:
             try:
                 os.set_inheritable(fd, fd in descriptors)
             except OSError:
-                continue  # it was that of the listing
+                continue  # the descriptor with which the folder was listed
     for sig in range(1, _signal.NSIG):
         if _signal.getsignal(sig) not in (_signal.SIG_DFL, None):
             _signal.signal(sig, _signal.SIG_DFL)
@@ -128,28 +132,28 @@ def _limit(
 
 
 def _execute(
-    argv: Sequence[str], environment: Mapping[str, str], telling: int
+    argv: Sequence[str], environment: Mapping[str, str], failing: int
 ) -> None:  # pragma: no cover - in the child of a fork
     try:
-        os.execve(argv[0], list(argv), environment)  # what of ours is open closes itself
+        os.execve(argv[0], list(argv), environment)
     except OSError as exc:
-        os.write(telling, str(exc.errno).encode())
+        os.write(failing, str(exc.errno).encode())
 
 
 class Child:
-    """A program that we started. Not reaped before it is awaited, so its pid is its own."""
+    """A program that we started. The kernel does not reuse its pid before ``reap``."""
 
     def __init__(self, pid: int, output: int, release: int) -> None:
-        """Take over the process, and the descriptors of its output and of its release or -1."""
-        self.pid = pid  # and that of its process group and session
+        """Take the process, and the descriptors of its output and of its input (or -1)."""
+        self.pid = pid  # also the number of its process group and of its session
         self._output = output
         self._release = release
-        self._code: int | None = None  # once it is reaped
+        self._code: int | None = None  # None until it is reaped
 
     def poll(self) -> int | None:
         """Return its exit code (negative: the signal it died of), or None while it runs.
 
-        It is not reaped yet: so long its number, and that of its group, is its own.
+        This does not reap it, so that its pid and its process group remain its own.
         """
         if self._code is not None:
             return self._code
@@ -159,23 +163,23 @@ class Child:
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
     def output(self) -> str:
-        """Return what it has said until now, the last 64 KiB of it."""
+        """Return what it has written until now, at most the last 64 KiB."""
         size = os.fstat(self._output).st_size
         start = max(0, size - 65536)
         return os.pread(self._output, 65536, start).decode(errors="replace").strip()
 
     def release(self) -> None:
-        """Tell it so by a line on its standard input, and wait for its end."""
+        """Write a line to its standard input, and wait until it ends. No effect if not held."""
         if self._release >= 0:
             try:
                 os.write(self._release, b"\n")
                 self._close_release()
-            except BrokenPipeError:  # it has ended by itself
+            except BrokenPipeError:  # it has ended already
                 pass
             self.reap()
 
     def kill_group(self) -> None:
-        """SIGKILL it and whatever it has left in its process group, and reap it."""
+        """Send SIGKILL to its process group, and reap it."""
         import _signal
 
         if self._code is None:
@@ -183,14 +187,14 @@ class Child:
             self.reap()
 
     def close(self) -> None:
-        """Forget it. One that still runs goes on by itself."""
+        """Close our descriptors. A program that still runs goes on."""
         os.close(self._output)
         self._close_release()
         if self.poll() is not None:
             self.reap()
 
     def reap(self) -> None:
-        """Wait for its end, and let its number go."""
+        """Wait until it ends. From then on the kernel may reuse its pid."""
         if self._code is None:
             self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 

@@ -1,4 +1,4 @@
-"""Sockets: which ones a process holds, and copies of those it listens on."""
+"""Sockets: find those of a process, and copy those on which it listens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PIDFD_GETFD = 438  # the same number on every architecture; Linux 5.6
 
 
 class CannotCopy(InitError):
-    """The kernel, or its rules, let us copy no descriptor of that process."""
+    """We may not copy the descriptors of that process, or the kernel cannot."""
 
 
 class Listener(Value):
@@ -29,14 +29,14 @@ class Listener(Value):
 
     fd: int
     inode: int
-    # As getsockname(2) says it, resolved and without brackets: "127.0.0.1:80",
-    # ":::80", "/run/x.sock". Two sockets may have one place (reuseport).
+    # Address and port as getsockname(2) returns them, without brackets, or the path:
+    # "127.0.0.1:80", ":::80", "/run/x.sock". Two sockets may have one place (reuseport).
     place: str
     unix: bool
 
 
 class Holder(Value):
-    """Who has a port that is wanted."""
+    """A process that listens on an address or a path."""
 
     pid: int
     name: str
@@ -48,7 +48,7 @@ class Sockets(Processes):
     """The sockets of this machine's processes."""
 
     def socket_inodes(self, process: Process) -> set[int]:
-        """Return the inodes of the sockets it has open, as far as we may see."""
+        """Return the inodes of its open sockets; an empty set if we may not see them."""
         try:
             inodes = set(_sockets(process).values())
         except PermissionError:
@@ -58,14 +58,14 @@ class Sockets(Processes):
     def copy_listeners(self, process: Process, known: set[int] | None = None) -> list[Listener]:
         """Copy every socket on which *process* waits for clients. See pidfd_getfd(2).
 
-        known: inodes of sockets that are passed over; those looked at are added.
-               Where each worker holds a socket to each other worker, the cost of
-               looking at all of them would be the square of their number without it.
+        known: inodes of sockets that are skipped; the inodes that were examined are added.
+               Each worker may hold a socket to each other worker. To examine them all
+               again for every worker would cost the square of the number of workers.
 
-        A udp listener is a datagram socket that is bound and has no peer. Only
-        sockets that root or we have made: whoever may bind there chose what
-        answers there. The copies are not inherited by what we start, unless
-        asked for. Raises CannotCopy.
+        A udp listener is a datagram socket that is bound and has no peer. Only sockets
+        that root or we created are copied: another user must not choose the sockets of
+        the new master. Programs that we start inherit a copy only if they are given it.
+        Raises CannotCopy.
         """
         import _socket  # socket would load enum and selectors
         import ctypes
@@ -85,7 +85,7 @@ class Sockets(Processes):
                 if fd is None:
                     continue
                 if not stat.S_ISSOCK(os.fstat(fd).st_mode):
-                    os.close(fd)  # the number has been given to a file meanwhile
+                    os.close(fd)  # meanwhile the process has opened a file with this number
                     continue
                 copy = _socket.socket(fileno=fd)
                 known.add(inode)
@@ -112,18 +112,18 @@ class Sockets(Processes):
         os.close(fd)
 
     def resolve(self, name: str) -> str:
-        """Return the address of a host name as getsockname(2) would say it, or ""."""
+        """Return the address of a host name, as getsockname(2) would return it, or ""."""
         import _socket
 
         try:
-            # As bytes, or a codec for international names is loaded.
+            # A str would load the codec for international names.
             found = _socket.getaddrinfo(name.encode(), None, 0, _socket.SOCK_STREAM)
             return str(found[0][4][0])
         except OSError:
             return ""
 
     def places(self, address: str, port: str) -> list[str]:
-        """Return where a socket listens that is bound to *address*, as ``Listener.place``.
+        """Return the places (``Listener.place``) of sockets that are bound to *address*.
 
         >>> from initpy.host import HERE
         >>> HERE.places("*", "80"), HERE.places("[0::1]", "80")
@@ -132,12 +132,11 @@ class Sockets(Processes):
         if address in ("", "*"):
             return [f"0.0.0.0:{port}", f":::{port}"]
         if address.startswith("["):
-            # However it is written, the kernel says it in one way.
-            address = address[1:-1]
+            address = address[1:-1]  # resolve() turns every spelling into the kernel's
         return [f"{self.resolve(address)}:{port}"]
 
     def holders(self, place: str) -> list[Holder]:
-        """Return who listens on an address, ``127.0.0.1:9000``, or a path."""
+        """Return the processes that listen on an address, ``127.0.0.1:9000``, or a path."""
         import psutil
 
         found = []
@@ -151,7 +150,7 @@ class Sockets(Processes):
 
 
 def _copy(libc: Any, process: Process, pidfd: int, number: int) -> int | None:
-    """Return our copy of its descriptor, or None if it has closed it meanwhile."""
+    """Return our copy of its descriptor, or None if it has closed that."""
     import ctypes
 
     fd: int = libc.syscall(_PIDFD_GETFD, pidfd, number, 0)
@@ -168,7 +167,7 @@ def _cannot_copy(process: Process, reason: int) -> CannotCopy:
 
 
 def _sockets(process: Process, known: Collection[int] = ()) -> dict[int, int]:
-    """Return its descriptors that are sockets, with their inodes, but for those *known*."""
+    """Return the descriptors that are sockets, with their inodes, without those *known*."""
     base = f"/proc/{process.pid}/fd"
     found = {}
     try:
@@ -226,7 +225,7 @@ def _has(connection: Any, place: str) -> bool:
 def _holder(subject: Any) -> Holder:
     import time
 
-    # A worker holds its master's sockets; it is the master whom to ask.
+    # A worker holds the sockets of its master: report the master.
     while (parent := subject.parent()) is not None and parent.name() == subject.name():
         subject = parent
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(subject.create_time()))

@@ -1,4 +1,4 @@
-"""Waiting: the only place that sleeps, and never without a deadline."""
+"""Waiting: the only module that sleeps, and always with a deadline."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-POLL_FIRST = 0.001  # seconds; nginx takes a failed upgrade back within 1 to 5 ms
+POLL_FIRST = 0.001  # seconds; nginx reverts a failed upgrade within 1 to 5 ms
 POLL_MOST = 0.05  # seconds
-POLL_SHARE = 0.1  # of the time waited so far: what has come is seen that much late at most
-SILENCE = 1.0  # seconds before we say what is awaited
+POLL_SHARE = 0.1  # of the time waited so far: the length of the next pause
+SILENCE = 1.0  # seconds between two lines of progress, and before the first
 
 
 def wait_until(
@@ -30,11 +30,11 @@ def wait_until(
     """Call *probe* until it returns something true, and return that.
 
     probe:  looks, changes nothing, and may be called any number of times.
-    within: seconds, of monotonic time; the clock being set does not matter.
-    what:   what is awaited, in the operator's words: "the master to exit". If that
-            has to be looked for, it is only when somebody is told.
-    until:  a process whose end is worth another look at once.
-    interruptible: whether the wait may be given up half way on INT, TERM, HUP.
+    within: seconds of monotonic time, so the clock may be set meanwhile.
+    what:   the event, in the operator's words: "the master to exit". A function is
+            called only when a message is written.
+    until:  a process whose end makes the wait call *probe* at once.
+    interruptible: whether INT, TERM and HUP end the wait.
 
     Raises WaitTimeout, or Interrupted. An exception from *probe* ends the wait.
 
@@ -47,7 +47,7 @@ def wait_until(
         return what if isinstance(what, str) else what()
 
     started = host.monotonic()
-    told = SILENCE
+    next_message = SILENCE
     while True:
         # Read the clock before looking, so that the last look comes after the
         # deadline: we may have been suspended, and it may have happened.
@@ -58,10 +58,10 @@ def wait_until(
             raise WaitTimeout(words(), within)
         if interruptible and host.interrupted_by:
             raise Interrupted(f"{host.interrupted_by} while waiting for {words()}")
-        if waited >= told:
+        if waited >= next_message:
             host.progress(f"waiting for {words()}, {waited:.0f} s")
-            told = max(waited + SILENCE, SILENCE)
-        # Once it has ended, a process is no reason to look again at once.
+            next_message = waited + SILENCE
+        # A process that has ended already would end every sleep at once.
         watched = until if until and host.alive(until) else None
         pause = min(max(waited * POLL_SHARE, POLL_FIRST), POLL_MOST)
         host.sleep(min(pause, within - waited), watched)

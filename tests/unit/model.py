@@ -126,7 +126,7 @@ class ModelHost(FakeHost):
 
     def lock(self, path):
         if path in self.full and path not in self.files:
-            raise InitError(f"the lock {path} cannot be made: No space left on device")
+            raise InitError(f"the lock {path} cannot be created: No space left on device")
         return super().lock(path)
 
     def remove(self, path):

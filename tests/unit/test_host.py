@@ -380,7 +380,7 @@ def test_make_directory_where_a_file_is(machine, tmp_path):
     """A directory that cannot be made is told."""
     (tmp_path / "x").touch()
 
-    with pytest.raises(InitError, match="cannot be made"):
+    with pytest.raises(InitError, match="cannot be created"):
         machine.make_directory(str(tmp_path / "x/y"))
 
 
@@ -388,7 +388,7 @@ def test_lock_that_cannot_be_made(machine, tmp_path):
     """A file where the lock's directory should be is told."""
     (tmp_path / "x").touch()
 
-    with pytest.raises(InitError, match="cannot be made"):
+    with pytest.raises(InitError, match="cannot be created"):
         machine.lock(str(tmp_path / "x/lock"))
 
 
@@ -397,7 +397,7 @@ def test_lock_is_no_link(machine, tmp_path):
     (tmp_path / "lock").mkdir()
     os.symlink(tmp_path / "victim", tmp_path / "lock/x")
 
-    with pytest.raises(InitError, match="cannot be made"):
+    with pytest.raises(InitError, match="cannot be created"):
         machine.lock(str(tmp_path / "lock/x"))
 
     assert not (tmp_path / "victim").exists()
@@ -424,7 +424,7 @@ def test_lock_in_a_directory_of_somebody_else(machine, tmp_path):
     (tmp_path / "lock").mkdir()
     os.chown(tmp_path / "lock", 54321, -1)
 
-    with pytest.raises(InitError, match="not a directory of root's"):
+    with pytest.raises(InitError, match="not a directory that root owns"):
         machine.lock(str(tmp_path / "lock/x"))
 
 
