@@ -1,1 +1,1 @@
-"""Changing: one safe change in each module."""
+"""Changing the state of a service: each module makes one kind of change safely."""

@@ -1,9 +1,9 @@
-"""A daemon that cannot put itself in the background is put there by python-daemon.
+"""Put a daemon in the background that cannot do so itself, with python-daemon.
 
-Run as a program of its own, so that the process which becomes the daemon has
-nothing of ours but its pid. Its pidfile is ours to write, and is a ``lockfile``
-PID lock: taken by the process that then executes the daemon, stale once that
-is dead, and removed then by ``stop`` or the next ``start``.
+This module runs as a program of its own, so that the process that becomes the daemon
+inherits nothing from the init script. It also writes the pidfile, as a PID lock of
+``lockfile``: the process takes the lock and then executes the daemon. When the daemon is
+dead the pidfile is stale, and ``stop`` or the next ``start`` removes it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def background_command(pidfile: str, argv: Sequence[str]) -> list[str]:
-    """Return the command line that runs *argv* in the background, *pidfile* naming it.
+    """Return the command line that runs *argv* in the background and writes *pidfile*.
 
     It imports from the folders that this process imports from: the interpreter of
     a wrapper runs without ``site``, and would find nothing by itself.
@@ -29,7 +29,7 @@ def background_command(pidfile: str, argv: Sequence[str]) -> list[str]:
 
 
 def main(pidfile: str, *argv: str) -> None:
-    """Become the daemon *argv*. Never returns."""
+    """Go to the background, write *pidfile*, and execute *argv*. Never returns."""
     import os
 
     import daemon

@@ -1,4 +1,4 @@
-"""The daemon's own test of its configuration, leaving no trace."""
+"""Run the daemon's own test of its configuration, and remove the files that it creates."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 class TestCannotRun(ConfigTestFailed):
-    """The daemon on disk is broken: its test hangs, or cannot even start."""
+    """The daemon on disk is broken: its test hangs, or cannot be executed."""
 
     __test__ = False  # not for pytest
 
 
 def configtest(service: Service, host: Host = HERE, *, binary: str = "") -> None:
-    """Have the daemon on disk test its configuration.
+    """Let the daemon on disk test its configuration.
 
-    binary: test with this one instead.
+    binary: run this executable instead of the one on disk.
 
-    Raises ConfigTestFailed with the daemon's own words; NotInstalled;
-    NotPermitted; Unimplemented if the daemon has no such test.
+    Raises ConfigTestFailed with the daemon's own output; NotInstalled; NotPermitted;
+    Interrupted; Unimplemented if the daemon has no such test.
     """
     if service.test_args is None:
         raise Unimplemented("this daemon has no test of its configuration")
@@ -44,18 +44,18 @@ def configtest(service: Service, host: Host = HERE, *, binary: str = "") -> None
 
 
 def traceless_configtest(service: Service, host: Host) -> None:
-    """Do ``configtest`` for a stopped service, and remove whatever it leaves behind.
+    """Do ``configtest`` for a stopped service, and remove the files that the test creates.
 
-    Only what was not there before is removed, directories only if they are empty.
-    The caller holds the lock.
+    Files that existed before stay, and so do directories that are not empty. The caller
+    holds the lock.
     """
-    # nginx -t makes an empty pidfile, log files and directories; php-fpm -t a log file
-    # with a line in it.
+    # nginx -t creates an empty pidfile, log files and directories; php-fpm -t creates a
+    # log file with a line in it.
     if host.file_id(service.daemon) is None:
         raise NotInstalled(f"{service.daemon} is not installed")
     compiled = _compiled_paths(service, host)
     writes = read_configuration(service, host).writes
-    runtime = os.path.dirname(service.pidfile)  # gone after a boot, where /run is a tmpfs
+    runtime = os.path.dirname(service.pidfile)  # missing after a boot: /run is a tmpfs
     wanted = (runtime, service.pidfile, *writes, *compiled)
     missing = [path for path in wanted if path.startswith("/") and not host.exists(path)]
     host.make_directory(runtime)
@@ -63,7 +63,7 @@ def traceless_configtest(service: Service, host: Host) -> None:
         configtest(service, host)
     finally:
         for path in reversed(missing):
-            # A pidfile with a pid in it is of somebody who starts the daemon by hand.
+            # A pidfile that holds a pid is not the test's: the daemon was started by hand.
             if path != service.pidfile or host.size(path) == 0:
                 host.remove_trace(path)
 
@@ -83,5 +83,5 @@ def _compiled_paths(service: Service, host: Host) -> tuple[str, ...]:
 def _reason(service: Service, finished: Finished) -> str:
     if not finished.output:
         how = f"signal {-finished.code}" if finished.code < 0 else f"code {finished.code}"
-        return f"{service.daemon} ended with {how} and no word when asked to test its configuration"
+        return f"{service.daemon} ended with {how} in its configuration test and printed nothing"
     return read_log(service, finished.output).reason

@@ -1,4 +1,4 @@
-"""Processes let finish their requests, for as long as is set."""
+"""Let processes finish their requests, then end, within a deadline."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ def drain(
     workers: Callable[[], Sequence[Process]] = tuple,
     what: str = "old workers",
 ) -> None:
-    """Tell *processes* to end when their requests are answered, and see them gone.
+    """Tell *processes* to finish their requests and end; return when they are gone.
 
-    workers: looks for those whom a master among them passes it on to.
+    workers: returns the workers of those *processes* that are masters. A master tells its
+             workers to finish.
+    what:    what the processes are, for messages.
 
-    After ``drain_timeout`` seconds whatever still works gets TERM, then KILL,
-    and it is said how many. Raises WaitTimeout if one outlives even that.
+    Processes that have not finished after ``drain_timeout`` seconds get TERM, then KILL,
+    and a notice tells their number. Raises WaitTimeout if a process survives KILL.
     """
     leaders = list(processes)
     patient = Step(sig=service.drain_signal, seconds=service.drain_timeout)
@@ -37,5 +39,7 @@ def drain(
     except WaitTimeout:
         left = [one for one in (*leaders, *workers()) if host.alive(one)]
         late = [one for one in left if one not in leaders] or left
-        host.tell(f"{len(late)} {what} still worked after {service.drain_timeout:g} s: ended")
+        host.tell(
+            f"{len(late)} {what} had not finished after {service.drain_timeout:g} s: terminated"
+        )
         terminate(left, LATE, host, what=what)

@@ -1,4 +1,4 @@
-"""Why it failed: what the daemon's own log has said since."""
+"""The reason of a failure: what the daemon has written to its error log."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def read_log(service: Service, text: str, pid: int = 0) -> Report:
-    """Return what *text* says of a failure, as the daemon's own reader understands it.
+    """Return the failure that *text* describes, as the reader of that daemon finds it.
 
-    Of a daemon without a reader the last line is the reason.
+    For a daemon without a reader the last line is the reason. *pid* is as in ``ReadLog``.
     """
     if service.read_log is None:
         return Report(reason=text.splitlines()[-1] if text else "")
@@ -36,18 +36,18 @@ def describe_holders(report: Report, host: Host) -> str:
 
 
 class LogMark:
-    """A place in a master's error log: what comes after it was said since."""
+    """A position in a master's error log. What follows it was written after it was marked."""
 
     def __init__(self, service: Service, master: Process, host: Host) -> None:
-        """Mark the end of the log that *master* writes to, its standard error."""
+        """Mark the current end of the log. A master's log is its standard error."""
         self._service = service
         self._path = f"/proc/{master}/fd/2"
         self._host = host
         self._offset = host.size(self._path)
 
     def read(self, pid: int = 0) -> Report:
-        """Return what was said since the mark, if a *pid* is given by that process alone."""
-        if self._offset is None:  # a terminal, a pipe, or not ours to read
+        """Return the failures since the mark. *pid* is as in ``ReadLog``."""
+        if self._offset is None:  # a terminal, a pipe, or a file that we may not read
             return Report()
         text = self._host.read_from(self._path, self._offset)
         return read_log(self._service, text, pid) if text else Report()

@@ -1,4 +1,4 @@
-"""Sockets handed on: copies of the listening sockets of some processes, for a new master."""
+"""Copies of listening sockets, which a new master inherits."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 
 
 class InheritedSockets:
-    """Listening sockets for a new master. A context manager: the copies are closed at its end."""
+    """Listening sockets for a new master. A context manager, which closes the copies."""
 
     def __init__(self, service: Service, processes: Iterable[Process], host: Host) -> None:
-        """Copy what *processes* listen on, as far as it fits the configuration.
+        """Copy the listening sockets of *processes*.
 
-        Of unix sockets only those that the configuration names, and whose path still
-        exists: no client would find the new master on another one. Raises CannotCopy.
+        A unix socket is handed on only if the configuration names its path and the path
+        still exists: on another one no client would reach the new master. Raises
+        CannotCopy.
         """
         # php-fpm removes the path of an inherited unix socket that its configuration does
-        # not name (fpm_sockets.c), and the old pool would be unreachable.
+        # not name (fpm_sockets.c). Then no client could reach the old pool either.
         self._host = host
         self._service = service
         named = read_configuration(service, host).listens
@@ -46,22 +47,22 @@ class InheritedSockets:
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """Those the new master inherits."""
+        """The descriptors that the new master inherits."""
         return tuple(listener.fd for listener in self.listeners)
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The variables that tell this daemon of them."""
+        """The environment variables that list them for this daemon."""
         assert self._service.inherit is not None
         environment: InheritEnvironment = resolve(self._service.inherit)
         return environment(self.listeners)
 
     def __enter__(self) -> Self:
-        """Return it."""
+        """Return itself."""
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        """Close the copies: the new master has its own by now."""
+        """Close the copies. The new master has inherited its own."""
         self._close()
 
     def _close(self) -> None:

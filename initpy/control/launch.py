@@ -1,4 +1,4 @@
-"""Start the daemon and see it serve; take everything back if it does not."""
+"""Start the daemon and verify that it serves; undo the start if it does not."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def launch(
     inheritance: InheritedSockets | None = None,
     beside: Collection[Process] = (),
 ) -> Process:
-    """Start the daemon and return its master, which serves.
+    """Start the daemon; return its master when it serves.
 
-    inheritance: the sockets it is to listen on, instead of making its own.
-    beside:      masters that are there already, and stay whatever happens.
+    inheritance: sockets that it inherits, instead of opening its own.
+    beside:      masters that run already; they are not touched.
 
-    The master is up, its pidfile names it, and a worker takes requests. If
-    that is not seen within the service's timeout, or the daemon ends with an
-    error, whatever was started is ended again and InitError tells why.
+    It serves when its pidfile names it and a worker takes requests. If that does not
+    happen within the service's timeout, or if the daemon ends with an error, all
+    processes that were started are ended, and InitError tells the reason.
     """
     argv = service.command(service.start_args)
     if service.background:
@@ -66,7 +66,9 @@ def launch(
     def up() -> Process | None:
         code = child.poll()
         if launched and started and host.has_dead_child(started):
-            code = 1  # it waits for nobody before it is released
+            # The launcher does not wait for its child before the release: a zombie child
+            # is a daemon that has ended.
+            code = 1
         if code:
             how = f"signal {-code}" if code < 0 else f"code {code}"
             said = child.output()
@@ -76,11 +78,12 @@ def launch(
         hint = read_pidfile(service.pidfile, host)
         if service.background and code == 0 and hint.pid and host.find(hint.pid) is None:
             raise InitError(f"{service.daemon} ended as soon as it was started")
-        # Not survey(): without a pidfile that looks at every process, at every poll.
+        # Not take_snapshot(): without a pidfile it reads every process, at every poll.
         master = proven_master(service, hint, host)
         if master is None or master in beside:
             return None
-        # While it lives, who upgrades would take its child for supervised; nginx does.
+        # Until the process that we started exits, an upgrade would take the master for
+        # supervised, as nginx itself does (ngx_signal_handler compares getppid()).
         leaves = started and not launched and service.upgrade and _leaves(started, master, host)
         if code is None and leaves:
             return None
@@ -108,9 +111,10 @@ def launch(
 def _suspend_new(
     service: Service, started: Process | None, beside: Collection[Process], host: Host
 ) -> Snapshot:
-    """Stop whatever is on its way to be a master; return what there is.
+    """Suspend every new process that is or may become a master; return the snapshot.
 
-    None of its workers is born any more then, who might take a request and be ended with it.
+    A suspended process cannot fork. Otherwise it could start a worker that takes a
+    request, and that request would be lost when the worker is killed.
     """
     stopped: set[Process] = set()
 
@@ -118,7 +122,7 @@ def _suspend_new(
         seen = take_snapshot(service, host, thorough=True)
         coming = {*seen.masters, *seen.starting}
         if started is not None and started not in seen.masters:
-            coming.update(host.children(started))  # a foster parent's, whatever it is by now
+            coming.update(host.children(started))  # the launcher's child, whatever its title
         fresh = coming - {*beside, *stopped}
         for process in fresh:
             suspend(process, host)
@@ -130,9 +134,9 @@ def _suspend_new(
 
 
 def wait_until_ready(service: Service, master: Process, host: Host) -> bool:
-    """Wait until *master*, which somebody else may have just started, serves.
+    """Wait until *master* serves: it may have been started only a moment ago.
 
-    False if it ends instead: somebody has told it to.
+    False if it ends instead. Raises WaitTimeout.
     """
     workerless = may_be_workerless(service, host)
 
@@ -152,7 +156,10 @@ def wait_until_ready(service: Service, master: Process, host: Host) -> bool:
 
 
 def _leaves(started: Process, master: Process, host: Host) -> bool:
-    """Tell whether *started* is the daemon, too: having put *master* in the background, it ends."""
+    """Tell whether *started* is the daemon that forked *master*, and will exit itself.
+
+    A daemon that goes to the background forks, and its first process exits.
+    """
     return started != master and host.exe(started.pid) == host.exe(master.pid)
 
 
@@ -161,14 +168,14 @@ def _awaited(service: Service, host: Host) -> str:
     if master is None:
         return f"{service.name} to come up"
     if read_pidfile(service.pidfile, host).pid != master.pid:
-        return f"master {master} to write {service.pidfile}; does its configuration name it?"
+        return f"master {master} to write {service.pidfile}; does its configuration name this file?"
     return f"the workers of master {master}"
 
 
 def _await_ready(service: Service, master: Process, host: Host) -> None:
-    """Wait until the service's own check succeeds. Raises InitError if it ended.
+    """Wait until the ``ready`` command succeeds. Raises InitError if the master ends.
 
-    A daemon that tells nothing of itself, and has no check, must last a moment.
+    Without that command, a daemon whose workers have no titles must run for a moment.
     """
     since = host.monotonic()
 
@@ -197,10 +204,11 @@ def _undo(
     *,
     shared: bool,
 ) -> None:
-    """End what was started, and nothing that was there before.
+    """End every process that was started, and no process that ran before.
 
-    shared: another master has the same sockets. Then by KILL: on a clean exit the
-            new one would remove the paths of its unix sockets, and perhaps its pidfile.
+    shared: another master uses the same sockets. The new master is then ended by KILL: on
+            a clean exit it would remove the paths of unix sockets that the other master
+            needs, and perhaps the pidfile.
     """
     if shared:
         seen = _suspend_new(service, started, beside, host)
@@ -211,12 +219,12 @@ def _undo(
     if shared:
         for master in masters:
             drain(service, retire(service, master, host), host, what="new workers")
-    brood = descendants(started, host) if started else []
+    family = descendants(started, host) if started else []
     child.kill_group()
-    hung = [one for one in (*brood, *seen.starting) if one not in (*masters, *workers)]
+    hung = [one for one in (*family, *seen.starting) if one not in (*masters, *workers)]
     terminate(hung, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
     if not shared:
         terminate([*masters, *workers], service.force_quit, host, leaders=masters)
-        # Again if something is left: workers may have been born meanwhile.
+        # Look again until nothing is left: a master may have forked meanwhile.
         while left := take_snapshot(service, host, thorough=True).processes:
             terminate(left, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")

@@ -1,8 +1,8 @@
-"""One action at a time on one service.
+"""The lock of a service: only one action changes it at a time.
 
-The lock is named after the pidfile: two instances may share a name, not a
-pidfile. flock(2) frees it when its holder dies; the file itself stays, since
-removing it would let two in at once.
+The lock file is named after the pidfile, because two instances may have the same name,
+but never the same pidfile. flock(2): the kernel frees the lock when its holder dies. The
+file is never removed; if it were, two actions could each lock a file of this name.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 DIRECTORY = "/run/initpy"
-_TERMINATING = "; ends "  # before the processes that are being ended, as PID@STARTED
+_TERMINATING = "; ends "  # the masters that are being ended follow, as PID@STARTED
 
 
 def lock_path(service: Service) -> str:
-    """Return the lock file of a service: its pidfile's path, as one name.
+    """Return the lock file of a service: the path of its pidfile, turned into one name.
 
     >>> from initpy.service import Service
     >>> lock_path(Service(name="x", daemon="/bin/x", pidfile="/run/x.pid"))
@@ -34,19 +34,22 @@ def lock_path(service: Service) -> str:
 
 
 class ActionLock:
-    """Held while an action changes something. A context manager.
+    """The lock, held while an action runs. A context manager.
 
-    within:  seconds of monotonic time to wait for whoever has it.
-    without: go on with a warning if there can be no lock (``stop`` must work
-             on a full disk).
+    within:  seconds of monotonic time to wait for another action that has the lock.
+    without: continue with a warning if the lock file cannot be created: ``stop`` must
+             work on a full disk.
 
-    Raises Busy, which says who has it; NotPermitted; InitError.
+    Raises Busy, which names the other action; Interrupted; NotPermitted; InitError.
+
+    was_left:    whether the last holder was killed before it released the lock.
+    terminating: the masters that the last holder had begun to end, and did not see gone.
     """
 
     def __init__(
         self, service: Service, action: str, host: Host, *, within: float, without: bool = False
     ) -> None:
-        """Describe the lock; it is taken by ``with``."""
+        """Prepare the lock; ``with`` takes it."""
         self._path = lock_path(service)
         self._action = action
         self._host = host
@@ -57,11 +60,7 @@ class ActionLock:
         self.terminating: frozenset[Process] = frozenset()
 
     def __enter__(self) -> Self:
-        """Take the lock.
-
-        ``was_left`` is then whether its last holder was killed, and ``doomed``
-        whom it has told to end and not seen gone.
-        """
+        """Take the lock, and read what its last holder has left in it."""
         try:
             self._fd = self._attempt()
         except (Busy, Interrupted, NotPermitted):
@@ -71,21 +70,22 @@ class ActionLock:
                 raise
             self._host.tell(f"going on without a lock: {exc}")
             return self
-        holder, _, doomed = self._text().partition(_TERMINATING)
+        holder, _, terminating = self._text().partition(_TERMINATING)
         self.was_left = bool(holder)
-        self.record_terminating(_terminating(doomed))
+        self.record_terminating(_terminating(terminating))
         return self
 
     def record_terminating(self, processes: Collection[Process]) -> None:
-        """Write down who is told to end, before they are: nothing else would tell it of them.
+        """Record *processes* in the lock file before they are signalled.
 
-        None any more, once they have been seen gone.
+        If this action is killed, the next one learns from it that they are ending. Call it
+        with no processes once they are gone.
         """
         self.terminating = frozenset(processes)
         self._sign(f"{self._action} (pid {self._host.getpid()})")
 
     def _attempt(self) -> int:
-        # A tuple, since the descriptor may be 0 if our stdin is closed.
+        # A tuple, because a descriptor of 0 is false: we get it if our stdin is closed.
         def attempt() -> tuple[int] | None:
             fd = self._host.lock(self._path)
             return None if fd is None else (fd,)
@@ -103,24 +103,23 @@ class ActionLock:
         return fd
 
     def refuse_terminating(self, masters: Collection[Process]) -> None:
-        """Raise NotRunning if one of *masters* was told to end by somebody who was cut short."""
+        """Raise NotRunning if an action that was killed had begun to end one of *masters*."""
         for master in self.terminating.intersection(masters):
             raise NotRunning(
-                f"master {master} was told to end by a stop that was cut short: "
-                "start or stop finishes that"
+                f"master {master} is ending: a stop was interrupted, finish it with start or stop"
             )
 
     def _sign(self, holder: str) -> None:
         if self._fd is not None:
-            doomed = " ".join(f"{process.pid}@{process.started}" for process in self.terminating)
-            self._host.sign_lock(self._fd, holder + (_TERMINATING + doomed if doomed else ""))
+            ending = " ".join(f"{process.pid}@{process.started}" for process in self.terminating)
+            self._host.sign_lock(self._fd, holder + (_TERMINATING + ending if ending else ""))
 
     def _text(self) -> str:
         facts = self._host.examine(self._path, 1000)
         return facts.text if facts else ""
 
     def _holder(self) -> str:
-        return self._text().partition(_TERMINATING)[0] or "it has not said which"
+        return self._text().partition(_TERMINATING)[0] or "the lock file does not tell which"
 
     def __exit__(
         self,
@@ -128,7 +127,7 @@ class ActionLock:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let it go."""
+        """Release the lock."""
         if self._fd is not None:
             self._sign("")
             self._host.unlock(self._fd)

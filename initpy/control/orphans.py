@@ -1,4 +1,4 @@
-"""Workers whose master is dead, beside a master that serves: made, and let finish."""
+"""Orphans: workers whose master is dead, while another master serves."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 
 
 def drain_orphans(service: Service, host: Host, known: Iterable[Process] = ()) -> None:
-    """Let orphans finish their requests and see them gone; then nothing is unfinished.
+    """Let orphans finish their requests; return when they are gone, and remove .oldbin.
 
-    known: those that we have made ourselves. Others are looked for: a master
-           that was killed meanwhile has left its workers behind, and they
-           accept.
+    known: orphans of a master that we have retired. Others are searched for: a master
+           that was killed has left its workers behind, and they still accept.
 
-    Raises WaitTimeout if one outlives even KILL; InitError if the master is
-    dead too: then they are all that serves, and go on.
+    Raises WaitTimeout if an orphan survives KILL; InitError if no master serves: then
+    only the orphans serve, and they are not signalled.
     """
     ours = [one for one in known if host.alive(one)]
     if ours:
@@ -40,17 +39,17 @@ def drain_orphans(service: Service, host: Host, known: Iterable[Process] = ()) -
 def _beside_a_master(service: Service, host: Host) -> tuple[Process, ...]:
     seen = take_snapshot(service, host, thorough=True)
     if seen.orphans and seen.master is None:
-        raise InitError("the master died meanwhile, its workers still serve: start recovers it")
+        raise InitError("the master has died, its workers still serve: run start to recover it")
     return seen.orphans
 
 
 def retire(service: Service, master: Process, host: Host) -> list[Process]:
     """End *master* and return its workers, which go on.
 
-    KILL: on QUIT or TERM it would remove its sockets' paths and its pidfile,
-    which are another's by now. STOP before, so that no worker is born between
-    the list and the end; and no longer, for with catch_workers_output a worker
-    blocks as soon as the pipe to a stopped master is full.
+    It is ended by KILL: on QUIT or TERM it would remove its pidfile and the paths of its
+    unix sockets, which another master uses by now. STOP comes before, so that it cannot
+    fork another worker after they are listed. It is stopped only for a moment: a worker
+    that writes to a pipe which its master reads (catch_workers_output) would block.
     """
     suspend(master, host)
     await_titles(service, master, host)

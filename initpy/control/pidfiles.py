@@ -1,4 +1,4 @@
-"""Pidfiles put right: a lost one written again, a stale one removed."""
+"""Restore a lost pidfile; remove a stale one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..state.snapshot import Snapshot
 
 
 def restore_pidfile(service: Service, seen: Snapshot, host: Host, *, needed: bool = True) -> None:
-    """Write the pidfile of a running master that has lost it, and say so.
+    """Write the pidfile of a running master if it is lost, and tell it.
 
-    It is written by rename and belongs to root. Raises PidfileError if it cannot be
-    written and is *needed*.
+    It is written by rename, and we own it. If it cannot be written, PidfileError is
+    raised if it is *needed*, else a notice tells it.
     """
-    # nginx abandons an upgrade without one (ngx_exec_new_binary); php-fpm dies in a
+    # Without a pidfile nginx does not upgrade (ngx_exec_new_binary); php-fpm dies in a
     # reload if it cannot write it (fpm_pidfile.c).
     if seen.old_master is not None and seen.oldbin.pid != seen.old_master.pid:
         write_pidfile(service.oldbin, seen.old_master, host)
@@ -25,16 +25,16 @@ def restore_pidfile(service: Service, seen: Snapshot, host: Host, *, needed: boo
     try:
         write_pidfile(service.pidfile, seen.master, host)
     except InitError as exc:
-        sentence = f"the pidfile is lost and cannot be repaired: {exc}"
+        sentence = f"the pidfile is lost and cannot be restored: {exc}"
         if needed:
             raise PidfileError(sentence) from exc
         host.tell(sentence)
         return
-    host.tell(f"repaired {service.pidfile} to name the master, pid {seen.master} ({was})")
+    host.tell(f"restored {service.pidfile}: it names the master, pid {seen.master} ({was})")
 
 
 def write_pidfile(path: str, master: Process, host: Host) -> None:
-    """Have the pidfile at *path* name *master*, by rename. Raises InitError."""
+    """Write the pid of *master* to the pidfile at *path*, by rename. Raises InitError."""
     if read_pidfile(path, host).fixed:
         raise PidfileError(f"{path} is a directory or a device")
     host.write(path, f"{master}\n")
@@ -43,16 +43,15 @@ def write_pidfile(path: str, master: Process, host: Host) -> None:
 def remove_stale_pidfiles(service: Service, host: Host) -> None:
     """Remove the pidfiles of a service that is stopped, and Red Hat's lock file.
 
-    A link or a FIFO goes too: the daemon would follow the one, to wherever
-    somebody likes, and hang on the other. A directory or a device stays, which
-    is said.
+    A link or a FIFO is removed, too: the daemon would follow the link to any file, and
+    would hang on the FIFO. A directory or a device stays, and a notice tells it.
     """
     for path in (service.pidfile, service.oldbin):
         pidfile = read_pidfile(path, host)
         if pidfile.verdict == MISSING:
             continue
         if pidfile.fixed:
-            host.tell(f"{path} is a directory or a device, and left alone")
+            host.tell(f"{path} is a directory or a device and is not removed")
         else:
             host.remove(path)
     host.mark_stopped(service.subsys)

@@ -1,4 +1,4 @@
-"""Run a program to its end, with a deadline: a binary under test may hang."""
+"""Run a program with a deadline, because a binary under test may hang."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Finished(Value):
 
 
 class CannotExecute(InitError):
-    """The kernel refuses to execute it: not a program, or its interpreter is missing."""
+    """The kernel cannot execute it: it is not a program, or its interpreter is missing."""
 
 
 def spawn(
@@ -35,7 +35,7 @@ def spawn(
     descriptors: Sequence[int] = (),
     held: bool = False,
 ) -> Child:
-    """Start a program as a daemon is started (``Host.spawn``).
+    """Start a program in the environment that a daemon needs. Arguments: see ``Host.spawn``.
 
     Raises NotInstalled, NotPermitted or CannotExecute.
     """
@@ -52,7 +52,7 @@ def spawn(
             held=held,
         )
     except PermissionError as exc:
-        # execve(2) says the same of a file without x and of a user without the right.
+        # EACCES: the file has no x bit, or this user may not execute it. Root always may.
         if host.geteuid() == 0:
             raise CannotExecute(f"{program} cannot be executed: {exc.strerror}") from exc
         raise NotPermitted(f"not permitted to execute {program}") from exc
@@ -63,8 +63,8 @@ def spawn(
 def run(argv: Sequence[str], host: Host, *, within: float, interruptible: bool = False) -> Finished:
     """Run a program and return its code and output.
 
-    within: seconds of monotonic time; after them it is killed, with all that
-            it started in its process group, and WaitTimeout is raised.
+    within: seconds of monotonic time. Then its process group is killed, and WaitTimeout
+            is raised.
 
     Raises what ``spawn`` raises, and Interrupted.
     """

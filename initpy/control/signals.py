@@ -1,4 +1,4 @@
-"""Signals: who gets one, and what is awaited of it (LSB 20.8)."""
+"""Send signals and wait for their effect (LSB 20.8)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 DEFAULT_SCHEDULE = parse_schedule("TERM/5/KILL/5")
 
-# Asks for something, and kills who does not listen for it: see signal(7).
+# A daemon takes these as requests. They kill a process that does not catch them: signal(7).
 _REQUESTS = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM")
-_STOPPED = ("T", "t")  # the latter where somebody traces it: see proc(5)
+_STOPPED = ("T", "t")  # stopped by a signal, stopped by a tracer: proc(5)
 
 
 def killproc(
@@ -25,12 +25,11 @@ def killproc(
     schedule: tuple[Step, ...] = DEFAULT_SCHEDULE,
     host: Host = HERE,
 ) -> None:
-    """Send *sig* to *process*; without one, end it by *schedule* (LSB 20.8).
+    """Send *sig* to *process*; without *sig*, end it by *schedule* (LSB 20.8).
 
-    Ending a process that is gone already is success. Raises NotRunning if it
-    is gone and there is a signal to deliver; NotPermitted; WaitTimeout if it
-    outlives the schedule; InitError, and nothing is sent, if it would die of
-    a signal that is meant as a request.
+    To end a process that is gone already is success. Raises NotRunning if it is gone and
+    *sig* is given; NotPermitted; WaitTimeout if it survives the schedule; InitError if
+    *sig* is a request (HUP, USR1, USR2, ALRM) that it does not catch: nothing was sent.
     """
     if sig is None:
         terminate([process], schedule, host)
@@ -41,9 +40,9 @@ def killproc(
 
 
 def refuse_deadly(process: Process, sig: int, host: Host) -> None:
-    """Raise InitError if *sig* is a request that *process* would die of. See signal(7)."""
-    # Upstream's php-fpm does not catch HUP: its master dies, its workers live on and
-    # hold the port, and no new master can be started until they are ended by hand.
+    """Raise InitError if *sig* is a request that would kill *process*. See signal(7)."""
+    # php-fpm does not catch HUP: its master dies, but its workers live on and hold the
+    # port, so that no new master can start until someone ends them by hand.
     masks = host.signals(process)
     name = signal_name(sig)
     if masks is None or name not in _REQUESTS:
@@ -53,10 +52,10 @@ def refuse_deadly(process: Process, sig: int, host: Host) -> None:
 
 
 def suspend(process: Process, host: Host) -> None:
-    """Stop a process, and see it stopped: it bears nobody until it is woken or ended.
+    """Send SIGSTOP, and return when the process is stopped, or gone.
 
-    A signal is taken when its process runs next, which may be some time on a busy
-    host. Raises WaitTimeout.
+    A stopped process cannot fork until it gets SIGCONT. It stops only when it runs next,
+    which may take some time on a busy host. Raises WaitTimeout.
     """
     host.kill(process, signal_named("STOP"))
 
@@ -68,7 +67,7 @@ def suspend(process: Process, host: Host) -> None:
 
 
 def resume(process: Process, host: Host) -> None:
-    """Let a stopped process take what it has been sent."""
+    """Send SIGCONT to a process that is stopped, so that it can act on other signals."""
     facts = host.look(process.pid)
     if facts is not None and facts.process == process and facts.state in _STOPPED:
         host.kill(process, signal_named("CONT"))
@@ -86,22 +85,23 @@ def terminate(
 ) -> None:
     """Send each signal of *schedule* in turn until *processes* are gone.
 
-    kin:     looks for more of them: a master may start a worker meanwhile.
-    leaders: those among them who pass a signal on to the rest. While one lives the
-             rest is sent nothing, but for KILL, which nobody can pass on.
-    what:    what they are, for messages.
+    more:    returns further processes to end: a master may start a worker meanwhile.
+    leaders: masters that pass a signal on to their workers. While one is alive only the
+             leaders are signalled. KILL goes to all: it cannot be passed on.
+    what:    what the processes are, for messages.
+    interruptible: whether INT, TERM and HUP end the wait.
 
     Raises NotPermitted, Interrupted, and WaitTimeout of the last step.
     """
-    family = dict.fromkeys(processes)
+    targets = dict.fromkeys(processes)
 
     def alive() -> list[Process]:
-        family.update(dict.fromkeys(more()))
-        return [process for process in family if host.alive(process)]
+        targets.update(dict.fromkeys(more()))
+        return [process for process in targets if host.alive(process)]
 
-    def count() -> str:
-        everybody = alive()
-        left = [process for process in everybody if process not in leaders] or everybody
+    def awaited() -> str:
+        living = alive()
+        left = [process for process in living if process not in leaders] or living
         pids = ", ".join(map(str, left[:8])) + (", ..." if left[8:] else "")
         if not what:
             return f"process{'es' if left[1:] else ''} {pids} to end"
@@ -119,7 +119,7 @@ def terminate(
                 lambda: not alive(),
                 within=step.seconds,
                 host=host,
-                what=count,
+                what=awaited,
                 until=left[0] if left else None,
                 interruptible=interruptible,
             )

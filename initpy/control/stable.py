@@ -1,4 +1,4 @@
-"""What is there once nothing is on its way any more."""
+"""The state of the service after pending starts have finished."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from ..state.identity import looks_like_master, runs_daemon, workers_of
 from ..state.snapshot import Snapshot, take_snapshot
 from .signals import resume
 
-INFANCY = 1.0  # seconds; a worker bears its master's title for 1 to 4 ms, on a busy host for longer
+INFANCY = 1.0  # seconds; a new worker has its master's title for 1 to 4 ms, or longer if busy
 
 
 def wait_until_stable(service: Service, host: Host, *, thorough: bool = False) -> Snapshot:
-    """Look at the service; if a killed script has left one starting, wait for what it becomes.
+    """Return a snapshot of the service, after processes that are starting are up or gone.
 
-    One that hangs is told as ``Survey.starting`` after the service's timeout. Raises
-    InitError where it cannot be seen what is there, and PidfileError where only a
-    pidfile tells, and it is not to be believed.
+    A killed script may have left such a process. One that still is not up after the
+    service's timeout is in ``Snapshot.starting``. Raises InitError if /proc hides
+    processes; PidfileError if only a pidfile could tell, and it is not trusted.
     """
     if not host.sees_all():
-        raise InitError("/proc does not show the processes of this host: nothing can be known")
+        raise InitError(
+            "/proc does not show all processes (hidepid, or not mounted): state unknown"
+        )
 
     def look() -> Snapshot | None:
         seen = take_snapshot(service, host, thorough=thorough)
         for process in seen.starting:
-            resume(process, host)  # a script that was about to end it may have stopped it
+            resume(process, host)  # a killed script may have suspended it
         return None if seen.starting or seen.executing else seen
 
     try:
@@ -43,16 +45,16 @@ def wait_until_stable(service: Service, host: Host, *, thorough: bool = False) -
         facts = host.look(hint.pid)
         if facts is not None and runs_daemon(service, facts, host):
             raise PidfileError(
-                f"pid {hint.pid} may be the service or not: {hint.path} is not believed, "
+                f"pid {hint.pid} may be the service or not: {hint.path} is not trusted, "
                 f"{hint.reason}"
             )
     return seen
 
 
 def require_running(service: Service, host: Host, *, thorough: bool = False) -> Snapshot:
-    """Return what is there of a service that runs and that we may signal.
+    """Return the snapshot of a service that runs and that we may signal.
 
-    Raises NotRunning, NotInstalled if it cannot even be started, or NotPermitted.
+    Raises NotRunning; NotInstalled if the executable does not exist either; NotPermitted.
     """
     seen = wait_until_stable(service, host, thorough=thorough)
     if seen.master is None:
@@ -64,9 +66,9 @@ def require_running(service: Service, host: Host, *, thorough: bool = False) -> 
 
 
 def await_titles(service: Service, master: Process, host: Host) -> None:
-    """Wait until every child of *master* says what it is: a newborn bears its master's title."""
+    """Wait until every child of *master* has set its title: a new one has its master's."""
 
-    def newborn() -> list[Process]:
+    def untitled() -> list[Process]:
         return [
             child
             for child in host.children(master)
@@ -76,8 +78,8 @@ def await_titles(service: Service, master: Process, host: Host) -> None:
         ]
 
     wait_until(
-        lambda: not newborn(),
+        lambda: not untitled(),
         within=INFANCY + 1.0,
         host=host,
-        what=f"the children of master {master} to say what they are",
+        what=f"the children of master {master} to set their titles",
     )

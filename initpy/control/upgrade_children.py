@@ -1,8 +1,7 @@
-"""Children of a master that are not its workers: a new binary that hangs.
+"""Upgrade children: children of a master that are not its workers, but a new binary.
 
-Such a child holds the service's sockets for as long as it lives. Not every child is
-one: a master that is process 1 of a container adopts every process there that has
-lost its parent.
+Such a child may hang, and it holds the service's sockets as long as it lives. Not every
+other child is one: a master that is pid 1 of a container adopts all orphans there.
 """
 
 from __future__ import annotations
@@ -23,15 +22,17 @@ if TYPE_CHECKING:
 def terminate_upgrade_children(
     service: Service, master: Process, host: Host, *, spare: Collection[Process] = ()
 ) -> None:
-    """End every child of *master* that holds its sockets and is no worker, with their children.
+    """End every child of *master* that holds its sockets and is not a worker.
 
-    One that serves finishes its requests first. The others hang, or are not up yet:
-    they are ended by KILL, and stopped by STOP before, because one of them may be
-    about to serve, and a worker that it starts between the look and the KILL could
-    hold a request. Raises WaitTimeout.
+    spare: children that are not ended.
+
+    A child that serves finishes its requests first. One that does not serve, because it
+    hangs or is not up yet, is ended by KILL with its own children. It gets STOP before:
+    a worker that it starts between the look and the KILL could hold a request. Raises
+    WaitTimeout.
     """
-    # It was started with its parent's signals blocked (ngx_master_process_cycle), so it
-    # takes no other signal.
+    # The child inherits the blocked signals of its parent (ngx_master_process_cycle), so
+    # until it is up only KILL and STOP have an effect.
     await_titles(service, master, host)
     sockets = host.socket_inodes(master)
 
@@ -51,7 +52,7 @@ def terminate_upgrade_children(
             await_titles(service, process, host)
         if workers_of(service, process, host):
             drain(service, [process], host, what="new master")
-    hung = [one for intruder in found for one in descendants(intruder, host) if has_inherited(one)]
+    hung = [one for child in found for one in descendants(child, host) if has_inherited(one)]
     terminate(hung, parse_schedule("KILL/5"), host, what="new master")
 
 

@@ -59,7 +59,7 @@ def test_pidfile_elsewhere(nginx):
     result = nginx.act("start", "--timeout", "1")
 
     assert 1 == result.code, result
-    assert "does its configuration name it?" in result.err
+    assert "does its configuration name this file?" in result.err
     nothing_left(nginx)
 
 

@@ -163,7 +163,7 @@ def test_kept_connection(place):
 
     assert 0 == result.code, result
     assert 1.0 <= result.seconds < 4
-    assert "1 old workers still worked after 1 s" in result.err, result
+    assert "1 old workers had not finished after 1 s" in result.err, result
     assert [] == [worker for worker in holders if shop.fpm.alive(worker)]
     shop.see_settled()
     assert "done" == shop.ask()

@@ -193,7 +193,7 @@ def test_reload_with_a_lost_pidfile(nginx):
     assert (0, 0) == (told.code, result.code), result
     assert "is lost" in told.out
     assert f"running, master {master}" in told.out
-    assert f"repaired {nginx.pidfile}" in result.err
+    assert f"restored {nginx.pidfile}" in result.err
     assert master.pid == nginx.named
     assert "two" == nginx.ask()
 

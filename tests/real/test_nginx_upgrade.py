@@ -114,7 +114,7 @@ def test_upgrade_with_a_lost_pidfile(nginx, client):
     result = nginx.act("upgrade")
 
     assert 0 == result.code, result
-    assert f"repaired {nginx.pidfile}" in result.err
+    assert f"restored {nginx.pidfile}" in result.err
     assert old != nginx.master
     assert nginx.master.pid == nginx.named
     assert [] == client.bad

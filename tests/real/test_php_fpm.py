@@ -194,7 +194,7 @@ def test_reload_with_a_lost_pidfile(fpm):
 
     assert (0, 0) == (told.code, result.code), result
     assert "is lost" in told.out
-    assert f"repaired {fpm.pidfile}" in result.err
+    assert f"restored {fpm.pidfile}" in result.err
     assert fpm.master.pid == fpm.named
     assert fpm.ask()
 

@@ -563,7 +563,7 @@ def test_reload_repairs_a_lost_pidfile(host, fpm):
     reload(PHP_FPM, host)
 
     assert fpm.masters[-1].pid == fpm.named()
-    assert "repaired" in host.told[0]
+    assert "restored" in host.told[0]
 
 
 def test_reload_as_nobody(host, nginx):
@@ -729,7 +729,7 @@ def test_nothing_is_asked_of_a_master_that_a_stop_has_told_to_end(host, nginx, a
     """It is as good as stopped, which is said."""
     cut_short(host, nginx, nginx.run())
 
-    with pytest.raises(NotRunning, match="start or stop finishes that"):
+    with pytest.raises(NotRunning, match="finish it with start or stop"):
         action(NGINX, host)
 
     assert ["SIGQUIT"] == sent(host)

@@ -209,7 +209,7 @@ def test_notices(host, nginx, capsys):
 
     wrapper(host, "start")
 
-    assert capsys.readouterr().err.startswith("nginx: repaired /run/nginx.pid")
+    assert capsys.readouterr().err.startswith("nginx: restored /run/nginx.pid")
 
 
 def test_quiet(host, nginx, capsys):

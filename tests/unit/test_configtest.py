@@ -33,7 +33,7 @@ def test_bad_without_a_word(host, nginx, code, how):
     """One that says nothing is told by how it ended."""
     nginx.tested = Run(code=code)
 
-    with pytest.raises(ConfigTestFailed, match=f"ended with {how} and no word"):
+    with pytest.raises(ConfigTestFailed, match=f"ended with {how} in its configuration test"):
         configtest(NGINX, host)
 
 

@@ -26,7 +26,7 @@ def test_late(host):
     drain(NGINX, [quick.id, late.id], host)
 
     assert [(60, 1002, "SIGTERM"), (65, 1002, "SIGKILL")] == host.sent[2:]
-    assert ["1 old workers still worked after 60 s: ended"] == host.told
+    assert ["1 old workers had not finished after 60 s: terminated"] == host.told
 
 
 def test_master_passes_it_on(host, nginx):
@@ -38,7 +38,7 @@ def test_master_passes_it_on(host, nginx):
     drain(NGINX, [master.id], host, workers=lambda: workers)
 
     assert [(0, master.pid, "SIGQUIT")] == host.sent[:1]
-    assert ["2 old workers still worked after 60 s: ended"] == host.told
+    assert ["2 old workers had not finished after 60 s: terminated"] == host.told
     assert {} == host.processes
 
 

@@ -55,7 +55,7 @@ def test_master_without_a_pidfile(host, nginx):
     """A pidfile that is not written is told, and everything taken back."""
     nginx.silent = True
 
-    with pytest.raises(WaitTimeout, match="does its configuration name it"):
+    with pytest.raises(WaitTimeout, match="does its configuration name this file"):
         launch(NGINX, host)
 
     assert {} == host.processes

@@ -69,7 +69,7 @@ def test_holder_that_has_not_signed(host):
     host.lock(PATH)
 
     with (
-        pytest.raises(Busy, match="it has not said which"),
+        pytest.raises(Busy, match="the lock file does not tell which"),
         ActionLock(NGINX, "start", host, within=5),
     ):
         pass
@@ -139,7 +139,7 @@ def test_doomed(host):
     with ActionLock(NGINX, "stop", host, within=5) as first:
         first.record_terminating([master])
     with ActionLock(NGINX, "reload", host, within=5) as second:
-        with pytest.raises(NotRunning, match="master 7 was told to end"):
+        with pytest.raises(NotRunning, match="master 7 is ending: a stop was interrupted"):
             second.refuse_terminating([other, master])
         second.refuse_terminating([other])
         second.record_terminating(())

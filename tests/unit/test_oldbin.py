@@ -90,7 +90,7 @@ def test_drain_has_its_end(host, nginx, old):
     upgrade(NGINX, host)
 
     asserts_new_serves(nginx, old)
-    assert ["2 old workers still worked after 60 s: ended"] == host.told
+    assert ["2 old workers had not finished after 60 s: terminated"] == host.told
     assert 60 < host.now < 61
 
 
@@ -468,7 +468,7 @@ def test_lost_pidfile_is_repaired_first(host, nginx, old):
     upgrade(NGINX, host)
 
     asserts_new_serves(nginx, old)
-    assert [f"repaired {NGINX.pidfile} to name the master, pid {old.pid} (it was missing)"] == (
+    assert [f"restored {NGINX.pidfile}: it names the master, pid {old.pid} (it was missing)"] == (
         host.told
     )
 

@@ -45,7 +45,7 @@ def test_lost_pidfile_is_written(host, nginx, facts, was):
     restore_pidfile(NGINX, take_snapshot(NGINX, host), host)
 
     assert f"{master.pid}\n" == host.files[NGINX.pidfile].text
-    assert [f"repaired {NGINX.pidfile} to name the master, pid {master.pid} ({was})"] == host.told
+    assert [f"restored {NGINX.pidfile}: it names the master, pid {master.pid} ({was})"] == host.told
 
 
 def test_both_pidfiles_of_an_upgrade_are_written(host, nginx):
@@ -72,7 +72,7 @@ def unwritable(host, nginx):
 
 def test_unwritable_pidfile(host, unwritable):
     """One that is needed and cannot be repaired is an error."""
-    with pytest.raises(PidfileError, match="cannot be repaired: read-only file system"):
+    with pytest.raises(PidfileError, match="cannot be restored: read-only file system"):
         restore_pidfile(NGINX, unwritable, host)
 
 
@@ -80,7 +80,7 @@ def test_unwritable_pidfile_that_is_not_needed(host, unwritable):
     """One that is not needed is told, and that is all."""
     restore_pidfile(NGINX, unwritable, host, needed=False)
 
-    assert ["the pidfile is lost and cannot be repaired: read-only file system"] == host.told
+    assert ["the pidfile is lost and cannot be restored: read-only file system"] == host.told
 
 
 def test_stale_files_are_removed(host, nginx):
@@ -123,4 +123,4 @@ def test_directory_is_left_alone(host, nginx, kind):
     remove_stale_pidfiles(NGINX, host)
 
     assert NGINX.pidfile in host.files
-    assert [f"{NGINX.pidfile} is a directory or a device, and left alone"] == host.told
+    assert [f"{NGINX.pidfile} is a directory or a device and is not removed"] == host.told
