@@ -1,1 +1,1 @@
-"""What a user types, an action in each module."""
+"""The actions that a user types, one in each module."""

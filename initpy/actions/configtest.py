@@ -1,4 +1,4 @@
-"""The action ``configtest``: the daemon's own test of its configuration, leaving no trace."""
+"""The action ``configtest``: run the daemon's own test of its configuration."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from ..state.snapshot import take_snapshot
 
 
 def check_configuration(service: Service, host: Host = HERE) -> None:
-    """Test the configuration: the action ``configtest``. Changes nothing, leaves nothing.
+    """Test the configuration. No signal is sent, and the files that the test creates are removed.
 
-    A stopped service is locked meanwhile: its daemon's test writes files that
-    are then removed, and a start must not lose them.
+    If the service is stopped it is locked during the test: otherwise files of a start
+    that runs at the same time could be removed. Raises ConfigTestFailed; NotInstalled;
+    NotPermitted; Unimplemented if the daemon has no such test.
     """
     master = take_snapshot(service, host).master
     if master is not None:

@@ -1,4 +1,4 @@
-"""The actions ``reload`` and ``force-reload``: a new configuration, seen to be in effect."""
+"""The actions ``reload`` and ``force-reload``: load a new configuration."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def reload(service: Service, host: Host = HERE) -> None:
-    """Have the service read its configuration again; return when that is in effect.
+    """Let the service read its configuration again; return when that is in effect.
 
-    A new generation of workers serves, and the old one takes no new requests.
-    Raises NotRunning; ConfigTestFailed, and nothing was signalled; Reverted,
-    and the old workers serve as before; InitError.
+    In effect means: new workers serve, and the old ones accept no new requests. Raises
+    NotRunning; ConfigTestFailed (no signal was sent); Reverted (the old workers serve as
+    before); Unimplemented; InitError.
     """
     with ActionLock(service, "reload", host, within=service.timeout) as lock:
         seen = require_running(service, host, thorough=lock.was_left)
@@ -39,9 +39,10 @@ def reload(service: Service, host: Host = HERE) -> None:
                 "finish it with upgrade, then reload"
             )
         restore_pidfile(service, seen, host, needed=service.reload_execs)
-        # Or the first workers of a master that has just come up would pass for the next ones.
+        # Otherwise the first workers of a master that is still starting would count as the
+        # new workers of this reload.
         if not wait_until_ready(service, seen.masters[-1], host):
-            raise NotRunning(f"master {seen.masters[-1]} ended meanwhile")
+            raise NotRunning(f"not running: master {seen.masters[-1]} has just ended")
         if seen.orphans or seen.leftover:
             drain_orphans(service, host)
         try:
@@ -55,7 +56,7 @@ def reload(service: Service, host: Host = HERE) -> None:
 
 
 def force_reload(service: Service, host: Host = HERE) -> None:
-    """Reload the service, or restart it if it cannot reload. Raises NotRunning."""
+    """Reload the service, or restart it if the daemon cannot reload. Raises NotRunning."""
     if service.reload is not None:
         reload(service, host)
         return

@@ -1,4 +1,4 @@
-"""The action ``reopen``: logs opened anew, and seeing that it happened."""
+"""The action ``reopen``: let the service reopen its logs, and verify that it did."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..state.identity import workers_of
 
 
 def reopen(service: Service, host: Host = HERE) -> None:
-    """Have the service open its logs anew, after they were rotated. Raises NotRunning."""
+    """Let the service reopen its logs, after they were rotated. Raises NotRunning."""
     with ActionLock(service, "reopen", host, within=service.timeout) as lock:
         seen = require_running(service, host)
         lock.refuse_terminating(seen.masters)
@@ -25,11 +25,11 @@ def reopen(service: Service, host: Host = HERE) -> None:
 
 
 def reopen_and_see(service: Service, masters: tuple[Process, ...], host: Host) -> None:
-    """Send the reopen signal to every master; return when no rotated log is held.
+    """Send the reopen signal to every master; return when no rotated log is open.
 
-    A rotated log is an open file whose path is that of a log in the
-    configuration with something added: ``access.log.1``, ``access.log
-    (deleted)``. Raises WaitTimeout, naming who still writes to one.
+    A rotated log is an open file whose path is the path of a log in the configuration
+    plus a suffix: ``access.log.1``, ``access.log (deleted)``. Raises WaitTimeout, which
+    names the processes that still have one open.
     """
     assert service.reopen is not None
     named = read_configuration(service, host).logs
@@ -58,6 +58,6 @@ def reopen_and_see(service: Service, masters: tuple[Process, ...], host: Host) -
         taken,
         within=service.timeout,
         host=host,
-        what=lambda: f"rotated logs to be let go by {', '.join(holders()) or 'the master'}",
+        what=lambda: f"{', '.join(holders()) or 'the master'} to close the rotated logs",
         interruptible=True,
     )

@@ -13,14 +13,14 @@ from .start import restart_service
 def restart(service: Service, host: Host = HERE) -> None:
     """Stop the service and start it; start it if it is stopped.
 
-    Its configuration is tested first, and if that fails it is left alone.
+    The configuration is tested first. Raises ConfigTestFailed: the service runs on.
     """
     with ActionLock(service, "restart", host, within=service.timeout) as lock:
         restart_service(service, lock, host)
 
 
 def try_restart(service: Service, host: Host = HERE) -> None:
-    """Restart the service if it runs; stopped is success, and it stays so."""
+    """Restart the service if it runs. A stopped service stays stopped, which is success."""
     with ActionLock(service, "try-restart", host, within=service.timeout) as lock:
         try:
             require_running(service, host)

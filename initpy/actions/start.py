@@ -1,4 +1,4 @@
-"""The action ``start``: carry on from what is there, until the service was seen to serve."""
+"""The action ``start``: from whatever state, until the service serves."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 def start(service: Service, host: Host = HERE) -> None:
-    """Start the service; return when it serves. Running already is success.
+    """Start the service; return when it serves. If it runs already, that is success.
 
-    Raises NotInstalled, ConfigTestFailed, or InitError with whatever was
-    started ended again.
+    Raises NotInstalled; ConfigTestFailed; InitError, and then every process that was
+    started has been ended.
     """
     with ActionLock(service, "start", host, within=service.timeout) as lock:
         if lock.terminating and lock.terminating.intersection(
             wait_until_stable(service, host).masters
         ):
-            host.tell("finishing a stop that was cut short")
+            host.tell("finishing an interrupted stop, then starting")
             restart_service(service, lock, host)
         else:
             start_service(service, host)
@@ -39,28 +39,31 @@ def start(service: Service, host: Host = HERE) -> None:
 def start_service(
     service: Service, host: Host, seen: Snapshot | None = None, *, tested: bool = False
 ) -> None:
-    """Start it, or see that it runs. The caller holds the lock.
+    """Start the service, or verify that it runs. The caller holds the lock.
 
-    seen:   what was seen of it, if somebody has looked at every process of the host.
-    tested: whether its configuration has been.
+    seen:   a snapshot for which every process of the host was read, if the caller has one.
+    tested: whether the configuration has been tested.
     """
-    # Thorough: workers beside it whose own master is dead would go on serving what was.
+    # Thorough, to find orphans: they would go on serving with an old configuration.
     seen = seen or wait_until_stable(service, host, thorough=True)
     if seen.master is not None:
         restore_pidfile(service, seen, host, needed=False)
         if not wait_until_ready(service, seen.master, host):
-            start_service(service, host)  # it was on its way out
+            start_service(service, host)  # it was ending: look again
             return
         if seen.upgrading and service.finish_upgrade is not None:
             finish: Upgrade = resolve(service.finish_upgrade)
             finish(service, seen, host)
         elif seen.upgrading:
-            host.tell(f"an upgrade is unfinished, old master {seen.masters[0]} serves: upgrade")
+            host.tell(
+                f"an upgrade is unfinished, old master {seen.masters[0]} still serves: "
+                "finish it with upgrade"
+            )
         elif seen.orphans or seen.leftover:
             drain_orphans(service, host)
         return
     if not seen.pidfile.regular:
-        # Before the test, which opens the pidfile too, wherever a link leads.
+        # Before the test: it opens the pidfile, too, and would follow a link.
         remove_stale_pidfiles(service, host)
     if service.test_args is not None and not tested:
         traceless_configtest(service, host)
@@ -80,14 +83,14 @@ def _recover(service: Service, orphans: tuple[Process, ...], host: Host) -> bool
 
 
 def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
-    """Stop it and start it, if its configuration passes its test. The caller holds the lock."""
+    """Stop and start the service, if its configuration is valid. The caller holds the lock."""
     seen = wait_until_stable(service, host)
-    if seen.master is None:  # every process of the host was looked at for it
+    if seen.master is None:  # without a master every process of the host was read
         start_service(service, host, seen)
         return
-    # Before the test, which opens the pidfile too, wherever a link leads.
+    # Before the test: it opens the pidfile, too, and would follow a link.
     restore_pidfile(service, seen, host, needed=False)
     if service.test_args is not None:
         configtest(service, host)
-    # From here on there is no giving up half way: stopped is not what was asked.
+    # INT, TERM and HUP do not interrupt the rest: the service must not stay stopped.
     start_service(service, host, terminate_service(service, service.stop, lock, host), tested=True)

@@ -1,4 +1,4 @@
-"""The actions ``stop`` and ``force-quit``: every process of a service ended, by its schedule."""
+"""The actions ``stop`` and ``force-quit``: end every process of a service."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from ..state.snapshot import Snapshot
 
 
 def stop(service: Service, host: Host = HERE, *, schedule: tuple[Step, ...] = ()) -> None:
-    """End every process of the service by its stop schedule. Stopped already is success.
+    """End every process of the service. If it is stopped already, that is success.
 
-    Master and workers, a second master of an unfinished upgrade, orphans: when
-    it returns none is left, and stale pidfiles are removed. Raises
-    NotPermitted, WaitTimeout if one outlives the schedule, Interrupted, and
-    InitError if a supervisor starts it again as often as it ends.
+    When it returns, no master, worker or orphan is left, nor a second master of an
+    unfinished upgrade, and stale pidfiles are removed.
+
+    schedule: signals and seconds; the service's ``stop`` if it is omitted.
+
+    Raises NotPermitted; WaitTimeout if a process survives the schedule; Interrupted;
+    InitError if a supervisor restarts the service each time.
     """
     with ActionLock(service, "stop", host, within=service.timeout, without=True) as lock:
         terminate_service(service, schedule or service.stop, lock, host, interruptible=True)
 
 
 def force_quit(service: Service, host: Host = HERE) -> None:
-    """Do what ``stop`` does, by the quick schedule: requests are cut."""
+    """Do what ``stop`` does, by the schedule ``force_quit``: requests in flight are cut."""
     stop(service, host, schedule=service.force_quit)
 
 
@@ -40,16 +43,16 @@ def terminate_service(
     *,
     interruptible: bool = False,
 ) -> Snapshot:
-    """End masters, workers and orphans, and remove stale pidfiles. Return the last look.
+    """End masters, workers and orphans, and remove stale pidfiles. Return the last snapshot.
 
-    Raises NotPermitted, WaitTimeout if one outlives the schedule, Interrupted,
-    and InitError if it is started again as often as it ends.
+    The caller holds the lock. Raises what ``stop`` raises; Interrupted only if
+    *interruptible*.
     """
     seen = wait_until_stable(service, host)
     ended_at: float | None = None
     while seen.processes:
         if ended_at is not None:
-            _refuse_revived(service, seen, host.monotonic() - ended_at, host)
+            _refuse_restarted(service, seen, host.monotonic() - ended_at, host)
         lock.record_terminating(seen.masters)
         for master in seen.masters:
             terminate_upgrade_children(service, master, host, spare=seen.masters)
@@ -72,22 +75,23 @@ def terminate_service(
                 interruptible=interruptible,
             )
         ended_at = host.monotonic() if ended_at is None else ended_at
-        # Every process of the host is looked at once the master is gone: others may be
-        # there that no pidfile names, or a worker that was orphaned at its master's end.
+        # Read every process of the host once the master is gone: another master may run
+        # that no pidfile names, or a worker whose master has just ended.
         seen = wait_until_stable(service, host, thorough=True)
     lock.record_terminating(())
     remove_stale_pidfiles(service, host)
     return seen
 
 
-def _refuse_revived(service: Service, seen: Snapshot, since: float, host: Host) -> None:
-    """Raise InitError if, so many seconds after it was ended, it has been started again.
+def _refuse_restarted(service: Service, seen: Snapshot, since: float, host: Host) -> None:
+    """Raise InitError if a supervisor restarts the service each time.
 
-    For as long as a new state may take it is ended once more instead.
+    since: seconds since it was first ended. Within the service's timeout nothing is
+           raised, and the caller ends it again.
     """
-    revived = [one for one in (*seen.masters, *seen.starting) if host.age(one) < since]
-    facts = host.look(revived[-1].pid) if revived and since >= service.timeout else None
+    restarted = [one for one in (*seen.masters, *seen.starting) if host.age(one) < since]
+    facts = host.look(restarted[-1].pid) if restarted and since >= service.timeout else None
     if facts is None:
         return
-    parent = f" by pid {facts.ppid} ({host.title(facts.ppid)})" if facts.ppid > 1 else ""
-    raise InitError(f"it is started again as often as it ends{parent}: stop it there")
+    supervisor = f"pid {facts.ppid} ({host.title(facts.ppid)})" if facts.ppid > 1 else "something"
+    raise InitError(f"{supervisor} restarts it each time it ends: stop that supervisor first")

@@ -1,4 +1,4 @@
-"""The action ``upgrade``: forward, or back, and never in between."""
+"""The action ``upgrade``: replace the running binary, or leave the old one serving."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ def upgrade(service: Service, host: Host = HERE) -> None:
     """Replace the running binary by the one on disk; no request is refused.
 
     An unfinished upgrade is finished first. Raises NotRunning; Unimplemented;
-    NotInstalled; ConfigTestFailed, and nothing was signalled; Reverted, and
-    the old master serves as before; RollbackFailed.
+    NotInstalled; ConfigTestFailed (no signal was sent); Reverted (the old master serves
+    as before); RollbackFailed.
     """
     with ActionLock(service, "upgrade", host, within=service.timeout) as lock:
-        # Thorough, for a new master that crashed leaves nothing else to be known by.
+        # Thorough: only a scan of all processes finds the orphans of a new master that
+        # crashed.
         seen = require_running(service, host, thorough=True)
         lock.refuse_terminating(seen.masters)
         if seen.orphans or (seen.leftover and service.upgrade is not None):
-            # They may be the only ones who serve.
+            # Until the master serves, the orphans may be the only workers that do.
             if seen.master is not None and not wait_until_ready(service, seen.master, host):
-                raise NotRunning(f"master {seen.master} ended meanwhile")
+                raise NotRunning(f"not running: master {seen.master} has just ended")
             drain_orphans(service, host)
         if service.upgrade is None:
             raise Unimplemented("cannot replace the binary of this daemon while it runs")

@@ -1,1 +1,1 @@
-"""How a daemon is replaced or reloaded while it serves, a protocol in each module."""
+"""The protocols that reload or replace a daemon while it serves, one in each module."""

@@ -1,8 +1,8 @@
-"""Reload by a signal, usually HUP, which the master takes and stays.
+"""Reload by a signal, usually HUP: the master stays, and replaces its workers.
 
-It starts new workers, and then tells the old ones to finish. It says nothing: a
-configuration that passes its test can still fail (a port that another program
-holds), and then the old workers stay.
+It starts new workers, and then tells the old ones to finish. It does not report the
+result. A configuration that passes its test can still fail, for example if another
+program holds a port; then the old workers stay.
 """
 
 from __future__ import annotations
@@ -16,37 +16,38 @@ from ..schedule import signal_named
 from ..service import Service
 from ..state.workers import SETTLE, ready_workers, stopped_accepting
 
-# A first emergency in the log is no verdict: nginx tries a taken port for 2.5 seconds.
+# The first error in the log is not final: nginx tries to bind a port for 2.5 seconds.
 PATIENCE = 3.0  # seconds
 
 
 def reload(service: Service, master: Process, host: Host) -> None:
-    """Send the reload signal to *master*, and return when a new generation serves.
+    """Send the reload signal to *master*; return when new workers serve.
 
-    The caller holds the lock and has tested the configuration. Raises Reverted
-    if the old workers serve as before, InitError if it is worse or unknown.
+    Old workers accept no new requests then, but may still finish theirs. The caller
+    holds the lock and has tested the configuration. Raises Reverted if the old workers
+    serve as before, InitError if they do not, or if that is unknown.
     """
     assert service.reload is not None
     old = ready_workers(service, master, host)
     log = LogMark(service, master, host)
     killproc(master, signal_named(service.reload), host=host)
     sent = host.monotonic()
-    blamed: list[float] = []
+    error_seen: list[float] = []  # when the log first showed an error
 
     def renewed() -> bool:
         if not host.alive(master):
-            raise InitError(f"master {master} ended in its reload")
+            raise InitError(f"master {master} died during the reload")
         if not service.worker_titles:
-            # A daemon that tells nothing of itself: it has taken the signal and lasted.
+            # Workers without titles cannot be told apart: it has survived the signal.
             return host.monotonic() - sent >= SETTLE
         new = ready_workers(service, master, host) - old
         if new and stopped_accepting(service, old, host):
             return True
         report = log.read(master.pid)
-        if report.lines and not blamed:
-            blamed.append(host.monotonic())
-        settled = blamed and host.monotonic() - blamed[0] >= PATIENCE
-        if report.lines and not new and (settled or report.gave_up):
+        if report.lines and not error_seen:
+            error_seen.append(host.monotonic())
+        final = error_seen and host.monotonic() - error_seen[0] >= PATIENCE
+        if report.lines and not new and (final or report.gave_up):
             reason = f"reload failed, the old workers serve as before: {report.reason}"
             raise Reverted(reason, "\n".join(report.lines))
         return False

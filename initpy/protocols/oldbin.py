@@ -6,9 +6,9 @@
                          v                               v
                       REVERTED                         rollback: end the new one, old serves
 
-The old master renames its pidfile to ``.oldbin`` and executes the binary on
-disk, which inherits the sockets. Both serve until the old one is told to quit.
-If the new one ends, the old one puts the pidfile back by itself.
+The old master renames its pidfile to ``.oldbin`` and executes the binary on disk, which
+inherits the sockets. Both masters serve until the old one gets QUIT. If the new one ends,
+the old one renames its pidfile back by itself.
 """
 
 # nginx, OpenResty, tengine: https://nginx.org/en/docs/control.html
@@ -45,13 +45,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-IGNORED = 1.0  # seconds after which a master that sleeps has ignored USR2
+IGNORED = 1.0  # seconds; a master that is idle so long after USR2 has ignored it
 
 
 def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
-    """Finish an unfinished upgrade, and do one unless that was it.
+    """Finish an unfinished upgrade; then upgrade, unless that has led to the binary on disk.
 
-    The caller holds the lock. Raises as the action ``upgrade`` does.
+    The caller holds the lock. Raises what the action ``upgrade`` raises.
     """
     if seen.upgrading:
         new = _carry_on(service, seen, host)
@@ -63,8 +63,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     restore_pidfile(service, seen, host)
     refuse_argv0(service, old, host)
     verify_binary(service, old, host)  # configtest -q || return
-    # Before the signal: afterwards it is too late to tell a reverted pidfile
-    # from an untouched one.
+    # Before the signal: only the version tells whether the pidfile was renamed and reverted.
     before, log = host.version(service.pidfile), LogMark(service, old, host)
     killproc(old, signal_named("USR2"), host=host)  # killproc -p ${pidfile} ${prog} -USR2
     _see_through(service, old, before, log, host)
@@ -73,7 +72,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
 def _see_through(
     service: Service, old: Process, before: tuple[int, int] | None, log: LogMark, host: Host
 ) -> Process:
-    """Wait for the new master, verify it, and end the old one; or roll back. Return the new one."""
+    """Wait for the new master, verify it, end the old one; or roll back. Return the new one."""
     try:
         new = wait_for_oldbin(service, old, host, before=before)  # for i in `seq ...`; do usleep
         verify_master(service, new, host)
@@ -96,12 +95,13 @@ def _see_through(
 
 
 def _carry_on(service: Service, seen: Snapshot, host: Host) -> Process:
-    """Finish an upgrade that was begun, from wherever it is. Return the new master."""
+    """Finish an unfinished upgrade, whichever step it has reached. Return the new master."""
     restore_pidfile(service, seen, host)
     old = seen.masters[0]
     for new in host.children(old):
-        resume(new, host)  # a script that was about to end it may have stopped it
-    before = (0, 0) if seen.handover else None  # whatever it is next, it was renamed
+        resume(new, host)  # a killed script may have suspended it
+    # In a handover the pidfile does not exist: whatever appears has another version.
+    before = (0, 0) if seen.handover else None
     return _see_through(service, old, before, LogMark(service, old, host), host)
 
 
@@ -112,20 +112,20 @@ def wait_for_oldbin(
     *,
     before: tuple[int, int] | None = None,
 ) -> Process:
-    """Wait until the new master has written its pidfile, and return it, proven.
+    """Wait until the new master has written its pidfile; return the new master.
 
-    old:    the master that has been sent USR2.
-    before: ``host.version`` of the pidfile before that; a binary that fails at
-            once is then noticed at once.
+    old:    the master that got USR2.
+    before: ``host.version`` of the pidfile before USR2. With it, a new binary that ends
+            at once is noticed at once.
 
-    Raises InitError when the old master has taken its pidfile back, has
-    ignored the signal, or is dead; WaitTimeout after the upgrade's timeout.
+    Raises InitError if the new master has ended, or if the old one has ignored USR2 or is
+    dead; WaitTimeout after ``upgrade_timeout``; Interrupted.
     """
     before = before or host.version(service.pidfile)
     sent = host.monotonic()
 
     def handed_over() -> Process | None:
-        # The version first: read last, a handover just begun passes for a failure.
+        # The version first: read last, a rename between the reads would look like a revert.
         version = host.version(service.pidfile)
         oldbin = named_master(service, service.oldbin, host)
         pidfile = named_master(service, service.pidfile, host)
@@ -154,7 +154,7 @@ def wait_for_oldbin(
 
 
 def _check(service: Service, old: Process, host: Host) -> None:
-    """Run the administrator's check with only the new master answering."""
+    """Run the ``upgrade_check`` command while only the new master answers requests."""
     if not service.upgrade_check:
         return
     workers = ready_workers(service, old, host)
@@ -170,8 +170,8 @@ def _check(service: Service, old: Process, host: Host) -> None:
 
 
 def _quit(service: Service, old: Process, new: Process, host: Host) -> None:
-    """Have the old master finish and end; the new one serves, so there is no way back."""
-    watched = False  # nothing is lost before QUIT is sent, which comes after the first look
+    """Let the old master finish its requests and end. After QUIT no rollback is possible."""
+    watched = False  # drain() looks once before it sends QUIT; until then nothing is lost
 
     def workers() -> list[Process]:
         nonlocal watched
@@ -185,9 +185,10 @@ def _quit(service: Service, old: Process, new: Process, host: Host) -> None:
 
 
 def _without_the_old(service: Service, why: InitError, host: Host) -> Process:
-    """Return the new master, which is the service now: the old one has ended meanwhile.
+    """Return the new master after the old one has ended, so that a rollback is impossible.
 
-    A script that was killed after its QUIT may have told it to. Raises RollbackFailed.
+    An earlier action may have sent QUIT to the old one before it was killed. Raises
+    RollbackFailed if the new master does not serve either.
     """
     try:
         new = master_of(service, host)
@@ -200,9 +201,10 @@ def _without_the_old(service: Service, why: InitError, host: Host) -> Process:
 
 
 def _see_alone(service: Service, new: Process, host: Host) -> None:
-    """See that *new* is alone and that the pidfile names it. Raises RollbackFailed."""
+    """Verify that *new* serves alone and the pidfile names it. Raises RollbackFailed."""
     try:
-        drain_orphans(service, host)  # of an old master that was killed, with its .oldbin
+        # If the old master was killed, its workers and its .oldbin are left.
+        drain_orphans(service, host)
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, str(exc)) from exc
     if take_snapshot(service, host).master != new:
@@ -211,31 +213,33 @@ def _see_alone(service: Service, new: Process, host: Host) -> None:
 
 
 def rollback(service: Service, old: Process, host: Host) -> None:
-    """End the new master and whatever it has started; return when the old one serves alone.
+    """End the new master and its workers; return when the old master serves alone.
 
-    When the new one ends, the old one puts the pidfile back by itself. Not to be
-    interrupted. Raises RollbackFailed.
+    When the new one ends, the old one renames its pidfile back by itself. INT, TERM and
+    HUP do not interrupt this. Raises RollbackFailed.
     """
 
-    def see(probe: Callable[[], bool], what: str) -> None:
+    def await_old(probe: Callable[[], bool], what: str) -> None:
         wait_until(probe, within=service.timeout, host=host, what=what)
 
+    label = f"old master {old}"
+
     try:
-        # An old master that has not taken USR2 yet would upgrade itself after we have left.
-        see(lambda: not host.alive(old) or is_at_rest(old, host), "it to take what it was sent")
+        # If USR2 were still pending, the old master would begin an upgrade after we left.
+        await_old(lambda: not host.alive(old) or is_at_rest(old, host), f"{label} to handle USR2")
         new = named_master(service, service.pidfile, host)
         if new not in (None, old) and not ready_workers(service, old, host):
-            # The old one was told WINCH. While the new one lives, HUP makes it start its
-            # workers again without reading its configuration (ngx_master_process_cycle).
+            # The old one got WINCH. While the new one lives, HUP makes the old one start
+            # its workers without reading its configuration (ngx_master_process_cycle).
             host.kill(old, signal_named("HUP"))
-            see(lambda: bool(ready_workers(service, old, host)), "its workers")
+            await_old(lambda: bool(ready_workers(service, old, host)), f"workers of {label}")
         terminate_upgrade_children(service, old, host)
-        # A new master that was killed has left its workers behind, and they accept.
+        # If the new master was killed, its workers are left, and they still accept.
         orphans = take_snapshot(service, host, thorough=True).orphans
         drain(service, orphans, host, what="workers of the dead new master")
-        see(lambda: _serves_alone(service, old, host), f"{service.pidfile} to name it")
+        await_old(lambda: _serves_alone(service, old, host), f"{service.pidfile} to name {label}")
     except WaitTimeout as exc:
-        raise RollbackFailed(f"the old master {old} is not back either: {exc}") from exc
+        raise RollbackFailed(f"the rollback to {label} failed: {exc}") from exc
 
 
 def _serves_alone(service: Service, old: Process, host: Host) -> bool:

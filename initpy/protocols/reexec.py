@@ -1,7 +1,7 @@
-"""Reload by a signal on which the master ends its workers and executes itself anew.
+"""Reload by a signal: the master ends its workers and executes its binary again.
 
-It writes its pidfile again and starts new workers. In the background its pid
-changes, in the foreground it does not. If it cannot come up again, nothing serves.
+It writes its pidfile again and starts new workers. In the background its pid changes,
+in the foreground it does not. If it does not come up again, nothing serves.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from ..state.configuration import may_be_workerless, read_configuration
 from ..state.snapshot import named_master, take_snapshot
 from ..state.workers import ready_workers, stopped_accepting
 
-# A master is gone for a moment while it puts itself in the background.
-ABSENCE = 0.5  # seconds
+# While a master goes to the background its pidfile names no process for a moment.
+ABSENCE = 0.5  # seconds after which it is dead
 
 
 def reload(service: Service, master: Process, host: Host) -> None:
-    """Send the reload signal to *master*, and return when a new generation serves.
+    """Send the reload signal to *master*; return when new workers serve.
 
-    The caller holds the lock and has tested the configuration. A service that died
-    of it is started again, and InitError is raised all the same.
+    The caller holds the lock and has tested the configuration. A service that dies in the
+    reload is started again, and InitError is raised.
     """
     assert service.reload is not None
     old = ready_workers(service, master, host)
@@ -36,7 +36,7 @@ def reload(service: Service, master: Process, host: Host) -> None:
     if config.reload_cuts:
         host.tell(
             f"requests in flight are cut: {config.reload_cuts}. "
-            "upgrade takes up a new configuration too, and cuts none"
+            "upgrade loads a new configuration, too, and cuts none"
         )
     killproc(master, signal_named(service.reload), host=host)
     absent: list[float] = []
@@ -47,9 +47,10 @@ def reload(service: Service, master: Process, host: Host) -> None:
             absent.append(host.monotonic())
             return absent[-1] - absent[0] >= ABSENCE
         absent.clear()
-        # In the background its old number is that of the parent it leaves behind.
-        left = named != master and host.alive(master)
-        if named is None or left or not stopped_accepting(service, old, host):
+        # In the background a child of the old process becomes the master, and the old
+        # process then exits.
+        exiting = named != master and host.alive(master)
+        if named is None or exiting or not stopped_accepting(service, old, host):
             return False
         if ready_workers(service, named, host) - old:
             return True
@@ -63,9 +64,9 @@ def reload(service: Service, master: Process, host: Host) -> None:
     )
     if absent:
         seen = take_snapshot(service, host)
-        if seen.master is not None:  # its configuration names another pidfile
+        if seen.master is not None:  # it serves; its configuration names another pidfile
             restore_pidfile(service, seen, host)
             return
         remove_stale_pidfiles(service, host)
         launch(service, host)
-        raise InitError(f"{service.name} died in its reload; it was started again")
+        raise InitError(f"{service.name} died during the reload and was started again")

@@ -1,10 +1,9 @@
-"""A new master on the sockets of another: upgrade by takeover, and recovery of orphans.
+"""Start a new master on the sockets of running processes: upgrade, and recovery of orphans.
 
-A daemon that replaces itself by stopping its workers first serves nothing if its
-successor fails. From outside it goes the other way round: copy the listening
-sockets of the processes that hold them (pidfd_getfd(2)), start a new master on
-the copies, and end the old processes when it serves. If it fails, the old ones
-have not noticed.
+Some daemons replace themselves by ending their workers first. If the new binary then
+fails, nothing serves. Here the order is reversed: copy the listening sockets of the
+running processes (pidfd_getfd(2)), start a new master that inherits the copies, and end
+the old processes when it serves. If it fails, the old processes serve as before.
 
     upgrade   old master serves -> both serve -> old master gone, its workers finish
     start     orphans serve     -> both serve -> orphans finish
@@ -32,11 +31,11 @@ if TYPE_CHECKING:
 
 
 def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
-    """Start a master on the sockets that *orphans* hold, then let them finish.
+    """Start a master on the sockets of *orphans*, then let the orphans finish.
 
-    False, and nothing is changed, if their sockets are none that a new master
-    could be started on. The caller holds the lock and has tested the
-    configuration. Raises InitError, and the orphans serve as before.
+    Returns False, and changes nothing, if a new master cannot inherit their sockets. The
+    caller holds the lock and has tested the configuration. Raises InitError if the new
+    master fails: the orphans serve as before.
     """
     if service.inherit is None:
         return False
@@ -48,17 +47,17 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
             _record_old_master(service, _session(orphans, host), host)
             master = launch(service, host, inheritance=inheritance)
     except CannotCopy as exc:
-        host.tell(f"{exc}; ending workers that a dead master has left behind: pids {pids}")
+        host.tell(f"{exc}; terminating the workers of a dead master: pids {pids}")
         return False
-    host.tell(f"master {master} took over from workers of a dead master: pids {pids}")
+    host.tell(f"master {master} took over from the workers of a dead master: pids {pids}")
     drain_orphans(service, host, orphans)
     return True
 
 
 def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
-    """Replace the running binary, or finish what a killed script has begun.
+    """Finish an unfinished upgrade; then upgrade, unless that has led to the binary on disk.
 
-    The caller holds the lock. Raises as ``upgrade`` does.
+    The caller holds the lock. Raises what the action ``upgrade`` raises.
     """
     if len(seen.masters) > 1:
         new = _finish_takeover(service, seen, host)
@@ -74,14 +73,14 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
             _record_old_master(service, old.pid, host)
             new = _begin(service, old, inheritance, host)
     except CannotCopy as exc:
-        raise Unimplemented(f"{exc}: restart, or reload, replaces the binary too") from exc
+        raise Unimplemented(f"{exc}: use restart or reload to replace the binary") from exc
     _finish(service, new, [old], host)
 
 
 def finish(service: Service, seen: Snapshot, host: Host) -> None:
-    """Finish what a killed script has begun; the newest master may run any binary.
+    """Finish an unfinished upgrade. The newest master may run any binary.
 
-    Raises Reverted if the newest was not good.
+    Raises Reverted if the newest master does not serve; RollbackFailed.
     """
     _finish_takeover(service, seen, host, any_binary=True)
 
@@ -89,17 +88,17 @@ def finish(service: Service, seen: Snapshot, host: Host) -> None:
 def _finish_takeover(
     service: Service, seen: Snapshot, host: Host, *, any_binary: bool = False
 ) -> Process:
-    """Let all masters but the newest go, if that proves good; return the one that is left.
+    """Verify the newest master and retire all others; return the newest.
 
-    A killed script has left them.
+    A killed script has left more than one master, or one that is starting.
 
-    any_binary: it need not run what is on disk by now: nobody asked for that.
+    any_binary: do not require the binary on disk.
 
-    Raises Reverted if the newest was not good.
+    Raises Reverted if the newest master does not serve; RollbackFailed.
     """
     new = max(seen.masters, key=lambda master: (master.started, master.pid))
-    resume(new, host)  # a script that was about to end it may have stopped it
-    if len(seen.masters) == 1:  # the other one has never come up
+    resume(new, host)  # a killed script may have suspended it
+    if len(seen.masters) == 1:  # the new master never came up
         write_pidfile(service.pidfile, new, host)
         drain_orphans(service, host)
         return new
@@ -110,30 +109,30 @@ def _finish_takeover(
 
 
 def _record_old_master(service: Service, pid: int, host: Host) -> None:
-    """Write the old master's pid to the .oldbin file, so that the next action knows of it."""
+    """Write the old master's pid to the .oldbin file: the next action learns it from there."""
     host.write(service.oldbin, f"{pid}\n")
 
 
 def _session(orphans: Sequence[Process], host: Host) -> int:
-    """Return the session of the family, which is the number of its first master."""
+    """Return the session of *orphans*, or 0. Its number is the pid of their first master."""
     looks = [facts for orphan in orphans if (facts := host.look(orphan.pid))]
     return looks[0].session if looks else 0
 
 
 def _refuse_supervised(old: Process, host: Host) -> None:
-    """Raise Unimplemented for a master that somebody waits for: a second one is not his."""
+    """Raise Unimplemented if a supervisor started *old*: it would not know the new master."""
     facts = host.look(old.pid)
     if facts is None:
         return
     unit = host.systemd_unit(old)
     if unit:
-        raise Unimplemented(f"master {old} is systemd's: systemctl restart {unit}")
-    # Putting itself in the background makes a session, and leaves its parent.
+        raise Unimplemented(f"systemd supervises master {old}: use systemctl restart {unit}")
+    # A daemon that goes to the background makes its own session, and its parent exits.
     adopted = facts.ppid in (0, 1) or facts.ppid == host.reaper()
     if facts.session != old.pid or not adopted:
         raise Unimplemented(
             f"master {old} runs in the foreground, its parent is pid {facts.ppid}: "
-            "reload replaces the binary too, or restart it by what supervises it"
+            "use reload, or restart it through its supervisor, to replace the binary"
         )
 
 
@@ -148,7 +147,7 @@ def _begin(service: Service, old: Process, inheritance: InheritedSockets, host: 
 
 
 def _restore(service: Service, old: Process, host: Host, why: InitError) -> None:
-    """See that the old master serves and is named, a new one being ended already."""
+    """Verify that the old master lives and the pidfile names it, after the new one has ended."""
     if not host.alive(old):
         raise upgrade_failed(RollbackFailed, f"{why}; and old master {old} is dead too")
     if named_master(service, service.pidfile, host) != old:
@@ -164,13 +163,13 @@ def _finish(
     *,
     any_binary: bool = False,
 ) -> None:
-    """Prove the new master, then let the old ones go, or else the new one."""
+    """Verify the new master, then retire the old ones. If it fails, undo it instead."""
     workerless = may_be_workerless(service, host)
     try:
         verify_master(service, new, host, workerless=workerless, any_binary=any_binary)
         if service.upgrade_check:
             run_check(service, host)
-            require_alive(new, host)  # the check may have been answered by the old one
+            require_alive(new, host)  # the old master may have answered the check
     except InitError as exc:
         _undo(service, new, host)
         _restore(service, old[0], host, exc)
@@ -188,10 +187,9 @@ def _finish(
 
 
 def _see_paths(service: Service, new: Process, host: Host) -> None:
-    """Raise RollbackFailed if a unix socket has lost its path.
+    """Raise RollbackFailed if the path of a unix socket is gone: no client could connect.
 
-    An old master that was told to end by somebody else removes them, and no
-    client finds the new one then.
+    If someone else sends QUIT or TERM to the old master, it removes these paths.
     """
     listens = read_configuration(service, host).listens
     gone = [place for place in listens if place.startswith("/") and not host.exists(place)]

@@ -1,4 +1,4 @@
-"""Proofs asked of a new binary and of a new master, before the old one is let go."""
+"""Verify a new binary and a new master, before the old master is retired."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..state.workers import SETTLE, ready_workers
 
 
 def verify_binary(service: Service, old: Process, host: Host) -> None:
-    """Have the binary on disk test the configuration, with *old* running another one.
+    """Let the binary on disk test the configuration; *old* may run another binary.
 
-    Raises NotInstalled; ConfigTestFailed if the configuration is to blame;
-    Reverted if the binary is. Nothing was signalled.
+    Raises NotInstalled; ConfigTestFailed if the configuration is wrong; Reverted if only
+    the new binary fails. No signal was sent.
     """
     if host.file_id(service.daemon) is None:
         raise NotInstalled(f"{service.daemon} is not installed: nothing to upgrade to")
@@ -27,17 +27,17 @@ def verify_binary(service: Service, old: Process, host: Host) -> None:
 
 
 def _blame(service: Service, old: Process, failure: ConfigTestFailed, host: Host) -> None:
-    """Raise the right error for a failed test: the configuration's fault, or the new binary's."""
+    """Raise Reverted if the binary that *old* runs passes the test, else ConfigTestFailed."""
     if isinstance(failure, TestCannotRun) or host.exe_file(old) != host.file_id(service.daemon):
         try:
             configtest(service, host, binary=f"/proc/{old}/exe")
         except ConfigTestFailed:
-            pass  # the running binary refuses it too
+            pass  # the running binary rejects the configuration, too
         else:
             raise upgrade_failed(
                 Reverted,
-                f"The new {service.daemon} fails where the running one does not, "
-                f"nothing was signalled: {failure}",
+                f"The new {service.daemon} fails the test that the running one passes, "
+                f"no signal was sent: {failure}",
                 failure.output,
             ) from failure
     raise ConfigTestFailed(
@@ -53,12 +53,12 @@ def verify_master(
     workerless: bool = False,
     any_binary: bool = False,
 ) -> None:
-    """Return when *new* runs the binary on disk and its workers have lasted a moment.
+    """Return when *new* runs the binary on disk and its workers have run for a moment.
 
-    workerless: it may well have none.
-    any_binary: it need not be that on disk.
+    workerless: it may serve without a worker.
+    any_binary: do not require the binary on disk.
 
-    Raises InitError or WaitTimeout.
+    Raises InitError; WaitTimeout; Interrupted.
     """
     if not any_binary and host.exe_file(new) != host.file_id(service.daemon):
         raise InitError(f"new master {new} does not run {service.daemon}")
@@ -93,7 +93,7 @@ def require_alive(new: Process, host: Host) -> None:
 
 
 def run_check(service: Service, host: Host) -> None:
-    """Run the administrator's check. Raises InitError if it fails, WaitTimeout if it hangs."""
+    """Run the ``upgrade_check`` command. Raises InitError if it fails, WaitTimeout if it hangs."""
     check = " ".join(service.upgrade_check)
     finished = run(service.upgrade_check, host, within=service.timeout, interruptible=True)
     if finished.code:
@@ -103,9 +103,9 @@ def run_check(service: Service, host: Host) -> None:
 def refuse_argv0(service: Service, old: Process, host: Host) -> None:
     """Raise Reverted if the old master would execute another file than the daemon on disk."""
     if host.file_id(service.daemon) is None:
-        return  # prove_binary raises NotInstalled
+        return  # verify_binary raises NotInstalled
     argv0 = argv0_of(service, host.title(old.pid))
-    # nginx executes argv[0] as it stands, without looking along PATH (ngx_exec_new_binary).
+    # nginx executes argv[0] as a path, without a search along PATH (ngx_exec_new_binary).
     if not argv0.startswith("/") or host.file_id(argv0) != host.file_id(service.daemon):
         raise upgrade_failed(
             Reverted,

@@ -67,7 +67,7 @@ def test_takeover_that_is_refused(fpm):
 
     assert 3 == no_traceback(result), result
     assert "cannot be copied: " in result.err
-    assert "restart, or reload" in result.err
+    assert "use restart or reload" in result.err
     assert seen == (fpm.master, fpm.workers)
     assert not os.path.exists(fpm.service.oldbin)
     assert fpm.ask()

@@ -301,7 +301,7 @@ def test_reload_that_kills_it(fpm):
     result = fpm.act("reload")
 
     assert 1 == result.code, result
-    assert "died in its reload; it was started again" in result.err
+    assert "died during the reload and was started again" in result.err
     assert fpm.master.pid == fpm.named
     assert fpm.ask()
 

@@ -102,7 +102,9 @@ def test_start_after_a_crash(host, nginx):
     assert 1 == len(nginx.serving())
     pids = ", ".join(str(orphan.pid) for orphan in orphans)
     (new,) = masters(host, nginx)
-    assert [f"master {new.pid} took over from workers of a dead master: pids {pids}"] == host.told
+    assert [
+        f"master {new.pid} took over from the workers of a dead master: pids {pids}"
+    ] == host.told
     assert master.sockets == new.sockets
 
 
@@ -116,7 +118,7 @@ def test_start_after_a_crash_without_a_takeover(host, nginx):
     start(NGINX, host)
 
     assert [nginx.masters[-1].pid] == nginx.serving()
-    assert host.told[0].endswith(f"ending workers that a dead master has left behind: pids {pids}")
+    assert host.told[0].endswith(f"terminating the workers of a dead master: pids {pids}")
 
 
 def test_start_of_one_that_just_comes_up(host, nginx):
@@ -295,7 +297,7 @@ def test_stop_of_what_is_started_again(host, nginx):
         master.at_end.append(begin)
 
     begin()
-    with pytest.raises(InitError, match=rf"again.* by pid {supervisor.pid} \(runsv nginx\)"):
+    with pytest.raises(InitError, match=rf"pid {supervisor.pid} \(runsv nginx\) restarts it"):
         stop(NGINX, host)
 
     assert NGINX.timeout <= host.now <= NGINX.timeout + 1
@@ -709,7 +711,7 @@ def test_start_finishes_a_stop_that_was_cut_short(host, nginx):
 
     (new,) = masters(host, nginx)
     assert old is not new
-    assert ["finishing a stop that was cut short"] == host.told
+    assert ["finishing an interrupted stop, then starting"] == host.told
 
 
 def test_start_finishes_no_stop_if_nothing_would_come_after_it(host, nginx):

@@ -439,7 +439,7 @@ def test_new_binary_that_fails_the_test_is_reverted(host, nginx, old, tested):
     nginx.tested = tested
     host.programs[f"/proc/{old.pid}/exe"] = lambda _argv: Run()
 
-    with pytest.raises(Reverted, match="fails where the running one does not") as caught:
+    with pytest.raises(Reverted, match="fails the test that the running one passes") as caught:
         upgrade(NGINX, host)
 
     assert tested.output == caught.value.output

@@ -209,7 +209,7 @@ def test_old_master_that_does_not_come_back_is_told(host, nginx, old):
     host.sleep(0.1)
     nginx.masters[-1].at_end.clear()
 
-    with pytest.raises(RollbackFailed, match="is not back either"):
+    with pytest.raises(RollbackFailed, match="the rollback to old master"):
         rollback(NGINX, old.id, host)
 
     assert 30 <= host.now < 31

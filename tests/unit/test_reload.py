@@ -99,7 +99,7 @@ def test_master_that_dies(host, nginx):
     master = nginx.run()
     host.on("SIGHUP", lambda master: host.at(1, lambda: host.end(master)), master)
 
-    with pytest.raises(InitError, match=f"master {master.pid} ended in its reload"):
+    with pytest.raises(InitError, match=f"master {master.pid} died during the reload"):
         reload_and_see(NGINX, master.id, host)
 
     assert 1 <= host.now < 1.1
@@ -199,7 +199,7 @@ def test_fpm_that_dies_is_started_again(host, fpm):
     master = fpm.run()
     fpm.reloads = False
 
-    with pytest.raises(InitError, match="php-fpm died in its reload; it was started again"):
+    with pytest.raises(InitError, match="php-fpm died during the reload and was started again"):
         reload_and_see(PHP_FPM, master.id, host)
 
     assert 1 == len(fpm.serving())

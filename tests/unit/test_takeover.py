@@ -184,7 +184,7 @@ def test_sockets_that_cannot_be_copied(host, fpm, old):
     """Where the kernel refuses, the service is untouched: 3."""
     host.copyable = False
 
-    with pytest.raises(Unimplemented, match="restart, or reload, replaces the binary too"):
+    with pytest.raises(Unimplemented, match="use restart or reload to replace the binary"):
         upgrade(PHP_FPM, host)
 
     asserts_old_serves(fpm, old)
