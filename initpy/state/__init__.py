@@ -1,1 +1,1 @@
-"""Looking: what is there now. Nothing here changes anything."""
+"""Read the state of a service. Nothing here changes anything."""

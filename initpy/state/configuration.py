@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def read_configuration(service: Service, host: Host) -> Configuration:
-    """Read the configuration. Nothing is known of one that has no reader."""
+    """Read the configuration. It is empty if the declaration names no reader."""
     if service.read_configuration is None:
         return Configuration()
     read: ReadConfiguration = resolve(service.read_configuration)
@@ -20,7 +20,10 @@ def read_configuration(service: Service, host: Host) -> Configuration:
 
 
 def may_be_workerless(service: Service, host: Host) -> bool:
-    """Tell whether the service can serve without a worker: it may start them on demand."""
+    """Tell whether the service can serve without a worker, and start one on demand.
+
+    True also for a daemon whose workers cannot be recognised, because they have no titles.
+    """
     if not service.worker_titles:
         return True
     return service.on_demand and read_configuration(service, host).workerless

@@ -1,9 +1,9 @@
-"""Which process is whose. Proofs by looking at the process itself.
+"""Identify the processes of a service by their own facts, not by a pidfile.
 
-A process is the service's master if it runs the service's daemon, or says so
-in its title; if it names the service's configuration, for another instance of
-the same binary is a stranger; if it is root's or ours; and if it lives in our
-pid namespace, for a host must not take its containers' daemons for its own.
+A process is a master of the service if it runs the service's daemon, or names it in its
+title; if it names the service's configuration, because other instances run the same
+binary; if it belongs to root or to us; and if it is in our pid namespace, because the
+daemons of a container do not belong to the host's service.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def is_master(service: Service, facts: ProcessFacts, host: Host) -> bool:
     """Tell whether that process is a master of *service*.
 
-    A worker just forked bears its master's title for some milliseconds; who
-    scans for masters has to rule those out (``survey``).
+    A new worker has its master's title for some milliseconds, and is taken for a master:
+    ``scan`` excludes it.
     """
     if facts.nested or facts.uid not in (0, host.geteuid()):
         return False
@@ -34,16 +34,16 @@ def is_master(service: Service, facts: ProcessFacts, host: Host) -> bool:
         return False
     told = title[len(before) : len(title) - len(after)]
     if placeholder == "config":
-        # Nothing else in the title, so it is the proof for a renamed binary too.
+        # The title holds nothing else, so this also identifies a binary that was renamed.
         return told == service.config
     return _daemon_in(service, told, facts, host) and _config_in(service, told)
 
 
 def is_starting(service: Service, facts: ProcessFacts, host: Host) -> bool:
-    """Tell whether that process is the daemon on its way to be a master of *service*.
+    """Tell whether that process is about to become a master of *service*.
 
-    It runs the daemon with the arguments of a start, and has no title yet; or it
-    is the foster parent that we have started it by.
+    It runs the daemon with the arguments of a start, and has no title yet; or it is the
+    launcher that starts the daemon.
     """
     if facts.nested or facts.uid not in (0, host.geteuid()):
         return False
@@ -56,10 +56,10 @@ def is_starting(service: Service, facts: ProcessFacts, host: Host) -> bool:
 
 
 def executes(service: Service, pid: int, host: Host) -> bool:
-    """Tell whether a process without arguments will be the daemon, or its foster parent.
+    """Tell whether a process is inside the execve(2) of the daemon or of its launcher.
 
-    In the middle of execve(2) the new binary is there already, its arguments are
-    not; what was inherited, a lock among it, is closed by then.
+    Such a process has the new binary already, but no visible arguments yet. Its inherited
+    descriptors are closed, so it does not hold our lock.
     """
     from .launcher import SHELL
 
@@ -91,7 +91,7 @@ def is_ready(service: Service, title: str) -> bool:
 
 
 def runs_daemon(service: Service, facts: ProcessFacts, host: Host) -> bool:
-    """Tell whether that process runs this daemon's binary, as far as we may see."""
+    """Tell whether that process runs this daemon's binary. True if we may not see its binary."""
     return facts.exe is None or _runs(service, facts.exe, host)
 
 
@@ -131,11 +131,11 @@ def _runs(service: Service, exe: str | None, host: Host) -> bool:
 
 
 def _daemon_in(service: Service, told: str, facts: ProcessFacts, host: Host) -> bool:
-    # nginx's own "make install" renames the running binary: seen by argv[0].
+    # nginx's own "make install" renames the running binary, so argv[0] counts, too.
     if _runs(service, facts.exe, host) or f"{told} ".startswith(service.daemon + " "):
         return True
     argv0 = told.split(" ", 1)[0]
-    # Who may not read exe may not send signals either; it is enough for status.
+    # If we may not read exe we may not send signals either: the name suffices for status.
     return facts.exe is None and os.path.basename(argv0) == os.path.basename(service.daemon)
 
 

@@ -1,12 +1,13 @@
-"""The launcher: the parent of a daemon that stays in the foreground, until it serves.
+"""The launcher: a shell that is the parent of a daemon in the foreground until it serves.
 
-It is a shell that ends when we have seen the daemon serve. If we are killed, it
-lives on for a second, so that the daemon has seen a parent that is not init.
+The launcher ends when the daemon serves. If we are killed, it ends a second later, so
+that the daemon reads the pid of a parent that is not init when it starts.
 """
 
-# nginx that is told of inherited sockets does not put itself in the background, and it
-# ignores USR2 while the parent lives that it was started by, or if that was init
-# already (ngx_signal_handler compares getppid() with ngx_parent).
+# nginx with inherited sockets stays in the foreground. It records its parent when it
+# starts, and ignores USR2 while that is still its parent, because it then takes itself for
+# supervised (ngx_signal_handler compares getppid() with ngx_parent). If the recorded
+# parent were init, it would ignore USR2 for ever.
 
 from __future__ import annotations
 
@@ -19,10 +20,10 @@ _NAME = "initpy-launcher"
 
 
 def launcher_command(command: Sequence[str]) -> list[str]:
-    """Return the command line of a foster parent that starts *command*."""
+    """Return the command line of a launcher that starts *command*."""
     return [SHELL, "-c", 'setsid "$@" & read _ || sleep 1', _NAME, *command]
 
 
 def is_launcher(argv: Sequence[str], command: Sequence[str]) -> bool:
-    """Tell whether *argv* is that of a foster parent that starts *command*."""
+    """Tell whether *argv* is the command line of a launcher that starts *command*."""
     return list(argv[-len(command) - 1 :]) == [_NAME, *command]

@@ -11,7 +11,7 @@ class Phase:
     PENDING = "pending"  # the old master has not done anything yet
     HANDOVER = "handover"  # it has renamed its pidfile; the new one has not written its own
     BOTH = "both"  # both are up
-    REVERTED = "reverted"  # the new one has ended, and the old one has taken its pidfile back
+    REVERTED = "reverted"  # the new one has ended; the old one has renamed its pidfile back
     LOST = "lost"  # the old master is dead
 
 
@@ -20,12 +20,12 @@ def phase(
 ) -> str:
     """Tell where an upgrade is. A pure function: the whole protocol is here.
 
-    old:     the master that was sent USR2; *alive* if it still is.
+    old:     the master that was sent USR2.
+    alive:   whether it is still alive.
     pidfile: the master that the pidfile names, if any.
     oldbin:  the master that the .oldbin file names, if any.
-    moved:   whether the pidfile is there and has been renamed since USR2. A
-             binary that cannot even start is gone again within 5 ms: too soon
-             for us to have seen its .oldbin.
+    moved:   whether the pidfile exists and was renamed after USR2. A new binary that
+             cannot start ends within 5 ms, so its .oldbin may come and go unseen.
     """
     if not alive:
         return Phase.LOST
@@ -37,11 +37,14 @@ def phase(
 
 
 def is_idle(master: Process, host: Host) -> bool:
-    """Tell whether *master* sleeps and has no signal waiting: it has done what it was told."""
+    """Tell whether *master* sleeps and no signal is pending: it has handled its signals."""
     facts, masks = host.look(master.pid), host.signals(master)
     return facts is not None and facts.state == "S" and masks is not None and not masks.pending
 
 
 def is_at_rest(master: Process, host: Host) -> bool:
-    """Tell whether *master* was idle twice: between the parts of one look it may have run."""
+    """Tell whether *master* was idle twice in a row.
+
+    One look reads state and signals one after the other, and it may have run in between.
+    """
     return is_idle(master, host) and is_idle(master, host)

@@ -1,8 +1,7 @@
 """Pidfiles: a hint where to look first, never a proof.
 
-What one names is believed only after ``identity`` has looked at the process
-itself. The daemon owns its pidfile; we remove a stale one, and repair a lost
-one, under the lock, and say so.
+The process that a pidfile names is a master only if ``identity`` says so. The daemon owns
+its pidfile. An action that holds the lock may remove a stale one and restore a lost one.
 """
 
 from __future__ import annotations
@@ -11,40 +10,39 @@ from ..errors import InitError
 from ..host import Host
 from ..value import Value
 
-MOST = 32  # bytes; a pid and a newline are 11 at most
+MOST = 32  # bytes; a pid and a newline need at most 11
 
-# What a pidfile can be.
+# The verdicts on a pidfile.
 OK = "ok"
 MISSING = "missing"
-EMPTY = "empty"  # "not yet", for as long as somebody waits: it is opened, then written
+EMPTY = "empty"  # a daemon first creates its pidfile, and then writes it
 UNUSABLE = "unusable"
 UNTRUSTED = "untrusted"
 
 
 class Pidfile(Value):
-    """What one look at a pidfile told."""
+    """The facts about a pidfile, as they were at one moment."""
 
     path: str
     verdict: str
     pid: int = 0  # 0 if it names none
-    reason: str = ""  # of UNUSABLE and UNTRUSTED, for the operator
+    reason: str = ""  # for the operator, if UNUSABLE or UNTRUSTED
     regular: bool = False
-    fixed: bool = False  # a directory or a device (pid /dev/null): nobody's to replace
+    fixed: bool = False  # a directory or a device (pid /dev/null), which must not be replaced
     version: tuple[int, int] | None = None
 
     @property
     def trusted(self) -> bool:
-        """Whether nobody but root and us could have written what it says."""
+        """Whether only root and we could have written it."""
         return self.verdict == OK
 
 
 def read_pidfile(path: str, host: Host) -> Pidfile:
-    """Look at the pidfile *path*; never raises for what stands there.
+    """Read the pidfile *path*. Never raises: every problem is a verdict.
 
-    Good is a regular file of at most 32 bytes that holds one positive number
-    and nothing else, owned by root or us, writable by nobody else, in
-    directories that nobody else can write. An untrusted one still has its pid
-    told: it is as good a place as any to look first.
+    OK is a regular file of at most 32 bytes that holds one positive number and nothing
+    else. It belongs to root or us, and no other user can write it or its directories. An
+    untrusted pidfile still yields its pid, because that is only a hint.
     """
     try:
         facts = host.examine(path, MOST + 1)

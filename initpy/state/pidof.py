@@ -1,4 +1,4 @@
-"""Programs by name or path, as the LSB functions know them (LSB 20.8)."""
+"""Find the processes of a program by its name or path (LSB 20.8)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ def pidofproc(
 ) -> Found:
     """Find the live processes of *program*, a path or a bare name (LSB 20.8).
 
-    pidfile: believe it as far as the process it names is *program*, and look
-             nowhere else. Without one /run/NAME.pid is tried, then all processes.
+    pidfile: only the process that it names is considered, and only if that runs
+             *program*. Without it /run/NAME.pid is tried, then all processes.
     binary:  the executable, if it is not *program* itself.
 
-    Users' processes, containers' and children of *program* itself are left out.
+    Not found are processes of other users than root and us, processes in containers, and
+    children of a process that is found.
     """
     path = pidfile or f"/run/{os.path.basename(program)}.pid"
     hint = read_pidfile(path, host)
@@ -49,8 +50,8 @@ def pidofproc(
 def _matches(facts: ProcessFacts, program: str, host: Host) -> bool:
     if not facts.argv or facts.nested or facts.uid not in (0, host.geteuid()):
         return False
-    # A kernel thread has no arguments. The binary of a script is its interpreter;
-    # the script is its first argument.
+    # A kernel thread has no arguments. For a script, exe is the interpreter and the first
+    # argument is the script.
     script = facts.argv[1] if len(facts.argv) > 1 and facts.argv[1].startswith("/") else ""
     if "/" in program:
         return host.realpath(program) in (facts.exe, script and host.realpath(script))

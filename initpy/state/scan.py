@@ -1,4 +1,4 @@
-"""Every process of the host that runs a daemon, by what it is. Looks only."""
+"""Read every process of the host, and sort those that belong to a daemon."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from .identity import (
 )
 from .pidfile import Pidfile
 
-LISTINGS = 3  # of all processes, in one census
-CLOCKS = 0.1  # seconds by which the age of a file and that of a process may differ
+LISTINGS = 3  # of all pids, in one scan
+CLOCKS = 0.1  # seconds; the age of a file and that of a process may differ by so much
 
 
 class ProcessScan:
-    """Every process of the host that runs this daemon, by what it is."""
+    """The processes of the host that belong to this daemon, by their role."""
 
     def __init__(self, service: Service, host: Host) -> None:
-        """Look at all of them; the price grows with the host."""
+        """Read all processes. The cost grows with their number."""
         self._service, self._host = service, host
-        self.masters: dict[int, ProcessFacts] = {}  # of this service, workers just born included
+        self.masters: dict[int, ProcessFacts] = {}  # of this service, and its new workers
         self.foreign: list[ProcessFacts] = []  # masters of other instances
-        self.strays: list[ProcessFacts] = []  # workers without a master, whosever
+        self.strays: list[ProcessFacts] = []  # workers without a master, of any instance
         self.starting: list[Process] = []
-        self.executing = False  # somebody is about to be one of them
+        self.executing = False  # a process is inside the execve(2) of the daemon
         if service.master_title is None:
             return
         listed: set[int] = set()
-        # Again for who was born meanwhile: a daemon that goes to the background is
-        # another process then, and the one that was listed is dead.
+        # List again, because of processes that were forked meanwhile: a daemon that goes
+        # to the background forks, and the process that was listed exits.
         for _ in range(LISTINGS):
             fresh = [pid for pid in host.pids() if pid not in listed]
             if not fresh:
@@ -50,7 +50,7 @@ class ProcessScan:
             self.executing = self.executing or executes(service, pid, host)
             return
         titled = looks_like_master(service, title) or is_worker(service, title)
-        # The whole of a process is looked at only if its title has a reason.
+        # Only if the title matches are the other facts read: that costs more.
         if titled or (service.config or service.daemon) in title:
             facts = host.look(pid)
             if facts is not None:
@@ -73,9 +73,10 @@ class ProcessScan:
             self.strays.append(facts)
 
     def oldest_first(self) -> list[Process]:
-        """Return the masters, the oldest first, without workers too young for their own title.
+        """Return the masters, the oldest first, without workers that have no own title yet.
 
-        A child of a master is a master itself, the new one of an upgrade, once it has workers.
+        A child of a master is a master, too, if it has workers: it is the new one of an
+        upgrade.
         """
         found = [
             facts.process
@@ -86,21 +87,22 @@ class ProcessScan:
         return sorted(found, key=lambda process: (process.started, process.pid))
 
     def parent(self, master: Process) -> int:
-        """Return the number of the parent of one of the masters, or 0."""
+        """Return the pid of the parent of one of the masters, or 0."""
         facts = self.masters.get(master.pid)
         return facts.ppid if facts else 0
 
     def orphans(self, *pidfiles: Pidfile) -> tuple[Process, ...]:
-        """Return those strays that are this service's: families, of one session each.
+        """Return the strays that belong to this service. Strays of one session belong together.
 
-        A family is ours if one of it holds a socket that is ours: one that our
-        master has too, or, if we have no master, one on an address that the
-        configuration names. Or by its session, which bears the number of the
-        master that made it: ours that lives, or one that a trusted pidfile names
-        which is older than the family, for then its master has written it itself.
+        They belong to this service if one of them holds a socket that a master of this
+        service has, too, or, if no master lives, a socket on an address that the
+        configuration names. They also do if their session is that of a master of this
+        service: the number of a session is the pid of the master that made it. Such a
+        master lives, or a trusted pidfile names it that is older than the strays: then
+        that master wrote the pidfile itself.
 
-        Two daemons that one parent has started in the foreground share a session,
-        so one with another instance's master in it proves nothing.
+        Two daemons that one parent has started in the foreground share a session. So a
+        session that contains a master of another instance proves nothing.
         """
         service, host = self._service, self._host
         if not self.strays:
@@ -109,7 +111,8 @@ class ProcessScan:
 
         masters = [facts.process for facts in self.masters.values()]
         ours = {inode for master in masters for inode in host.socket_inodes(master)}
-        # A newborn worker of ours may have its own user already, and its master's title still.
+        # A new worker of ours that runs as its own user already, but still has its master's
+        # title, looks like a master of another instance.
         foreign = {other.session for other in self.foreign if other.ppid not in self.masters}
         config = read_configuration(service, host)
 
@@ -132,7 +135,7 @@ class ProcessScan:
 
         proven, sessions = [], set()
         for facts in self.strays:
-            if facts.session not in sessions and is_ours(facts):  # one speaks for its family
+            if facts.session not in sessions and is_ours(facts):  # one proves its session
                 proven.append(facts)
                 sessions |= {facts.session} - {0, *foreign}
         return tuple(
@@ -145,7 +148,7 @@ class ProcessScan:
 
 
 def places_of(process: Process, host: Host) -> set[str] | None:
-    """Return where *process* listens, as ``Listener.place``; None where we may not see."""
+    """Return where *process* listens, as ``Listener.place``; None if we may not see it."""
     try:
         listeners = host.copy_listeners(process)
     except CannotCopy:

@@ -1,9 +1,8 @@
-"""What is there: the master, its workers, an old master, orphans. Looks only.
+"""The snapshot: master, old master, orphans, pidfiles of a service at one moment.
 
-Every action begins with this, so that it carries on from wherever a killed
-script, a crash or somebody's own ``kill`` has left the service. The pidfile
-says where to look first; only when it names no master is every process of the
-host looked at.
+Every action begins with a snapshot, so that it can continue from whatever state a killed
+script, a crash or a manual kill(1) has left. The pidfile is read first. Only if it names
+no master is every process of the host read.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from .pidfile import MISSING, Pidfile, read_pidfile
 
 
 class Snapshot(Value):
-    """What was there at one moment."""
+    """The state of a service at one moment."""
 
     pidfile: Pidfile
     oldbin: Pidfile
@@ -26,29 +25,29 @@ class Snapshot(Value):
     handover: bool = False  # master has renamed its pidfile, and no new one has written it
     others: tuple[Process, ...] = ()  # further masters of the same configuration
     orphans: tuple[Process, ...] = ()  # workers whose master is dead
-    starting: tuple[Process, ...] = ()  # the daemon, not yet a master; only where all is looked at
-    executing: bool = False  # the daemon's binary, by somebody who does not tell yet for whom
+    starting: tuple[Process, ...] = ()  # the daemon, not yet a master; only after a scan
+    executing: bool = False  # a process inside execve(2), whose arguments are not visible yet
 
     @property
     def lost(self) -> bool:
-        """Whether the master was found by identity, its pidfile being no help."""
+        """Whether the master was found by a scan, because the pidfile does not name it."""
         return self.master is not None and not self.handover and self.master.pid != self.pidfile.pid
 
     @property
     def leftover(self) -> bool:
-        """Whether there is a .oldbin that names no master: of one that died in an upgrade."""
+        """Whether a .oldbin names no master: its master has died in an upgrade."""
         return self.oldbin.verdict != MISSING and self.old_master is None and not self.handover
 
     @property
     def masters(self) -> tuple[Process, ...]:
-        """All of them, the oldest first: the order in which to let them go."""
+        """All masters, the oldest first."""
         return tuple(
             master for master in (*self.others, self.old_master, self.master) if master is not None
         )
 
     @property
     def processes(self) -> tuple[Process, ...]:
-        """Whatever a stopped service must not have, but for workers of its masters."""
+        """All processes that a stopped service must not have, except workers of a master."""
         return (*self.masters, *self.orphans, *self.starting)
 
     @property
@@ -58,10 +57,10 @@ class Snapshot(Value):
 
 
 def take_snapshot(service: Service, host: Host, *, thorough: bool = False) -> Snapshot:
-    """Look at the service.
+    """Return a snapshot of the service.
 
-    thorough: look at every process of the host even if the pidfile is right:
-              for masters and orphans that nobody has written down.
+    thorough: read every process of the host even if the pidfile is right, to find masters
+              and orphans that no pidfile names.
     """
     pidfile = read_pidfile(service.pidfile, host)
     master = proven_master(service, pidfile, host)
@@ -81,7 +80,7 @@ def take_snapshot(service: Service, host: Host, *, thorough: bool = False) -> Sn
 
 
 def master_of(service: Service, host: Host = HERE) -> Process:
-    """Return the service's master, proven. Raises NotRunning."""
+    """Return the service's verified master. Raises NotRunning."""
     master = take_snapshot(service, host).master
     if master is None:
         raise NotRunning("not running")
@@ -89,17 +88,17 @@ def master_of(service: Service, host: Host = HERE) -> Process:
 
 
 def proven_master(service: Service, pidfile: Pidfile, host: Host) -> Process | None:
-    """Return the master that a pidfile names, if what it names is one."""
+    """Return the master that a pidfile names, or None if that process is not a master."""
     facts = host.look(pidfile.pid) if pidfile.pid else None
     if facts is None or not is_master(service, facts, host):
         return None
     if service.master_title is None and not pidfile.trusted:
-        return None  # the binary alone is no proof: somebody else may run it too
+        return None  # the binary alone proves nothing: another service may run it, too
     return facts.process
 
 
 def named_master(service: Service, path: str, host: Host) -> Process | None:
-    """Return the proven master that the pidfile at *path* names, if any."""
+    """Return the verified master that the pidfile at *path* names, or None."""
     return proven_master(service, read_pidfile(path, host), host)
 
 
@@ -117,7 +116,7 @@ def _scan(service: Service, host: Host, known: Snapshot) -> Snapshot:
             old = scan.masters[parent].process
             rest.remove(old)
     elif handover and rest and workers_of(service, rest[-1], host):
-        # It starts workers only once it has written its pidfile: that is what is lost.
+        # A new master has written its pidfile before it starts workers: the file was lost.
         master, old, handover = rest.pop(), master, False
     elif master is not None and old is None and not handover:
         parents = [one for one in rest if one.pid == scan.parent(master)]

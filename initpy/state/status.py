@@ -1,7 +1,4 @@
-"""What the service is doing. Looks, and changes nothing.
-
-What tells more than a code costs one more look, never a run of the daemon.
-"""
+"""The action ``status``. It changes nothing and runs no program."""
 
 from __future__ import annotations
 
@@ -27,12 +24,12 @@ _STATES = {
 
 
 class Status(Value):
-    """What there is to tell."""
+    """The answer of ``status``."""
 
     name: str
     code: int  # of StatusCode
-    sentence: str
-    notes: tuple[str, ...]  # what an operator should know besides, a line each
+    sentence: str  # one line for the operator
+    notes: tuple[str, ...]  # further lines for the operator
     snapshot: Snapshot
     workers: tuple[Process, ...] = ()
     uptime: float | None = None  # seconds
@@ -40,11 +37,11 @@ class Status(Value):
 
     @property
     def state(self) -> str:
-        """One word."""
+        """One word: running, dead, stopped or unknown."""
         return _STATES[self.code]
 
     def as_dict(self, host: Host = HERE) -> dict[str, Any]:
-        """Return all of it under stable keys, for machines."""
+        """Return the answer for machines (``--json``). The keys are stable."""
         seen = self.snapshot
         return {
             "name": self.name,
@@ -65,7 +62,7 @@ class Status(Value):
 
 
 def status(service: Service, host: Host = HERE) -> Status:
-    """Look at the service. Never raises for what it finds: that is in the code (LSB 20.2)."""
+    """Return the status of the service. Every state is a code (LSB 20.2), not an exception."""
     seen = take_snapshot(service, host)
     code = _code(service, seen, host)
     if seen.master is None:
@@ -101,7 +98,7 @@ def _code(service: Service, seen: Snapshot, host: Host) -> int:
     if seen.master is not None:
         return StatusCode.RUNNING
     verdict = seen.pidfile.verdict
-    # Whether it runs is not ours to see, or not in there.
+    # We may not see the process, or the pidfile cannot tell.
     if not host.sees_all() or (verdict == UNUSABLE and not seen.pidfile.regular):
         return StatusCode.UNKNOWN
     if verdict not in (MISSING, EMPTY):
@@ -125,7 +122,7 @@ def _absence(service: Service, code: int, seen: Snapshot, host: Host) -> str:
         return f"dead, and its lock file {service.subsys} is still there"
     if code == StatusCode.STOPPED:
         return "stopped"
-    hidden = ", for /proc hides the processes of others (hidepid)"
+    hidden = ", because /proc hides the processes of other users (hidepid)"
     return f"unknown: no master can be seen{'' if host.sees_all() else hidden}"
 
 
@@ -157,15 +154,15 @@ def _binary_notes(replaced: bool | None, disk: tuple[int, int] | None) -> tuple[
 def _pidfile_notes(seen: Snapshot) -> tuple[str, ...]:
     pidfile = seen.pidfile
     if pidfile.verdict in (UNTRUSTED, UNUSABLE):
-        return (f"pidfile {pidfile.path} is not believed: {pidfile.reason}",)
+        return (f"pidfile {pidfile.path} is not trusted: {pidfile.reason}",)
     if seen.lost:
-        what = "names another process" if pidfile.pid else f"is {pidfile.verdict}"
-        return (f"pidfile {pidfile.path} is lost, it {what}; the master was found by identity",)
+        why = "names another process" if pidfile.pid else f"is {pidfile.verdict}"
+        return (f"pidfile {pidfile.path} is lost, it {why}; a process scan found the master",)
     return ()
 
 
 def _places(seen: Snapshot, host: Host) -> list[str]:
-    """Return where the service listens, as far as we may see: "[::]:80" for ":::80"."""
+    """Return where the service listens ("[::]:80" for ":::80"), as far as we may see it."""
     from .scan import places_of
 
     places = set()
@@ -181,7 +178,7 @@ def _workers(count: int) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Say how long, in the two greatest units.
+    """Write a duration in its two greatest units.
 
     >>> _duration(93784)
     '1 d 2 h'

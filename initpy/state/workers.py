@@ -1,4 +1,4 @@
-"""Whether a master serves: the new state that start, reload and upgrade wait for."""
+"""Workers that are ready: start, reload and upgrade wait for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..host import Host, Process
 from ..service import Service
 from .identity import is_ready, workers_of
 
-SETTLE = 0.1  # seconds that new workers must last; nginx's own pause in a reload
+SETTLE = 0.1  # seconds that new workers must run; nginx pauses as long in a reload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def ready_workers(service: Service, master: Process, host: Host) -> set[Process]
 def stopped_accepting(service: Service, workers: Collection[Process], host: Host) -> bool:
     """Tell whether none of those workers takes new requests any more.
 
-    One that is shutting down may be kept for hours by a slow download.
+    It does not wait for their end: a slow download may keep a worker for hours.
     """
     return all(
         not host.alive(worker) or not is_ready(service, host.title(worker.pid))

@@ -229,7 +229,7 @@ def test_untrusted_directory(nginx, stranger):
 
     assert (0, 0) == (told.code, result.code)
     assert f"master {old}" in told.out
-    assert "not believed" in told.out
+    assert "not trusted" in told.out
     assert "belongs to nobody" in told.out
     assert stranger.poll() is None
     assert {} == nginx.place.processes()

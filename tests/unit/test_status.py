@@ -168,11 +168,11 @@ def test_handover(host, nginx):
 @pytest.mark.parametrize(
     ("facts", "note"),
     [
-        (None, "pidfile /run/nginx.pid is lost, it is missing; the master was found by identity"),
+        (None, "pidfile /run/nginx.pid is lost, it is missing; a process scan found the master"),
         ({"text": "7"}, "pidfile /run/nginx.pid is lost, it names another process; "),
-        ({"text": "x"}, "pidfile /run/nginx.pid is not believed: it does not hold one"),
-        ({"kind": "dir"}, "pidfile /run/nginx.pid is not believed: it is not a regular file"),
-        ({"text": "7", "mode": 0o666}, "pidfile /run/nginx.pid is not believed: it can be"),
+        ({"text": "x"}, "pidfile /run/nginx.pid is not trusted: it does not hold one"),
+        ({"kind": "dir"}, "pidfile /run/nginx.pid is not trusted: it is not a regular file"),
+        ({"text": "7", "mode": 0o666}, "pidfile /run/nginx.pid is not trusted: it can be"),
     ],
 )
 def test_lost_pidfile(host, nginx, facts, note):
