@@ -1,4 +1,4 @@
-"""What ``nginx -V`` says of how nginx was built."""
+"""Read the output of ``nginx -V``: the configure options of the installed nginx."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIELDS = {
 
 
 def detect(_service: Service, output: str) -> Detected:
-    """Read the paths among the configure options."""
+    """Return the paths among the configure options."""
     import re
 
     compiled = dict(re.findall(r"--([a-z-]+)=([^\s']+)", output))

@@ -1,21 +1,21 @@
-"""What the lines of nginx's error log mean."""
+"""Read the lines of nginx's error log."""
 
 from __future__ import annotations
 
 from ...contracts import Report
 
-# By severity; the first that occurs gives the reason.
+# The most severe first: the reason is the first line of the first level that occurs.
 _FAILURES = ("[emerg] ", "[alert] ", "[crit] ")
-# nginx tries a taken port five times, half a second apart, and then says this
-# (ngx_open_listening_sockets).
+# If a port is in use nginx tries to bind it five times, half a second apart, and then
+# logs this (ngx_open_listening_sockets).
 _GAVE_UP = "still could not bind()"
 
 
 def read(text: str, pid: int = 0) -> Report:
-    r"""Return what *text* says of a failure.
+    r"""Return the failure that *text* describes.
 
-    pid: read only the emergencies of this master: what a worker of its own, or
-         another instance with the same log, has written is no reason.
+    pid: read only the [emerg] lines of this master. A line of a worker, or of another
+         instance with the same log, is not a reason why this master failed.
 
     >>> read("2026/11/23 19:19:50 [emerg] 42#42: unknown directive\nnginx: test failed").reason
     'unknown directive'
@@ -35,7 +35,7 @@ def read(text: str, pid: int = 0) -> Report:
 
 
 def _reason(lines: list[str]) -> str:
-    # "TIME [emerg] PID#TID: ...", before its log is open "nginx: [emerg] ...".
+    # "TIME [emerg] PID#TID: ..."; before the log is open: "nginx: [emerg] ...".
     for sign in _FAILURES:
         for line in lines:
             if sign in line:

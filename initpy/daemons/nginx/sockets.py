@@ -1,4 +1,4 @@
-"""How nginx is told of sockets that it inherits (ngx_add_inherited_sockets)."""
+"""The environment variable that lists inherited sockets (ngx_add_inherited_sockets)."""
 
 from __future__ import annotations
 

@@ -36,7 +36,8 @@ PHP_FPM = Service(
         "Required-Stop": "$local_fs $remote_fs $network",
         "Should-Start": "$syslog $named",
         "Should-Stop": "$syslog $named",
-        # Before and after who asks it: else its clients are told 502 at every halt.
+        # It starts before nginx and stops after it. Otherwise nginx would answer 502 at
+        # every shutdown.
         "X-Start-Before": "nginx",
         "X-Stop-After": "nginx",
         "Default-Start": "2 3 4 5",
@@ -44,5 +45,5 @@ PHP_FPM = Service(
         "Short-Description": "PHP FastCGI process manager",
         "Description": "Answers FastCGI requests with PHP",
     },
-    chkconfig="- 84 16",  # as above: nginx has 85 and 15
+    chkconfig="- 84 16",  # for the same reason: nginx has 85 and 15
 )

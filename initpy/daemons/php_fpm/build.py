@@ -1,4 +1,4 @@
-"""What ``php-fpm -t`` says of the configuration that it reads when it is told of none."""
+"""Read the output of ``php-fpm -t``: the path of the default configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def detect(_service: Service, output: str) -> Detected:
-    """Read the path of the configuration that was tested."""
+    """Return the path of the configuration that was tested."""
     import re
 
     config = re.search(r"configuration file '?(/[^\s']+)", output)

@@ -1,4 +1,4 @@
-"""What the lines of php-fpm's error log mean."""
+"""Read the lines of php-fpm's error log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _ERROR = "ERROR: "
 
 
 def read(text: str, _pid: int = 0) -> Report:
-    r"""Return what *text* says of a failure. php-fpm writes no pid: all lines count.
+    r"""Return the failure that *text* describes. php-fpm logs no pid, so all lines count.
 
     >>> read("[18-Nov-2016 21:39:26] ERROR: FPM initialization failed").reason
     'FPM initialization failed'

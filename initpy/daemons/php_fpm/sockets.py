@@ -1,4 +1,4 @@
-"""How php-fpm is told of sockets that it inherits (fpm_sockets.c)."""
+"""The environment variable that lists inherited sockets (fpm_sockets.c)."""
 
 from __future__ import annotations
 
