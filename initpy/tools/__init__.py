@@ -1,1 +1,1 @@
-"""The ``initpy`` command: wrappers, and the LSB functions for shell scripts."""
+"""The ``initpy`` command: it makes wrappers, and has the LSB functions for shell scripts."""

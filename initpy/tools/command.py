@@ -1,4 +1,4 @@
-"""The ``initpy`` command: make wrappers, and the LSB functions for shell scripts."""
+"""The command line of ``initpy``: argv in, exit code out."""
 
 from __future__ import annotations
 
@@ -57,18 +57,16 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text, allow_abbrev=False)
         command.add_argument("service", choices=declarations())
-        command.add_argument("--name", help="of the script; another instance has another")
+        command.add_argument("--name", help="name of the script; each instance needs its own")
         command.add_argument("--daemon", metavar="PATH", help="the executable")
         command.add_argument("--config", metavar="PATH", help="its configuration")
-        command.add_argument("--pidfile", metavar="PATH", help="where it writes its pid")
-        command.add_argument(
-            "--format", choices=FORMATS, default=FORMATS[0], help="sysv, if not said"
-        )
+        command.add_argument("--pidfile", metavar="PATH", help="its pidfile")
+        command.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="default: sysv")
         if name == "generate":
-            command.add_argument("-o", dest="output", metavar="FILE", help="instead of stdout")
+            command.add_argument("-o", dest="output", metavar="FILE", help="default: stdout")
         command.set_defaults(run=run)
-    status = commands.add_parser("status", help="tell of every service, a line each")
-    status.add_argument("--json", action="store_true", help="one array instead")
+    status = commands.add_parser("status", help="print the status of every service, a line each")
+    status.add_argument("--json", action="store_true", help="print one JSON array")
     status.set_defaults(run=_status)
     kill = commands.add_parser("killproc", help="end a program, or signal it (LSB 20.8)")
     kill.add_argument("-p", dest="pidfile", metavar="PIDFILE")
@@ -85,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _signal_last(words: list[str]) -> list[str]:
-    """Turn the ``-USR2`` that ends a killproc into an option: argparse would split it."""
+    """Turn the last word of killproc, ``-USR2``, into an option: argparse would split it."""
     if (
         words[:1] == ["killproc"]
         and words[-1].startswith("-")
@@ -105,7 +103,7 @@ def _signal(text: str) -> object:
 def _delay(text: str) -> float:
     number = text.rstrip("smhd")
     if not number.replace(".", "", 1).isdigit() or text[len(number) :] not in _SECONDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: 5, 0.5s, 2m")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time: 5, 0.5s, 2m")
     return float(number) * _SECONDS[text[len(number) :]]
 
 
@@ -117,7 +115,7 @@ def _discovered(parsed: argparse.Namespace, host: Host) -> Service:
     declared = declarations()[parsed.service]
     name = given.get("name", declared.name)
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        raise UsageError(f"{name!r} is no name for a script: letters, digits, - _ . only")
+        raise UsageError(f"{name!r} cannot name a script: use letters, digits, - _ . only")
     return detect_service(declared, given, host)
 
 
@@ -133,7 +131,7 @@ def _generate(parsed: argparse.Namespace, console: Console, host: Host) -> int:
         wrapper = f"{DIRECTORY}/{service.name}"
         text, mode = render_unit(service, wrapper), 0o644
         if not host.exists(wrapper):
-            host.tell(f"the unit calls {wrapper}, which is not there yet: initpy install makes it")
+            host.tell(f"the unit calls {wrapper}, which does not exist yet: use initpy install")
     else:
         text, mode = _wrapper(service, parsed, host), 0o755
     if parsed.output is not None:
@@ -155,7 +153,7 @@ def _install(parsed: argparse.Namespace, console: Console, host: Host) -> int:
 
 
 def _status(parsed: argparse.Namespace, console: Console, host: Host) -> int:
-    """Tell of every service; return the greatest of their codes."""
+    """Print the status of every service; return the greatest of their exit codes."""
     from .overview import statuses
 
     found = statuses(host)

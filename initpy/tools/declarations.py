@@ -1,4 +1,4 @@
-"""The declarations that ship: one in each folder of ``initpy.daemons``."""
+"""Find the declarations: one in each folder of ``initpy.daemons``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..service import Service
 def declarations() -> dict[str, Service]:
     """Return every declaration by the name of its service, in alphabetical order.
 
-    The folder ``some_daemon`` holds it as ``SOME_DAEMON``.
+    The folder ``some_daemon`` holds it under the name ``SOME_DAEMON``.
     """
     import pkgutil
     from importlib import import_module

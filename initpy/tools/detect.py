@@ -1,4 +1,4 @@
-"""What an installed daemon says of itself: its configuration and its pidfile."""
+"""Ask an installed daemon for its paths: configuration, prefix, pidfile."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ FACTS = ("name", "daemon", "config", "pidfile")
 
 
 def detect_service(service: Service, given: Mapping[str, str], host: Host) -> Service:
-    """Return *service* with what is *given*, and the rest asked of the daemon.
+    """Return *service* with the values *given*; the others are asked of the daemon.
 
-    given: any of name, daemon, config, pidfile. If all are given, the daemon
-           need not be installed. Raises NotInstalled, or InitError if the
-           daemon does not tell.
+    given: any of name, daemon, config, pidfile. If the last three are given, the daemon
+           need not be installed.
+
+    Raises NotInstalled; InitError if a value is wrong, or the daemon prints no path.
     """
     try:
         service = service.replace(**given)
@@ -42,7 +43,7 @@ def detect_service(service: Service, given: Mapping[str, str], host: Host) -> Se
 
 
 def _ask(service: Service, given: Mapping[str, str], host: Host) -> Service:
-    """Return *service* with what the daemon says of itself, unless all of that is given."""
+    """Return *service* with the paths that the daemon prints, unless all of them are given."""
     if service.detect is None or all(field in given for field in service.detects):
         return service
     detect: Detect = resolve(service.detect)
@@ -50,12 +51,14 @@ def _ask(service: Service, given: Mapping[str, str], host: Host) -> Service:
     said = run(command, host, within=service.timeout).output
     facts = detect(service, said).facts
     if "config" not in facts:
-        raise InitError(f"{' '.join(command)} names no configuration: is it that daemon?", said)
+        raise InitError(
+            f"{' '.join(command)} names no configuration: is this the right daemon?", said
+        )
     return service.replace(**{**facts, **given})
 
 
 def _newest(service: Service, host: Host) -> str:
-    """Return the daemon of the greatest version, as Debian names them: php-fpm8.2."""
+    """Return the executable with the greatest version in its name: php-fpm8.2, as on Debian."""
     base = service.daemon.rstrip("0123456789.")
 
     def version(path: str) -> list[int]:

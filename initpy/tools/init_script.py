@@ -1,9 +1,9 @@
 """The generated ``/etc/init.d`` script, called a wrapper: a header, and one call.
 
-insserv, update-rc.d, chkconfig, systemd's generator and lintian all read the
-header, each its own part: LSB's block comes first, since chkconfig stops at
-its own; the tags for chkconfig and the generator stand outside it; the usage
-line is plain text.
+insserv, update-rc.d, chkconfig, systemd's generator and lintian read parts of the header.
+The LSB block comes first, because chkconfig stops reading after its own tags. The tags
+for chkconfig and systemd's generator stand outside that block. The usage line is plain
+text for lintian and systemd's generator.
 
 A wrapper stays on a host for years, while the library below it is upgraded. So
 what a wrapper names is an API, which later versions may extend, and must not

@@ -1,6 +1,6 @@
-"""``initpy status``: the services whose init scripts use this library, a line each.
+"""``initpy status``: the status of every service whose init script uses this library.
 
-The script itself is asked, so that its settings count, and whatever else it says.
+Each script is run, so that its own values and its settings file apply.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_MOST = 1 << 16  # bytes of a script; the import stands near its beginning
+_MOST = 1 << 16  # bytes that are read of a script; the import stands near its beginning
 _IMPORT = "from initpy.cli import"
 WITHIN = 30.0  # seconds for one script to answer
 
 
 def statuses(host: Host) -> list[dict[str, Any]]:
-    """Return what ``status --json`` of every such script says, in the order of their names."""
+    """Return the answer of ``status --json`` of every such script, ordered by path."""
     return [_status(path, host) for path in _scripts(host)]
 
 
 def _scripts(host: Host) -> list[str]:
-    """Return the scripts in /etc/init.d that use this library, each once."""
+    """Return the scripts in /etc/init.d that use this library; of links to one file the first."""
     found: dict[str, str] = {}
     for path in host.glob(f"{DIRECTORY}/*"):
         target = host.realpath(path)
@@ -44,7 +44,7 @@ def _status(path: str, host: Host) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(said)
     except InitError as exc:
         why = str(exc)
-    except ValueError:  # no JSON: the library that it uses is broken
+    except ValueError:  # not JSON: the script cannot load the library
         why = said
     else:
         return answer

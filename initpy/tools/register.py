@@ -1,4 +1,4 @@
-"""Put a wrapper in ``/etc/init.d``, or a unit beside it, and have the host know of it."""
+"""Write a wrapper to ``/etc/init.d`` and register it, or write a unit and enable it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..service import Service
 from ..systemctl import DIRECTORY, find_systemctl
 
 UNITS = "/etc/systemd/system"
-WITHIN = 60.0  # seconds for a program of the host
+WITHIN = 60.0  # seconds for the program that registers or enables
 
-# Who registers a script, the first that is there; {name} is the script's.
+# The programs that register a script. The first that exists is used.
 _REGISTRARS = (
     ("/usr/sbin/update-rc.d", "{name}", "defaults"),
     ("/sbin/chkconfig", "--add", "{name}"),
@@ -23,12 +23,12 @@ _REGISTRARS = (
 
 
 def write_wrapper(path: str, text: str, host: Host) -> None:
-    """Write a wrapper, executable. Raises InitError."""
+    """Write a wrapper as an executable file. Raises InitError."""
     host.write(path, text, 0o755)
 
 
 def install(service: Service, text: str, host: Host) -> str:
-    """Write ``/etc/init.d/NAME`` and register it; return a sentence that says how.
+    """Write ``/etc/init.d/NAME`` and register it; return one line that tells what was done.
 
     Raises InitError if it cannot be written or registered.
     """
@@ -41,17 +41,18 @@ def install(service: Service, text: str, host: Host) -> str:
 
 
 def install_unit(service: Service, wrapper: str, unit: str, host: Host) -> str:
-    """Write the wrapper and the unit that calls it, and enable that; return how.
+    """Write the wrapper and the unit that calls it, and enable the unit.
 
-    Raises InitError if they cannot be written or enabled.
+    Return one line that tells what was done. Raises InitError if they cannot be written
+    or enabled.
     """
     systemctl = find_systemctl(host)
     if not systemctl:
-        raise InitError("there is no systemctl: no unit is of use here, and nothing is written")
+        raise InitError("there is no systemctl, so a unit would have no effect: nothing written")
     write_wrapper(f"{DIRECTORY}/{service.name}", wrapper, host)
     path = f"{UNITS}/{service.name}.service"
     host.write(path, unit)
-    # It has systemd read its units again, if that runs.
+    # "systemctl enable" also lets a running systemd read its units again.
     return _register(path, [systemctl, "enable", f"{service.name}.service"], host)
 
 

@@ -1,24 +1,24 @@
-"""The printed systemd unit: its verbs are those of the wrapper.
+"""Render the systemd unit. Its commands are actions of the wrapper.
 
-``start`` and ``stop`` are initpy's too, not the daemon's: that is where the
-settings are read and STOP_SCHEDULE is kept, where the workers are seen to
-serve, and where the workers of a crashed master are taken over. Hence
+The unit runs the wrapper, not the daemon, for ``start`` and ``stop``, too: the wrapper
+reads the settings, obeys STOP_SCHEDULE, verifies that the workers serve, and recovers the
+workers of a crashed master. Hence
 
-    Type=forking, PIDFile=   a new master, by upgrade or reload, is followed to
-                             by the pidfile when the old one ends (systemd.service(5))
-    KillMode=process         the workers of a crashed master live, and serve,
-    Restart=on-abnormal      until the start that follows has taken them over;
-                             a start that fails with a reason is not tried again
-    TimeoutSec=              a stop may take as long as systemd's own generator
-                             gives an init script
+    Type=forking, PIDFile=   after an upgrade or a reload systemd reads the pid of the new
+                             master there, when the old one ends (systemd.service(5))
+    KillMode=process         if the master crashes systemd does not kill its workers: they
+                             serve until the next start has recovered them
+    Restart=on-abnormal      systemd starts the service after a crash; it does not repeat
+                             a start that failed with an exit code
+    TimeoutSec=              the same time as systemd's own generator gives an init script
 """
 
 from __future__ import annotations
 
 from ..service import Service
 
-# What the facilities of LSB are to systemd: systemd.special(7). It has the
-# others up before any service; a name that is no facility is another service's.
+# The units for the facilities of LSB: systemd.special(7). "" needs no unit, because
+# systemd reaches it before any service. Any other name is the name of a service.
 _TARGETS = {
     "$named": "nss-lookup.target",
     "$local_fs": "",
@@ -51,7 +51,7 @@ WantedBy=multi-user.target
 
 
 def render_unit(service: Service, wrapper: str) -> str:
-    """Return the text of the native unit of *service*, whose wrapper stands at *wrapper*."""
+    """Return the text of the unit of *service*. *wrapper* is the path of its wrapper."""
     order = {
         "After": _units(service, "Required-Start", "Should-Start"),
         "Before": _units(service, "X-Start-Before"),
@@ -70,5 +70,5 @@ def _units(service: Service, *keywords: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return *text* with nothing in it that is a specifier to systemd.unit(5)."""
+    """Return *text* without specifiers: systemd.unit(5) reads "%%" as a percent sign."""
     return text.replace("%", "%%")

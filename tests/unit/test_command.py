@@ -111,7 +111,7 @@ def test_generate_unit(host, capsys):
     assert ExitCode.OK == printed == written
     assert "ExecReload=/etc/init.d/rtmp reload" in out.splitlines()
     assert (out, 0o644) == (host.files["/tmp/x"].text, host.files["/tmp/x"].mode)
-    assert err.startswith("initpy: the unit calls /etc/init.d/rtmp, which is not there yet")
+    assert err.startswith("initpy: the unit calls /etc/init.d/rtmp, which does not exist yet")
     assert "" == capsys.readouterr().err
 
 

@@ -89,7 +89,7 @@ def test_newest_fpm(host):
 
 
 @pytest.mark.parametrize(
-    ("service", "reason"), [(NGINX, "is it that daemon"), (PHP_FPM, "is it that daemon")]
+    ("service", "reason"), [(NGINX, "the right daemon"), (PHP_FPM, "the right daemon")]
 )
 def test_another_program(host, service, reason):
     """A program that does not answer as the daemon does is told."""
