@@ -93,5 +93,7 @@ def _refuse_restarted(service: Service, seen: Snapshot, since: float, host: Host
     facts = host.look(restarted[-1].pid) if restarted and since >= service.timeout else None
     if facts is None:
         return
-    supervisor = f"pid {facts.ppid} ({host.title(facts.ppid)})" if facts.ppid > 1 else "something"
+    supervisor = (
+        f"pid {facts.ppid} ({host.title(facts.ppid)})" if facts.ppid > 1 else "a supervisor"
+    )
     raise InitError(f"{supervisor} restarts it each time it ends: stop that supervisor first")

@@ -19,7 +19,7 @@ from ..state.snapshot import named_master, take_snapshot
 from ..state.workers import ready_workers, stopped_accepting
 
 # While a master goes to the background its pidfile names no process for a moment.
-ABSENCE = 0.5  # seconds after which it is dead
+ABSENCE = 0.5  # seconds; a master that is absent for longer is dead
 
 
 def reload(service: Service, master: Process, host: Host) -> None:
