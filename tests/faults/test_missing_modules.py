@@ -63,7 +63,7 @@ def venv_nginx(nginx, venv):
 
 
 def test_virtual_environment(venv_nginx, venv):
-    """Root's own virtual environment will do for a wrapper, which names nothing outside."""
+    """A virtual environment that root owns is good for a wrapper, which names nothing outside."""
     with open(venv_nginx.wrapper) as file:
         text = file.read()
 
@@ -77,7 +77,7 @@ def test_virtual_environment(venv_nginx, venv):
 
 
 def test_emptied_virtual_environment(venv_nginx, venv):
-    """An upgrade of the distribution empties it: nothing claims that nginx is stopped."""
+    """The virtual environment was emptied: status is 4, every other action is 1, and says why."""
     assert 0 == venv_nginx.script("start").code
     master = venv_nginx.master
     for name in os.listdir(venv):
@@ -99,7 +99,7 @@ def one_each(first):
 
 @pytest.mark.parametrize("conffile", [False, True], ids=["plain", "debian"])
 def test_each_module(nginx, conffile):
-    """With any module missing or broken, 0 is only for what was done, and the rest fails."""
+    """A module of initpy is missing or broken: an action is 0 only if it was done, or says why."""
     libraries = nginx.place.path("libraries")
     copy_library(libraries)
     text = render(
