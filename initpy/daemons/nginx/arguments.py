@@ -1,4 +1,4 @@
-"""Which configuration an nginx was started with, by the command line in its title."""
+"""Read which configuration an nginx was started with from the command line in its title."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def names_configuration(service: Service, command: str) -> bool:
 
 
 def _after(flag: str, words: list[str]) -> str:
-    """Return the value of a flag, which may stick to it."""
+    """Return the value of a flag: the next word, or the rest of the same word."""
     for index, word in enumerate(words):
         if word == flag:
             return words[index + 1] if index + 1 < len(words) else ""

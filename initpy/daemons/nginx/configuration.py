@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 MOST_BYTES = 16 << 20  # of one file
 MOST_DEPTH = 10  # of includes in includes
 # A comment, a quoted word, bare words up to the end of a directive, a bare word.
-# Not any number of them: what does not end so is looked at again from its next word on.
+# A directive of bare words is limited to 200 characters, so that a text without an end
+# costs no quadratic time; a longer one is read word by word.
 _TOKENS = r"""\#[^\n]* | "((?:[^"\\]|\\.)*)" | '((?:[^'\\]|\\.)*)'
     | ([^\s;{}\#"'][^;{}\#"']{0,200})? ([;{}]) | ([^\s;{}]+)"""
 
 
 def read(service: Service, host: Host) -> Configuration:
-    """Read the service's configuration. What is compiled in is not known here."""
+    """Read the service's configuration. Compiled-in paths are not part of it."""
 
     def absolute(path: str) -> str:
         return os.path.normpath(os.path.join(service.prefix, path))
@@ -46,7 +47,7 @@ def read(service: Service, host: Host) -> Configuration:
         pidfile=absolute(pidfile) if pidfile else None,
         logs=tuple(absolute(path) for path in logs if _is_log(path)),
         directories=tuple(map(absolute, directories)),
-        # A server without a listen has this one (ngx_http_core_server).
+        # A server without a listen directive listens here (ngx_http_core_server).
         listens=(*(place for at in listens for place in _places_of(at, host)), "0.0.0.0:80"),
     )
 
