@@ -89,9 +89,11 @@ def run(
 ) -> NoReturn:
     """Do the action on the command line of a wrapper of *service*; exit with its code.
 
-    python:   the version, "3.11", of which the wrapper's folders are, if that matters.
-    conffile: the wrapper belongs to a Debian package, and stays when the daemon is
-              removed and not purged: then it does nothing, quietly (Debian Policy 9.3.2).
+    python:   the Python version, "3.11", that the folders in the wrapper belong to. With
+              another version a warning is printed. "" if they serve any version.
+    conffile: the wrapper belongs to a Debian package. dpkg leaves it behind if the daemon
+              is removed and not purged; then it does nothing and prints nothing (Debian
+              Policy 9.3.2).
 
     Installed wrappers of earlier versions call this: see ``tools/init_script.py``.
     """
@@ -108,16 +110,16 @@ def run(
 
 
 def _daemon_removed(service: Service, host: Host) -> bool:
-    """Tell whether the action needs a daemon that is not installed any more.
+    """Tell whether the action needs the daemon's executable, and that does not exist.
 
-    What still runs of it can be stopped, and seen, without its executable.
+    A daemon that still runs can be stopped, and its status read, without the executable.
     """
     if {"stop", "force-quit", "status"}.intersection(sys.argv[1:]):
         return False
     try:
         return not host.is_executable(with_settings(service, host).daemon)
     except InitError:
-        return False  # the action says what is wrong with the settings
+        return False  # the action reports what is wrong with the settings
 
 
 def main(service: Service, argv: Sequence[str] | None = None, host: Host | None = None) -> int:

@@ -63,15 +63,15 @@ def _register(path: str, argv: list[str], host: Host) -> str:
     return f"{path} written, registered with {' '.join(argv)}"
 
 
-# What a wrapper, and what it starts, import besides the standard library.
+# The packages that a wrapper and its children import, besides the standard library.
 _LIBRARIES = ("initpy", "psutil", "daemon", "lockfile")
 
 
 def trusted_python(host: Host) -> tuple[str, list[str]]:
-    """Return what a wrapper is run by: this interpreter, and the folders it imports from.
+    """Return the interpreter of a wrapper and the folders from which it imports: ours.
 
-    Root will run what they hold, at every boot. Raises InitError if somebody
-    other than root can write it, or if a library is missing.
+    Root will run this code at every boot. Raises InitError if another user than root can
+    change or replace it, or if a library is missing.
     """
     interpreter = sys.executable
     libraries = [_origin(name) for name in _LIBRARIES]
