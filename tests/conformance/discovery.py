@@ -26,7 +26,7 @@ class CannotCheckError(Exception):
     """Nothing can be said of this script; the sentence says why."""
 
 
-def detect_service(script, given):
+def discover(script, given):
     """Return the facts of *script*'s service, fit for JSON.
 
     given: what was said by option: daemon, pidfile, config, or "".

@@ -33,7 +33,7 @@ def in_the_foreground(fpm):
 
 
 @pytest.fixture(params=["background", "foreground"])
-def require_running(request, fpm):
+def running(request, fpm):
     """Give a php-fpm that runs in the background, and one in the foreground."""
     if request.param == "background":
         fpm.start()
@@ -47,23 +47,23 @@ def test_reload_with_other_children(running):
     """After reload a changed pm.max_children is in effect at the next request, every time."""
     for number in range(ROUNDS):
         children = 1 + number % 3
-        require_running.configure(children=children)
+        running.configure(children=children)
 
-        result = require_running.act("reload")
-        require_running.ask()
+        result = running.act("reload")
+        running.ask()
 
         assert 0 == result.code, result
-        wait_until(lambda: require_running.in_the_pool == children, f"{children} children")  # noqa: B023
-        assert require_running.master.pid == require_running.named
+        wait_until(lambda: running.in_the_pool == children, f"{children} children")  # noqa: B023
+        assert running.master.pid == running.named
 
 
 def test_reload_with_another_value(running):
     """After reload a changed ini value is in effect at the very next request, every time."""
     for number in range(ROUNDS):
-        require_running.configure(pool=f"php_admin_value[precision] = {number}")
+        running.configure(pool=f"php_admin_value[precision] = {number}")
 
-        result = require_running.act("reload")
-        answer = require_running.ask()
+        result = running.act("reload")
+        answer = running.ask()
 
         assert 0 == result.code, result
         assert str(number) == answer.split()[0]
@@ -100,16 +100,16 @@ def test_reload_with_a_changed_php_ini(fpm):
 @pytest.mark.parametrize("action", ["reload", "restart", "force-reload", "try-restart"])
 def test_broken_pool_file(running, action):
     """A broken pool file is 6, php-fpm's own words shown, and the service untouched."""
-    master, workers = require_running.master, require_running.workers
-    require_running.configure(pool="frobnicate = on")
+    master, workers = running.master, running.workers
+    running.configure(pool="frobnicate = on")
 
-    result = require_running.act(action)
+    result = running.act(action)
 
     assert 6 == result.code, result
     assert "frobnicate" in result.err
-    assert (master, workers) == (require_running.master, require_running.workers)
-    assert master.pid == require_running.named
-    assert require_running.ask()
+    assert (master, workers) == (running.master, running.workers)
+    assert master.pid == running.named
+    assert running.ask()
 
 
 def test_the_sentence_of_the_seed(fpm):
@@ -230,33 +230,33 @@ def test_upgrade_in_the_foreground(fpm):
 
 def test_reopen(running):
     """After reopen no process holds a rotated log."""
-    os.rename(require_running.log, require_running.log + ".1")
+    os.rename(running.log, running.log + ".1")
 
-    result = require_running.act("reopen")
+    result = running.act("reopen")
 
     assert 0 == result.code, result
-    family = [require_running.master, *require_running.workers]
-    held = [path for process in family for path in require_running.host.open_files(process)]
-    assert require_running.log + ".1" not in held
-    assert os.path.exists(require_running.log)
+    family = [running.master, *running.workers]
+    held = [path for process in family for path in running.host.open_files(process)]
+    assert running.log + ".1" not in held
+    assert os.path.exists(running.log)
 
 
 @pytest.mark.parametrize("action", ["stop", "force-quit"])
 def test_stop(running, action):
     """When stop returns nothing is left, in the background and in the foreground."""
-    result = require_running.act(action)
+    result = running.act(action)
 
     assert 0 == result.code, result
-    assert {} == require_running.place.processes()
-    assert not os.path.exists(require_running.pidfile)
+    assert {} == running.place.processes()
+    assert not os.path.exists(running.pidfile)
 
 
 def test_status(running):
     """Status and its JSON know master and workers."""
-    told = require_running.act("status", "--json")
+    told = running.act("status", "--json")
 
     assert 0 == told.code, told
-    assert require_running.master.pid == json.loads(told.out)["master"]
+    assert running.master.pid == json.loads(told.out)["master"]
     assert 2 == len(json.loads(told.out)["workers"])
 
 

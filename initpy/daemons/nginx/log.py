@@ -20,18 +20,22 @@ def read(text: str, pid: int = 0) -> Report:
     >>> read("2026/11/23 19:19:50 [emerg] 42#42: unknown directive\nnginx: test failed").reason
     'unknown directive'
     """
-    import re
-
     lines = text.splitlines()
     signs = (f" [emerg] {pid}#",) if pid else _FAILURES
     failures = tuple(line for line in lines if any(sign in line for sign in signs))
     return Report(
         reason=_reason(lines),
         lines=failures,
-        # bind() to [::]:80 failed
-        unbound=tuple(re.findall(r"bind\(\) to (?:unix:)?([^\s',]+)", text)),
+        unbound=_unbound(text) if "bind()" in text else (),
         gave_up=bool(failures) and _GAVE_UP in failures[-1],
     )
+
+
+def _unbound(text: str) -> tuple[str, ...]:
+    import re  # costs more than most reloads say
+
+    # bind() to [::]:80 failed
+    return tuple(re.findall(r"bind\(\) to (?:unix:)?([^\s',]+)", text))
 
 
 def _reason(lines: list[str]) -> str:
