@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from . import Host
+
 # The environment of a daemon. It must not depend on the user or the program that calls.
 CLEAN_ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -179,12 +181,25 @@ class Child:
             self.reap()
 
     def kill_group(self) -> None:
-        """Send SIGKILL to its process group, and reap it."""
+        """SIGKILL it and whatever it has left in its process group, and see them gone.
+
+        A process ends when it takes the signal, which is after kill(2) has returned.
+        Raises WaitTimeout.
+        """
         import _signal
+
+        from . import HERE
+        from .wait import wait_until
 
         if self._code is None:
             os.killpg(self.pid, _signal.SIGKILL)
             self.reap()
+            wait_until(
+                lambda: not _lives(self.pid, HERE),
+                within=5.0,
+                host=HERE,
+                what=f"process group {self.pid} to end",
+            )
 
     def close(self) -> None:
         """Close our descriptors. A program that still runs goes on."""
@@ -202,3 +217,24 @@ class Child:
         if self._release >= 0:
             os.close(self._release)
             self._release = -1
+
+
+def _lives(group: int, host: Host) -> bool:
+    """Tell whether a process of that group lives. Its leader is reaped already.
+
+    Zombies do not: they are init's to reap, which may take its time.
+    """
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:  # nearly always: not even a zombie is left of it
+        return False
+    except PermissionError:  # what is left of it is not ours to end
+        return False
+    return any(host.find(pid) for pid in host.pids() if _group_of(pid) == group)
+
+
+def _group_of(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
