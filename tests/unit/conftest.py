@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 from daemons import FakeFpm, FakeNginx
 from fakes import FakeHost
+from hypothesis import settings
+
+# The same examples in every run, and nothing kept beside the tests.
+settings.register_profile("initpy", derandomize=True, database=None, deadline=None)
+settings.load_profile("initpy")
 
 
 @pytest.fixture

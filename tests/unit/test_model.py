@@ -775,9 +775,6 @@ def test_anything(daemon):
 
     @settings(
         max_examples=int(os.environ.get("INITPY_MODEL_EXAMPLES", "5000")),
-        deadline=None,
-        derandomize=True,
-        database=None,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
