@@ -1,62 +1,145 @@
-"""How nginx and php-fpm behave on a ``FakeHost``, with the delays that were measured."""
+"""How nginx and php-fpm behave on a ``FakeHost``, with the delays that were measured.
+
+``test_daemon_contract`` holds them to the real ones.
+"""
 
 from __future__ import annotations
+
+import signal
 
 from fakes import ALL_SIGNALS, Run
 
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 
+FOREVER = float("inf")
+REQUESTS = {
+    f"SIG{name}": 1 << (getattr(signal, f"SIG{name}") - 1)
+    for name in ("HUP", "USR1", "USR2", "WINCH", "QUIT", "TERM", "INT")
+}
 BIND = "bind() to 0.0.0.0:80 failed (98: Address already in use)"
+
+# What a binary can be like, beside good: the text of its file.
+BROKEN = {
+    "exits": "whatever it is asked, its own test included",
+    "hangs": "whatever it is asked",
+    "forbidden": "it has no x",
+    "no program": "it cannot be executed",
+    "fails": "it passes the test, and then ends at once",
+    "late": "it passes the test, and ends after a while",
+    "freezes": "it passes the test, and then hangs",
+    "workerless": "its master comes up, its workers do not",
+    "dies": "its master ends soon after it is up",
+}
 
 
 class FakeDaemon:
     """What both have in common: a master, workers, a pidfile, a start and a test.
 
     drain:   seconds for which a worker goes on with its requests.
-    tested:  how the test of the configuration runs.
-    started: how the command that starts it runs; it does not start if its code is not 0.
+    bad:     whether the configuration is.
+    reloads: whether a reload can have its port.
+    silent:  whether it does nothing but be there: no pidfile, no worker, no request heeded.
+    tested:  how the test of the configuration runs, if it is to be said.
+    started: how the command that starts it runs, if it is to be said; it does not come
+             up if the code is not 0.
     """
 
     def __init__(self, host, service, *, workers=2):
         self.host, self.service, self.count = host, service, workers
-        self.drain, self.booting, self.silent = 0.0, 0.005, False
-        self.tested, self.started = Run(), Run(seconds=0.01)
+        self.drain, self.booting = 0.0, 0.005
+        self.bad, self.reloads, self.silent = False, True, False
+        self.tested = self.started = None
         self.masters = []  # every one there ever was
-        host.put(service.daemon, "binary", mode=0o755)
+        self.path = None  # the socket that clients reach: its inode
         host.put(service.config)
         host.put("/run/initpy", kind="dir")
         host.programs[service.daemon] = self.program
+        self.replace()
 
-    def program(self, argv):
-        """Run as its command line says."""
+    # The binary.
+
+    def replace(self, kind="good"):
+        """Put another binary on disk, as a package upgrade does."""
+        mode = 0o644 if kind == "forbidden" else 0o755
+        return self.host.put(self.service.daemon, kind, mode=mode)
+
+    @property
+    def on_disk(self):
+        """What the binary on disk is like: of a kind of BROKEN, good or missing."""
+        file = self.host.files.get(self.service.daemon)
+        if file is None:
+            return "missing"
+        return file.text if file.text in BROKEN else "good"
+
+    def program(self, argv, kind=""):
+        """Run as its command line says: the binary on disk, or another one."""
+        kind = kind or self.on_disk
+        if kind == "forbidden":
+            raise PermissionError(13, "Permission denied", argv[0])
+        if kind == "no program":
+            raise OSError(8, "Exec format error", argv[0])
+        if kind == "exits":
+            return Run(code=1, output="no library")
+        if kind == "hangs":
+            return Run(seconds=FOREVER)
         if argv[1] in ("-t", "--test"):
-            return self.tested
+            bad = Run(code=1, output=self.complaint, seconds=0.003)
+            return self.tested or (bad if self.bad else Run(seconds=0.003))
         if argv[1] == "-V":
             return Run(output="nginx version: nginx/1.22.1\n" + self.compiled)
-        run = Run(**vars(self.started))
+        return self._start(kind)
+
+    def _start(self, kind):
+        if kind == "freezes":
+            return Run(seconds=FOREVER)
+        if self.bad or kind in ("fails", "late"):
+            return Run(code=1, output="it failed", seconds=0.5 if kind == "late" else 0.01)
+        run = Run(**vars(self.started or Run(seconds=0.01)))
 
         def begin(child):
-            if not run.code and not run.then:
-                run.then = lambda: self.boot(child.start["sockets"])
+            if not child.start["sockets"] and self.taken():
+                run.code, run.output = 1, BIND
+            elif not run.code and not run.then:
+                self.launch(run, child, kind)
 
         run.begin = begin
         return run
 
-    def boot(self, sockets=None, **facts):
+    def launch(self, run, child, kind):
+        """Have a master come up when the command that starts it has ended."""
+        run.then = lambda: self.boot(child.start["sockets"], kind)
+
+    def taken(self):
+        """Tell whether somebody listens where it would."""
+        everybody = self.host.processes.values()
+        return self.place in {place for one in everybody for place in one.sockets.values()}
+
+    # Its processes.
+
+    def boot(self, sockets=None, kind="good", **facts):
         """Come up as after a start: master, then pidfile, then workers.
 
         Without *sockets* it makes its own, and if another has them there is no
         coming up.
         """
-        if not sockets and self.place in [
-            place for process in self.host.processes.values() for place in process.sockets.values()
-        ]:
+        if not sockets and self.taken():
+            return None
+        master = self.new_master(sockets=sockets, kind=kind, **facts)
+        self.host.at(self.booting, lambda: self.come_up(master), by=master)
+        return master
+
+    def come_up(self, master):
+        """Be a master: write the pidfile, then start workers."""
+        if self.silent:
             return
-        master = self.new_master(sockets=sockets, **facts)
-        if not self.silent:
-            self.host.at(self.booting, lambda: self.write_pid(master))
-            self.host.at(self.booting + 0.002, lambda: self.new_workers(master))
+        master.blocked, master.title = 0, self.title
+        self.host.put(self.service.pidfile)
+        self.host.at(0.0002, lambda: self.write_pid(master), by=master)
+        if master.kind != "workerless":
+            self.host.at(0.002, lambda: self.new_workers(master), by=master)
+        if master.kind == "dies":
+            self.host.at(0.05, lambda: self.host.end(master))
 
     def run(self, pid=None):
         """Be up already, and for an hour; return the master."""
@@ -65,42 +148,92 @@ class FakeDaemon:
         self.new_workers(master, infancy=0)
         return master
 
-    def new_master(self, pid=None, ppid=1, sockets=None, **facts):
+    def new_master(self, pid=None, ppid=1, sockets=None, kind="", **facts):
         """Start a master, and nothing else, on sockets that it inherits or makes."""
-        inode = 7000 + len(self.masters)
-        facts["sockets"] = dict(sockets or {inode: self.place})
         facts = {"title": self.title, "exe": self.service.daemon, **facts}
         master = self.host.add(pid, ppid=ppid, **facts)
-        master.winched, master.successor, master.predecessor = False, None, None
-        for sig in ("QUIT", "TERM", "INT", "HUP", "USR1", "USR2", "WINCH"):
-            if handler := getattr(self, sig.lower(), None):
-                self.host.on(f"SIG{sig}", handler, master)
+        master.sockets = dict(sockets or self.listen(master))
+        master.owner, master.kind = self, kind or self.on_disk
+        master.program = lambda argv: self.program(argv, master.kind)
+        master.ends = None  # how, once it was told to
+        master.up = lambda: None
+        handlers = {name: getattr(self, name[3:].lower(), None) for name in REQUESTS}
+        master.on.update({name: handler for name, handler in handlers.items() if handler})
+        master.caught = sum(bit for name, bit in REQUESTS.items() if handlers[name])
         self.host.put(f"/proc/{master.pid}/fd/2")
-        if self.place.startswith("/"):
-            self.host.put(self.place)
         self.masters.append(master)
         return master
 
+    def listen(self, master):
+        """Make the socket of a master; return it."""
+        self.path = 7000 + master.pid
+        return {self.path: self.place}
+
     def write_pid(self, master):
         """Have a master write its pidfile."""
-        if self.alive(master):
-            self.host.put(self.service.pidfile, f"{master.pid}\n")
+        self.host.put(self.service.pidfile, f"{master.pid}\n")
 
-    def new_workers(self, master, infancy=0.002):
+    def new_workers(self, master, infancy=0.002, count=None):
         """Start workers, which bear their master's title for a moment."""
-        if master.state == "T":
-            self.host.at(0.01, lambda: self.new_workers(master, infancy))
+        for _ in range(self.count if count is None else count):
+            self._new_worker(master, infancy)
+
+    def _new_worker(self, master, infancy):
+        more = {"ppid": master.pid, "session": master.session, "exe": master.exe}
+        more["sockets"] = dict(master.sockets)
+        worker = self.host.add(title=master.title, exe_id=master.exe_id, uid=33, **more)
+        worker.owner = self
+        worker.on["SIGQUIT"] = self.finish
+        worker.on["SIGTERM"] = self.host.end
+        worker.at_end.append(lambda: self._lost(worker, master))
+        if infancy:
+            self.host.at(infancy, lambda: setattr(worker, "title", self.worker), by=worker)
+        else:
+            worker.title = self.worker
+
+    def _lost(self, worker, master):
+        """Have a master end when its last worker has, or replace one that it has not dismissed."""
+        if not self.alive(master):
             return
-        for _ in range(self.count if self.alive(master) else 0):
-            more = {"ppid": master.pid, "session": master.session, "exe": master.exe}
-            more["sockets"] = dict(master.sockets)
-            worker = self.host.add(title=master.title, exe_id=master.exe_id, uid=33, **more)
-            worker.on["SIGQUIT"] = lambda worker: self.retire([worker])
-            worker.on["SIGTERM"] = self.host.end
-            if infancy:
-                self.host.at(infancy, lambda worker=worker: setattr(worker, "title", self.worker))
-            else:
-                worker.title = self.worker
+        if master.ends and not self.workers(master):
+            self.host.at(0.003, lambda: master.ends(master), by=master)
+        elif not master.ends and not worker.dismissed:
+            self.host.at(0.001, lambda: self.new_workers(master, count=1), by=master)
+
+    def finish(self, worker):
+        """Have a worker finish what it has begun, and end."""
+        worker.retired, worker.title = True, self.draining
+        self.host.at(self.drain, lambda: self.host.end(worker), by=worker)
+
+    def retire(self, workers):
+        """Have their master dismiss workers."""
+        for worker in workers:
+            worker.dismissed = True
+            self.finish(worker)
+
+    def leave(self, master, ends):
+        """Have a master dismiss its workers, and do ``ends(master)`` when they are gone."""
+        master.ends = ends
+        workers = self.workers(master)
+        self.retire(workers)
+        if not workers:
+            self.host.at(0.003, lambda: ends(master), by=master)
+
+    def quit(self, master):
+        """End when the requests are answered."""
+        self.leave(master, self.term)
+
+    def term(self, master):
+        """End at once, workers first."""
+        master.ends = self.host.end
+        for worker in self.workers(master):
+            self.host.end(worker)
+        self.clean_up(master)
+        self.host.end(master)
+
+    int = term
+
+    # What is seen.
 
     def alive(self, process):
         """Tell whether that process has not ended."""
@@ -125,39 +258,15 @@ class FakeDaemon:
         """Have a master write a line to its error log."""
         self.host.files[f"/proc/{master.pid}/fd/2"].text += f"2026/11/23 19:19:50 {line}\n"
 
-    def term(self, master):
-        """End at once, workers first, without leaving a pidfile."""
-        for worker in self.workers(master):
-            self.host.end(worker)
-        for path in (self.service.pidfile, self.service.oldbin):
-            if path in self.host.files and self.host.files[path].text == f"{master.pid}\n":
-                del self.host.files[path]
-        self.host.end(master)
-
-    int = term
-
-    def retire(self, workers):
-        """Have workers finish what they have begun, and end."""
-        for worker in workers:
-            worker.title = self.draining
-            self.host.at(self.drain, lambda worker=worker: self.host.end(worker))
-
-    def quit(self, master):
-        """End when the requests are answered."""
-        self.retire(self.workers(master))
-        self.host.at(self.drain + 0.003, lambda: self.alive(master) and self.term(master))
-
 
 class FakeNginx(FakeDaemon):
-    """An nginx: USR2 renames its pidfile and starts the binary on disk.
-
-    new: what that binary is like: good, exits, late, hangs, workerless, dies, loses a
-         worker, or other (the wrong binary).
-    """
+    """An nginx: USR2 renames its pidfile and starts the binary on disk."""
 
     title = f"nginx: master process {NGINX.daemon} -c {NGINX.config}"
     worker, draining = "nginx: worker process", "nginx: worker process is shutting down"
     place = "0.0.0.0:80"
+    complaint = "[emerg] 1#1: unknown directive"
+    access_log = "/var/log/nginx/access.log"
     compiled = (
         "configure arguments: --prefix=/usr/share/nginx --conf-path=/etc/nginx/nginx.conf "
         "--pid-path=/run/nginx.pid --error-log-path=/var/log/nginx/error.log "
@@ -166,122 +275,202 @@ class FakeNginx(FakeDaemon):
 
     def __init__(self, host, service=NGINX, **facts):
         super().__init__(host, service, **facts)
-        self.new = "good"
-        self.reloads = True
         host.put("/bin/sh", mode=0o755)
         host.programs["/bin/sh"] = self.fostered
 
+    def new_master(self, *args, **facts):
+        """Start a master, and nothing else."""
+        master = super().new_master(*args, **facts)
+        master.winched, master.successor = False, None
+        return master
+
     def fostered(self, argv):
-        """Run the shell that is nginx's parent until it serves."""
+        """Run the shell that is nginx's parent until it serves (initpy.state.launcher)."""
 
         def begin(child):
             run = self.program(argv[4:])
-            starting = self.host.add(ppid=child.pid, argv=tuple(argv[4:]))
-            self.host.at(run.seconds, lambda: self.host.end(starting))
-            if not run.code:
-                self.host.at(0, lambda: self.boot(child.start["sockets"], ppid=child.pid))
+            kind, shell = self.on_disk, self.host.processes[child.pid]
+            starting = self.host.add(ppid=child.pid, argv=tuple(argv[4:]), exe=self.service.daemon)
 
-        return Run(seconds=float("inf"), begin=begin)
+            def ended():
+                # Nobody waits for it while the shell reads.
+                starting.state = "Z" if run.code and self.alive(shell) else starting.state
+                if starting.state != "Z":
+                    self.host.end(starting)
+                if not run.code:  # it goes on as the master, in the foreground
+                    parent = child.pid if self.alive(shell) else 1
+                    self.boot(child.start["sockets"], kind, ppid=parent, born_of=parent)
+
+            shell.at_end.append(lambda: starting.state == "Z" and self.host.end(starting))
+            self.host.at(run.seconds, ended, by=starting)
+
+        return Run(seconds=FOREVER, begin=begin)
 
     def usr2(self, master):
-        """Begin an upgrade, unless one is under way."""
-        if not master.successor and not self.silent:
-            self.host.at(0.001, lambda: self.hand_over(master))
+        """Begin an upgrade, unless one is under way or the parent lives (ngx_parent)."""
+        if not (self.silent or master.ends or master.successor or master.ppid == master.born_of):
+            self.host.at(0.001, lambda: self.hand_over(master), by=master)
 
     def hand_over(self, master):
         """Rename the pidfile and start the new binary, signals blocked."""
         if master.successor or not self.alive(master):
             return
+        if self.service.pidfile not in self.host.files:
+            self.log(master, f"[alert] {master.pid}#0: rename() failed (2: No such file)")
+            return
         self.host.rename(self.service.pidfile, self.service.oldbin)
         more = {"ppid": master.pid, "session": master.session, "sockets": master.sockets}
-        new = self.new_master(**more)
-        new.blocked, new.exe = ALL_SIGNALS, self.service.daemon
-        master.successor, new.predecessor = new, master
+        new = self.new_master(born_of=master.pid, **more)
+        new.blocked, new.argv = ALL_SIGNALS, (self.service.daemon, "-c", self.service.config)
+        master.successor = new
         new.at_end.append(lambda: self.take_back(master))
-        if self.new in ("exits", "late"):
+        if new.kind == "late":
+            self.host.at(0.5, lambda: self.host.end(new))
+        elif self.bad or new.kind in ("exits", "fails", "missing", "forbidden", "no program"):
             self.log(master, f"[emerg] {new.pid}#0: it cannot go on")
-            self.host.at(0.003 if self.new == "exits" else 0.5, lambda: self.host.end(new))
-        elif self.new != "hangs":
-            self.host.at(self.booting, lambda: self.come_up(new))
-
-    def come_up(self, new):
-        """Be a new master: write the pidfile, then start workers."""
-        if not self.alive(new):
-            return
-        if new.state == "T":
-            self.host.at(0.01, lambda: self.come_up(new))
-            return
-        new.blocked = 0
-        if self.new == "other":
-            new.exe_id = (1, -1)
-        self.write_pid(new)
-        if self.new != "workerless":
-            self.host.at(0.002, lambda: self.new_workers(new))
-        if self.new == "dies":
-            self.host.at(0.05, lambda: self.host.end(new))
-        if self.new == "loses a worker":
-            self.host.at(0.05, lambda: self.host.end(self.workers(new)[0]))
+            self.host.at(0.003, lambda: self.host.end(new))
+        elif new.kind not in ("freezes", "hangs"):
+            self.host.at(self.booting, lambda: self.come_up(new), by=new)
 
     def take_back(self, master):
         """Be the old master again: the new one has ended."""
         master.successor = None
-        if self.alive(master):
-            self.host.at(0.001, lambda: self._back(master))
 
-    def _back(self, master):
-        if self.service.oldbin in self.host.files and self.alive(master):
-            self.host.rename(self.service.oldbin, self.service.pidfile)
-            if master.winched:
-                self.new_workers(master)
+        def back():
+            if self.service.oldbin in self.host.files:
+                self.host.rename(self.service.oldbin, self.service.pidfile)
+                if master.winched:
+                    self.start_again(master)
+
+        self.host.at(0.001, back, by=master)
 
     def winch(self, master):
         """Let the workers go, and stay."""
         master.winched = True
         self.retire(self.workers(master))
 
+    def start_again(self, master):
+        """Start workers after WINCH."""
+        master.winched = False
+        self.new_workers(master)
+
     def hup(self, master):
         """Start a new generation of workers, and let the old one go."""
+        if master.ends:
+            return
+        if master.successor:  # whatever the configuration is by now
+            self.start_again(master)
+            return
+        if self.bad:
+            self.log(master, f"[emerg] {master.pid}#0: unknown directive")
+            return
         if not self.reloads:
-            self.host.at(0.01, lambda: self.log(master, f"[emerg] {master.pid}#0: {BIND}"))
-            gave_up = f"[emerg] {master.pid}#0: still could not bind()"
-            self.host.at(2.5, lambda: self.log(master, gave_up))
+            said = f"[emerg] {master.pid}#0: "
+            self.host.at(0.01, lambda: self.log(master, said + BIND), by=master)
+            gave_up = said + "still could not bind()"
+            self.host.at(2.5, lambda: self.log(master, gave_up), by=master)
             return
         old = self.workers(master)
-        self.host.at(0.004, lambda: self.alive(master) and self.new_workers(master))
-        self.host.at(0.1, lambda: self.alive(master) and self.retire(old))
+        self.host.at(0.004, lambda: self.start_again(master), by=master)
+        self.host.at(0.1, lambda: self.retire(old), by=master)
 
     def usr1(self, master):
         """Open the logs anew."""
 
         def opened():
             for process in (master, *self.workers(master)):
-                process.open_files = ["/var/log/nginx/access.log"]
+                process.open_files = [self.access_log]
 
         if not self.silent:
-            self.host.at(0.005, opened)
+            self.host.at(0.005, opened, by=master)
+
+    def clean_up(self, master):
+        """Remove its pidfile, whatever that holds (ngx_delete_pidfile)."""
+        mine = self.service.oldbin if master.successor else self.service.pidfile
+        self.host.files.pop(mine, None)
 
 
 class FakeFpm(FakeDaemon):
     """A php-fpm: USR2 makes it end its workers and execute itself anew, in another process.
 
-    reloads: whether it survives that.
+    patience: its process_control_timeout: seconds for which it waits for its workers.
     """
 
     title = f"php-fpm: master process ({PHP_FPM.config})"
     worker = draining = "php-fpm: pool www"
     place = "/run/php/php8.2-fpm.sock"
+    complaint = "ERROR: unknown entry"
+    patience = 0.0
 
     def __init__(self, host, service=PHP_FPM, **facts):
         super().__init__(host, service, **facts)
-        self.reloads = True
         host.files[
             service.config
         ].text = f"[global]\npid = {service.pidfile}\n[www]\nlisten = {self.place}\n"
 
+    def listen(self, master):
+        """Make its socket."""
+        self.host.put(self.place, kind="socket")
+        return super().listen(master)
+
+    def taken(self):
+        """Tell whether somebody listens there. A path at which nobody does is unlinked."""
+        return any(self.path in one.sockets for one in self.host.processes.values())
+
+    def launch(self, run, child, kind):
+        """Have a master come up; then the command that starts it ends, too."""
+        launcher = self.host.processes[child.pid]
+        sockets, seconds, run.seconds = child.start["sockets"], run.seconds, FOREVER
+        boot = lambda: self.put_in_background(launcher, sockets, kind, child.finish)  # noqa: E731
+        self.host.at(seconds, boot, by=launcher)
+
+    def put_in_background(self, launcher, sockets, kind, ends):
+        """Have a process start a master, see it up, and end."""
+        master = self.boot(sockets, kind, ppid=launcher.pid)
+        if master is None:
+            ends(78)
+            return
+        master.up = lambda: ends(0)
+        master.at_end.append(lambda: ends(70))
+
+    def come_up(self, master):
+        """Be a master, and tell who has started it."""
+        super().come_up(master)
+        if not self.silent:
+            self.host.at(0.0003, master.up, by=master)
+
+    def leave(self, master, ends):
+        """Have a master dismiss its workers, and end those that it loses patience with."""
+
+        def lose_patience():
+            for worker in self.workers(master):
+                self.host.end(worker)
+
+        super().leave(master, ends)
+        self.host.at(self.patience + 0.007, lose_patience, by=master)
+
     def usr2(self, master):
         """Do a reload."""
-        self.retire(self.workers(master))
-        if not self.silent:
-            self.host.at(self.drain + 0.01, lambda: self.host.end(master))
-            if self.reloads:
-                self.host.at(self.drain + 0.012, self.boot)
+        if not (self.silent or master.ends):
+            self.leave(master, self.execute)
+
+    def execute(self, master):
+        """Execute what is on disk, on the same sockets; that puts itself in the background."""
+        kind = self.on_disk
+        if self.bad or not self.reloads or kind not in ("good", "workerless", "dies"):
+            self.host.end(master)
+            return
+        master.argv, master.caught = tuple(self.service.command(self.service.start_args)), 0
+        master.on.clear()
+        ends = lambda _code: self.host.end(master)  # noqa: E731
+        boot = lambda: self.put_in_background(master, master.sockets, kind, ends)  # noqa: E731
+        self.host.at(0.002, boot, by=master)
+
+    def usr1(self, master):
+        """Open the logs anew."""
+
+    def clean_up(self, _master):
+        """Remove pidfile and socket, whoever needs them (fpm_cleanups)."""
+        self.host.files.pop(self.service.pidfile, None)
+        self.host.files.pop(self.place, None)
+        self.path = None

@@ -12,6 +12,7 @@ import os.path
 import signal
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Callable
 
 from initpy.errors import InitError, NotPermitted
 from initpy.host import (
@@ -54,7 +55,13 @@ class FakeProcess:
     sockets: dict[int, str] = field(default_factory=dict)  # inode: where it listens
     unit: str = ""  # of systemd
     on: dict = field(default_factory=dict)  # what it does on a signal, by "SIGTERM"
+    due: list = field(default_factory=list)  # what it would have done while it was stopped
     at_end: list = field(default_factory=list)  # what happens when it ends
+    owner: object = None  # the daemon that it belongs to
+    born_of: int | None = None  # its parent when it began, if it remembers
+    retired: bool = False  # it takes no new requests
+    dismissed: bool = False  # its master has told it to end
+    program: Callable = lambda _argv: Run()  # how its binary runs: /proc/PID/exe
     _id: Process | None = None
 
     @property
@@ -115,11 +122,11 @@ class FakeChild:
         self.pid = process.pid
         self.closed = False
         process.at_end.append(lambda: self._ended(-9))
-        host.at(run.seconds, self._finish)
 
-    def _finish(self):
+    def finish(self, code):
+        """Have it end by itself, if it has not ended yet."""
         if self._code is None:
-            self._ended(self._run.code)
+            self._ended(code)
             self._host.end(self._process)
             if self._run.then:
                 self._run.then()
@@ -193,10 +200,22 @@ class FakeHost(Host):
     def monotonic(self):
         return 5000.0 + self.now
 
-    def at(self, seconds, event):
-        """Let *event* happen so many seconds from now, while somebody sleeps."""
+    def at(self, seconds, event, by=None):
+        """Let *event* happen so many seconds from now, while somebody sleeps.
+
+        by: the process that does it: not if it has ended, and not while it is stopped.
+        """
+
+        def happen():
+            if by is None:
+                event()
+            elif self._alive(by) and by.state == "T":
+                by.due.append(event)
+            elif self._alive(by):
+                event()
+
         self._count += 1
-        self._events.append((self.now + seconds, self._count, event))
+        self._events.append((self.now + seconds, self._count, happen))
 
     def sleep(self, seconds, until=None):
         end = self.now + seconds
@@ -390,6 +409,8 @@ class FakeHost(Host):
         bit = 1 << (sig - 1)
         if sig == signal.SIGCONT:
             target.state = "S"
+            while target.due:
+                self.at(0, target.due.pop(0), by=target)
             while target.held and target.state == "S":
                 self._deliver(target, target.held.pop(0))
         if sig == signal.SIGKILL:
@@ -589,7 +610,9 @@ class FakeHost(Host):
             raise FileNotFoundError(2, "No such file or directory", path)
         if path not in self.programs and not self.is_executable(path):
             raise PermissionError(13, "Permission denied", path)
-        run = self.programs.get(path, lambda _argv: Run())(list(argv))
+        running = self._running(path)
+        program = self.programs.get(path) or (running.program if running else lambda _argv: Run())
+        run = program(list(argv))
         self.spawned.append((list(argv), nice, dict(limits or {})))
         process = self.add(argv=tuple(argv), exe=self._resolved(path), ppid=self.getpid())
         sockets = dict(self.copies[fd] for fd in descriptors)
@@ -598,6 +621,7 @@ class FakeHost(Host):
         self.children_started.append(child)
         if run.begin:
             run.begin(child)
+        self.at(run.seconds, lambda: child.finish(run.code), by=process)
         return child
 
     def heed_signals(self):

@@ -277,7 +277,7 @@ def test_stop_in_an_upgrade(host, nginx):
 def test_stop_in_a_hung_handover(host, nginx):
     """A new binary that hangs before its pidfile does not outlive a stop."""
     old = nginx.run()
-    nginx.new = "hangs"
+    nginx.replace("freezes")
     nginx.usr2(old)
     host.sleep(0.5)
 

@@ -123,7 +123,8 @@ def test_status_as_nobody(host, nginx):
 def test_reverted_is_150(host, nginx, capsys, action):
     """It failed, and the old one serves as before."""
     nginx.run()
-    nginx.new, nginx.reloads = "exits", False
+    nginx.replace("fails")
+    nginx.reloads = False
 
     assert ExitCode.REVERTED == wrapper(host, action)
     assert "as before" in capsys.readouterr().err
@@ -132,7 +133,7 @@ def test_reverted_is_150(host, nginx, capsys, action):
 def test_failed_rollback_is_151(host, nginx):
     """Neither forward nor back has a code of its own."""
     master = nginx.run()
-    nginx.new = "hangs"
+    nginx.replace("freezes")
     host.at(0.1, lambda: host.end(master))
 
     assert ExitCode.ROLLBACK_FAILED == wrapper(host, "upgrade")
@@ -279,7 +280,7 @@ def test_bad_settings(host, nginx):
 def test_settings_and_timeout(host, nginx):
     """What the administrator has set is what is done; --timeout goes first."""
     nginx.run()
-    nginx.new = "hangs"
+    nginx.replace("freezes")
     host.put("/etc/default/nginx", "UPGRADEWAITLOOPS=300")
 
     wrapper(host, "upgrade", "--timeout", "2")

@@ -14,10 +14,11 @@ import os
 import sys
 
 import pytest
+from daemons import BROKEN
 from fakes import Run
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from model import BROKEN, MODELS, Killed, ModelHost
+from model import MODELS, Killed, ModelHost
 
 from initpy.actions.configtest import check_configuration
 from initpy.actions.reload import force_reload, reload
@@ -147,7 +148,8 @@ class World:
     @fault(harms=["serves", "state"])
     def worker_killed(self):
         """A worker crashes; its master starts another."""
-        self.daemon.lose_worker()
+        for worker in self.daemon.alive_workers()[:1]:
+            self.host.end(worker)
 
     @fault(harms=["state"])
     def pidfile_lost(self):

@@ -25,7 +25,7 @@ LOOKS = 140  # more than a smooth upgrade takes
 
 def installed(host, nginx):
     """Put another binary on disk, as a package upgrade does."""
-    return host.put(nginx.service.daemon, "another binary", mode=0o755)
+    return nginx.replace()
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_upgrade(host, nginx, old):
     upgrade(NGINX, host)
 
     asserts_new_serves(nginx, old)
-    assert [(0.0, old.pid, "SIGUSR2"), (0.11, old.pid, "SIGQUIT")] == host.sent
+    assert [(0.0, old.pid, "SIGUSR2"), (0.12, old.pid, "SIGQUIT")] == host.sent
 
 
 def test_lock_is_freed(host, nginx, old):
@@ -97,20 +97,39 @@ def test_drain_has_its_end(host, nginx, old):
 @pytest.mark.parametrize(
     ("new", "reason"),
     [
-        ("exits", "ended before it was up"),
+        ("fails", "ended before it was up"),
         ("late", "ended before it was up"),
-        ("hangs", "waited 30 s for the new /usr/sbin/nginx to write /run/nginx.pid"),
+        ("freezes", "waited 30 s for the new /usr/sbin/nginx to write /run/nginx.pid"),
         ("workerless", "waited 30 s for the workers of new master"),
         ("dies", "died"),
-        ("loses a worker", "lost its workers"),
-        ("other", "does not run /usr/sbin/nginx"),
     ],
 )
 def test_bad_binary_is_reverted(host, nginx, old, new, reason):
     """However the new binary fails, the old master serves as before, and the reason is told."""
-    nginx.new = new
+    nginx.replace(new)
 
     with pytest.raises(Reverted, match=f"Upgrade failed! .*{reason}.*serves as before"):
+        upgrade(NGINX, host)
+
+    asserts_old_serves(nginx, old)
+
+
+def test_worker_that_is_lost_is_reverted(host, nginx, old):
+    """A new master whose workers do not last is not proven."""
+    host.at(0.05, lambda: host.end(nginx.workers(nginx.masters[-1])[0]))
+
+    with pytest.raises(Reverted, match=r"Upgrade failed! .*lost its workers.*serves as before"):
+        upgrade(NGINX, host)
+
+    asserts_old_serves(nginx, old)
+
+
+def test_other_binary_is_reverted(host, nginx, old):
+    """A new master that does not run what is on disk is not the new one."""
+    own = nginx.new_master
+    nginx.new_master = lambda **facts: own(**facts, exe_id=(1, -1))
+
+    with pytest.raises(Reverted, match=r"does not run /usr/sbin/nginx.*serves as before"):
         upgrade(NGINX, host)
 
     asserts_old_serves(nginx, old)
@@ -119,7 +138,7 @@ def test_bad_binary_is_reverted(host, nginx, old, new, reason):
 def test_daemons_own_words_are_told(host, nginx, old):
     """What the old master's log has said since is handed up."""
     nginx.log(old, "[emerg] long ago")
-    nginx.new = "exits"
+    nginx.replace("fails")
 
     with pytest.raises(Reverted) as caught:
         upgrade(NGINX, host)
@@ -130,7 +149,7 @@ def test_daemons_own_words_are_told(host, nginx, old):
 
 def test_failure_at_once_is_told_at_once(host, nginx, old):
     """A binary that cannot start costs milliseconds, not a deadline."""
-    nginx.new = "exits"
+    nginx.replace("fails")
 
     with pytest.raises(Reverted):
         upgrade(NGINX, host)
@@ -151,7 +170,7 @@ def test_ignored_usr2_is_reverted(host, nginx, old):
 
 def test_old_master_that_dies_is_a_failed_rollback(host, nginx, old):
     """With the old master dead before the new one is up there is neither forward nor back."""
-    nginx.new = "hangs"
+    nginx.replace("freezes")
     host.at(0.5, lambda: host.end(old))
 
     with pytest.raises(RollbackFailed, match=r"Upgrade failed! old master \d+ died; and "):
@@ -350,7 +369,7 @@ def test_binary_replaced_while_an_upgrade_is_finished(host, nginx, old):
 
 def test_unfinished_upgrade_that_fails_is_reverted(host, nginx, old):
     """One whose new master hangs is undone."""
-    nginx.new = "hangs"
+    nginx.replace("freezes")
     nginx.usr2(old)
     host.sleep(0.05)
 

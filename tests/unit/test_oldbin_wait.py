@@ -59,7 +59,7 @@ def test_new_master_is_returned(host, nginx, old):
 def test_reverted_at_once_is_noticed_at_once(host, nginx, old):
     """A binary that is gone again within 5 ms is not waited for."""
     before = host.version(NGINX.pidfile)
-    nginx.new = "exits"
+    nginx.replace("fails")
     nginx.usr2(old)
     host.sleep(0.006)
 
@@ -111,7 +111,7 @@ def test_empty_pidfile_is_not_yet(host, nginx, old):
 
 def test_wait_is_interruptible(host, nginx, old):
     """Told to end, it does not wait on."""
-    nginx.new = "hangs"
+    nginx.replace("freezes")
     nginx.usr2(old)
     host.at(2, lambda: setattr(host, "interrupted_by", "SIGTERM"))
 
@@ -124,7 +124,7 @@ def test_wait_is_interruptible(host, nginx, old):
 @pytest.mark.parametrize("new", ["good", "hangs", "workerless", "other"])
 def test_rollback_leaves_the_old_one_alone(host, nginx, old, new):
     """Whatever the new binary is like, afterwards the old master serves, and nobody else."""
-    nginx.new = new
+    nginx.replace(new)
     nginx.usr2(old)
     host.sleep(0.1)
 
@@ -151,7 +151,7 @@ def test_serving_new_master_may_finish_its_requests(host, nginx, old):
 
 def test_hung_new_master_needs_kill(host, nginx, old):
     """A binary that hangs with nginx's signals blocked is killed, and all its family."""
-    nginx.new = "hangs"
+    nginx.replace("freezes")
     nginx.usr2(old)
     host.sleep(0.1)
     new = nginx.masters[-1]

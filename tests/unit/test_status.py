@@ -156,12 +156,13 @@ def test_workers_of_a_killed_old_master(host, nginx):
 def test_handover(host, nginx):
     """So is a new one that has not written its pidfile."""
     old = nginx.run()
-    nginx.new = "hangs"
+    nginx.replace("freezes")
     nginx.usr2(old)
     host.sleep(0.1)
 
-    assert [f"an upgrade is unfinished: no new master has written {NGINX.pidfile} yet"] == (
-        notes(host)
+    assert (
+        f"an upgrade is unfinished: no new master has written {NGINX.pidfile} yet"
+        == (notes(host)[0])
     )
 
 

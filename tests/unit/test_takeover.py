@@ -26,7 +26,7 @@ LOOKS = 120  # more than a smooth takeover takes
 def old(host, fpm):
     """Return the master of a running php-fpm whose binary has been replaced."""
     master = fpm.run()
-    host.put(PHP_FPM.daemon, "another binary", mode=0o755)
+    fpm.replace()
     return master
 
 
@@ -246,7 +246,7 @@ def test_binary_replaced_while_a_takeover_is_finished(host, fpm, old):
     fpm.boot(old.sockets)
     host.sleep(0.2)
     fpm.drain = 10
-    host.at(5, lambda: host.put(PHP_FPM.daemon, "a third", mode=0o755))
+    host.at(5, fpm.replace)
 
     upgrade(PHP_FPM, host)
 
