@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from daemons import FakeNginx
 from fakes import FakeHost, Run
+from moments import at_every_look
 
 from initpy.actions.upgrade import upgrade
 from initpy.daemons.nginx import NGINX
@@ -20,20 +21,31 @@ from initpy.errors import (
 )
 
 CHECKED = NGINX.replace(upgrade_check=("/bin/check", "now"))
-LOOKS = 140  # more than a smooth upgrade takes
 
 
-def installed(host, nginx):
-    """Put another binary on disk, as a package upgrade does."""
-    return nginx.replace()
+def outdated(nginx):
+    """Have nginx run, and its binary be replaced; return the master."""
+    master = nginx.run()
+    nginx.replace()
+    return master
 
 
 @pytest.fixture
-def old(host, nginx):
+def old(nginx):
     """Return the master of a running nginx whose binary has been replaced."""
-    master = nginx.run()
-    installed(host, nginx)
-    return master
+    return outdated(nginx)
+
+
+def scene():
+    """Return a host, an nginx that runs there, and its master, whose binary has been replaced."""
+    host = FakeHost()
+    nginx = FakeNginx(host)
+    return host, nginx, outdated(nginx)
+
+
+def smooth(host, nginx, old):
+    """Upgrade with nothing in the way."""
+    upgrade(NGINX, host)
 
 
 def asserts_old_serves(nginx, old):
@@ -224,8 +236,8 @@ def test_pidfile_that_names_another_in_the_end_is_told(host, nginx, old):
         upgrade(NGINX, host)
 
 
-@pytest.mark.parametrize("number", range(LOOKS))
-def test_handover_between_any_two_looks(host, nginx, old, number):
+@at_every_look(scene, smooth)
+def test_handover_between_any_two_looks(number, host, nginx, old):
     """The rename may land between any two looks; the upgrade is none the worse."""
     host.on("SIGUSR2", lambda old: host.before_look(number, lambda: nginx.hand_over(old)))
 
@@ -234,9 +246,12 @@ def test_handover_between_any_two_looks(host, nginx, old, number):
     asserts_new_serves(nginx, old)
 
 
-@pytest.mark.parametrize("number", range(3, LOOKS))
-def test_death_between_any_two_looks(host, nginx, old, number):
-    """A new master may die between any two looks: it is noticed, but for the last ones."""
+@at_every_look(scene, smooth)
+def test_death_between_any_two_looks(number, host, nginx, old):
+    """A new master may die between any two looks: it is noticed, but for the last ones.
+
+    Its workers, where they are all that serves, are left alone.
+    """
     dead = []
 
     def die():
@@ -251,12 +266,13 @@ def test_death_between_any_two_looks(host, nginx, old, number):
         asserts_old_serves(nginx, old)
     except RollbackFailed:
         assert "SIGQUIT" == host.sent[-1][2]
+        assert [] != [one for one in host.processes.values() if one.ppid == 1 and not one.retired]
     else:
         assert all(look >= host.looks - 2 for look in dead)
 
 
-@pytest.mark.parametrize("number", range(LOOKS))
-def test_interrupted_at_any_look(host, nginx, old, number):
+@at_every_look(scene, smooth)
+def test_interrupted_at_any_look(number, host, nginx, old):
     """Told to end at any look: forward to the end, or back, and never in between."""
     host.before_look(number, lambda: setattr(host, "interrupted_by", "SIGTERM"))
     try:
@@ -314,16 +330,15 @@ def killed():
     raise Killed
 
 
-@pytest.mark.parametrize("number", range(LOOKS))
-def test_killed_at_any_look_and_run_again(host, nginx, old, number):
+@at_every_look(scene, smooth)
+def test_killed_at_any_look_and_run_again(number, host, nginx, old):
     """A script that is killed at any look leaves what the next upgrade finishes."""
     host.before_look(number, killed)
-    try:
+    with pytest.raises(Killed):
         upgrade(NGINX, host)
-    except Killed:
-        host.locks.clear()  # the kernel does this
-        upgrade(NGINX, host)
-    host._before.clear()
+    host.locks.clear()  # the kernel does this
+
+    upgrade(NGINX, host)
 
     asserts_new_serves(nginx, old)
 
@@ -346,7 +361,7 @@ def test_unfinished_upgrade_to_an_older_binary_goes_back(host, nginx, old):
     """One that leads to a binary which is no longer on disk is undone."""
     nginx.usr2(old)
     host.sleep(0.05)
-    installed(host, nginx)
+    nginx.replace()
 
     with pytest.raises(Reverted, match="does not run /usr/sbin/nginx"):
         upgrade(NGINX, host)
@@ -359,7 +374,7 @@ def test_binary_replaced_while_an_upgrade_is_finished(host, nginx, old):
     nginx.usr2(old)
     host.sleep(0.05)
     nginx.drain = 5
-    host.at(3, lambda: installed(host, nginx))
+    host.at(3, nginx.replace)
 
     upgrade(NGINX, host)
 
@@ -549,15 +564,17 @@ def test_missing_check_is_reverted(host, nginx, old):
     asserts_old_serves(nginx, old)
 
 
-@pytest.mark.parametrize("number", range(0, 200, 3))
-def test_interrupted_with_a_check(number):
-    """With a check too: forward to the end, or back, and never in between."""
-    host = FakeHost()
-    nginx = FakeNginx(host)
-    old = nginx.run()
-    installed(host, nginx)
+def checked_scene():
+    """Return the same, with a check that takes its time."""
+    host, nginx, old = scene()
     host.put("/bin/check", mode=0o755)
     host.programs["/bin/check"] = lambda _argv: Run(seconds=0.1)
+    return host, nginx, old
+
+
+@at_every_look(checked_scene, lambda host, *_: upgrade(CHECKED, host))
+def test_interrupted_with_a_check(number, host, nginx, old):
+    """With a check too: forward to the end, or back, and never in between."""
     host.before_look(number, lambda: setattr(host, "interrupted_by", "SIGHUP"))
     try:
         upgrade(CHECKED, host)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 from daemons import FakeFpm, FakeNginx
+from fakes import FakeHost
+from moments import at_every_look
 
 from initpy.control.stable import require_running
 from initpy.daemons.nginx import NGINX
@@ -210,10 +212,15 @@ def test_orphans_of_another_instance_are_not_ours(host, nginx):
     assert () == take_snapshot(NGINX, host, thorough=True).orphans
 
 
-@pytest.mark.parametrize("number", range(8))
-def test_process_that_ends_while_we_look(host, nginx, number):
+def scene():
+    """Return a host, and a master there that no pidfile names."""
+    host = FakeHost()
+    return host, FakeNginx(host).new_master()
+
+
+@at_every_look(scene, lambda host, _: take_snapshot(NGINX, host))
+def test_process_that_ends_while_we_look(number, host, ghost):
     """A master may end between any two looks: it is found, or it is not."""
-    ghost = nginx.new_master()
     host.before_look(number, lambda: host.end(ghost))
 
     seen = take_snapshot(NGINX, host)
@@ -281,13 +288,19 @@ def test_orphans_beside_a_newborn_worker(host, nginx):
     assert (orphan.id,) == take_snapshot(NGINX, host, thorough=True).orphans
 
 
-@pytest.mark.parametrize("number", range(20))
-def test_daemon_that_goes_to_the_background_meanwhile(host, fpm, number):
-    """It is seen, although whoever was listed is dead when looked at, and who is born is not."""
+def starting_scene():
+    """Return a host, a php-fpm, and the command that starts it, which still runs."""
+    host = FakeHost()
+    fpm = FakeFpm(host)
     for _ in range(3):
         host.add(title="sleep 1000", exe="/bin/sleep")
     command = tuple(PHP_FPM.command(PHP_FPM.start_args))
-    parent = host.add(argv=command, exe=PHP_FPM.daemon)
+    return host, fpm, host.add(argv=command, exe=PHP_FPM.daemon)
+
+
+@at_every_look(starting_scene, lambda host, *_: take_snapshot(PHP_FPM, host, thorough=True))
+def test_daemon_that_goes_to_the_background_meanwhile(number, host, fpm, parent):
+    """It is seen, although whoever was listed is dead when looked at, and who is born is not."""
 
     def go():
         fpm.run()

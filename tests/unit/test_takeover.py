@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from fakes import Run
+from daemons import FakeFpm
+from fakes import FakeHost, Run
+from moments import at_every_look
 
 from initpy.actions.start import start
 from initpy.actions.upgrade import upgrade
@@ -19,15 +21,31 @@ from initpy.protocols.takeover import recover
 from initpy.state.snapshot import take_snapshot
 
 CHECKED = PHP_FPM.replace(upgrade_check=("/bin/check",))
-LOOKS = 120  # more than a smooth takeover takes
 
 
-@pytest.fixture
-def old(host, fpm):
-    """Return the master of a running php-fpm whose binary has been replaced."""
+def outdated(fpm):
+    """Have php-fpm run, and its binary be replaced; return the master."""
     master = fpm.run()
     fpm.replace()
     return master
+
+
+@pytest.fixture
+def old(fpm):
+    """Return the master of a running php-fpm whose binary has been replaced."""
+    return outdated(fpm)
+
+
+def scene():
+    """Return a host, a php-fpm that runs there, and its master, whose binary has been replaced."""
+    host = FakeHost()
+    fpm = FakeFpm(host)
+    return host, fpm, outdated(fpm)
+
+
+def smooth(host, fpm, old):
+    """Upgrade with nothing in the way."""
+    upgrade(PHP_FPM, host)
 
 
 def asserts_old_serves(fpm, old):
@@ -254,8 +272,8 @@ def test_binary_replaced_while_a_takeover_is_finished(host, fpm, old):
     assert 3 == len(fpm.masters)
 
 
-@pytest.mark.parametrize("number", range(LOOKS))
-def test_interrupted_at_any_look(host, fpm, old, number):
+@at_every_look(scene, smooth)
+def test_interrupted_at_any_look(number, host, fpm, old):
     """Told to end at any look: forward to the end, or back, and never in between."""
     host.before_look(number, lambda: setattr(host, "interrupted_by", "SIGTERM"))
     try:
@@ -266,12 +284,30 @@ def test_interrupted_at_any_look(host, fpm, old, number):
         asserts_new_serves(fpm, old)
 
 
-@pytest.mark.parametrize("later", range(40))
-def test_interrupted_as_the_new_one_comes_up(host, fpm, old, later):
+def interrupted(host, fpm, then=lambda _child: None):
+    """Upgrade, and be told to end when a new binary has been started, which hangs.
+
+    then: ``then(child)`` happens at that moment, too.
+    """
+
+    def begin(child):
+        host.interrupted_by = "SIGTERM"
+        then(child)
+
+    tested = fpm.program([PHP_FPM.daemon, "--test"])
+    host.programs[PHP_FPM.daemon] = lambda argv: (
+        tested if argv[1] == "--test" else Run(seconds=999, begin=begin)
+    )
+    with pytest.raises(Reverted):
+        upgrade(PHP_FPM, host)
+
+
+@at_every_look(scene, lambda host, fpm, _: interrupted(host, fpm))
+def test_interrupted_as_the_new_one_comes_up(number, host, fpm, old):
     """Workers born while it is taken back may hold requests: none of them is killed."""
     born = []
 
-    def begin(child):
+    def then(child):
         def come_up():
             launcher = host.processes.get(child.pid)
             if launcher and launcher.state != "T":
@@ -281,19 +317,42 @@ def test_interrupted_as_the_new_one_comes_up(host, fpm, old, later):
                 born.extend(fpm.workers(master))
                 host.at(0.001, lambda: host.end(launcher))
 
-        host.interrupted_by = "SIGTERM"
-        host.before_look(later, come_up)
+        host.before_look(number, come_up)
 
-    tested = fpm.program([PHP_FPM.daemon, "--test"])
-    host.programs[PHP_FPM.daemon] = lambda argv: (
-        tested if argv[1] == "--test" else Run(seconds=999, begin=begin)
-    )
-    with pytest.raises(Reverted):
-        upgrade(PHP_FPM, host)
+    interrupted(host, fpm, then)
 
     asserts_old_serves(fpm, old)
     killed = {pid for _, pid, sig in host.sent if sig == "SIGKILL"}
     assert not killed.intersection(worker.pid for worker in born)
+
+
+def serving_orphans(fpm):
+    """Return the workers that serve without a master."""
+    return [one for one in fpm.host.processes.values() if one.ppid == 1 and not one.retired]
+
+
+@at_every_look(scene, smooth)
+def test_death_between_any_two_looks(number, host, fpm, old):
+    """A new master may die between any two looks: it is noticed, but for the last ones.
+
+    Its workers, where they are all that serves, are left alone.
+    """
+    dead = []
+
+    def die():
+        if fpm.masters[-1] is not old:
+            dead.append(host.looks)
+            host.end(fpm.masters[-1])
+
+    host.before_look(number, die)
+    try:
+        upgrade(PHP_FPM, host)
+    except Reverted:
+        asserts_old_serves(fpm, old)
+    except RollbackFailed:
+        assert [] != serving_orphans(fpm)
+    else:
+        assert all(look >= host.looks - 2 for look in dead)
 
 
 class Killed(BaseException):
@@ -305,18 +364,17 @@ def killed():
     raise Killed
 
 
-@pytest.mark.parametrize("number", range(LOOKS))
-def test_killed_at_any_look_and_run_again(host, fpm, old, number):
+@at_every_look(scene, smooth)
+def test_killed_at_any_look_and_run_again(number, host, fpm, old):
     """A script that is killed at any look leaves what the next upgrade finishes."""
     host.before_look(number, killed)
-    try:
+    with pytest.raises(Killed):
         upgrade(PHP_FPM, host)
-    except Killed:
-        host.locks.clear()  # the kernel does this, and closes what we had open
-        host.copies.clear()
-        host.sleep(1)
-        upgrade(PHP_FPM, host)
-    host._before.clear()
+    host.locks.clear()  # the kernel does this, and closes what we had open
+    host.copies.clear()
+    host.sleep(1)
+
+    upgrade(PHP_FPM, host)
 
     asserts_new_serves(fpm, old)
 

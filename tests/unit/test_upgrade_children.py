@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from daemons import FakeNginx
+from fakes import FakeHost
+from moments import looks
 
 from initpy.control.upgrade_children import terminate_upgrade_children
 from initpy.daemons.nginx import NGINX
@@ -55,15 +58,33 @@ def test_serving_child_may_finish(host, nginx):
     assert 10 < host.now < 11
 
 
-@pytest.mark.parametrize("number", range(24))
 @pytest.mark.parametrize("infancy", [0, 0.002])
 @pytest.mark.parametrize("stopping", [0, 0.01])
-def test_child_that_begins_to_serve(host, nginx, number, infancy, stopping):
+def test_child_that_begins_to_serve(infancy, stopping):
     """Workers of it, born at any moment, may hold requests: none of them is killed."""
-    host.stopping = stopping
-    master = nginx.run()
+
+    def scene():
+        host = FakeHost()
+        host.stopping = stopping
+        nginx = FakeNginx(host)
+        return host, nginx, nginx.run()
+
+    def serving(host, nginx, master):
+        nginx.new_workers(child_of(nginx, master), infancy=infancy)
+        terminate_upgrade_children(NGINX, master.id, host)
+
+    for number in range(looks(scene, serving)):
+        begin_to_serve(number, infancy, *scene())
+
+
+def child_of(nginx, master):
+    """Start a new master that has not read all of its configuration yet; return it."""
     command = " ".join(NGINX.command(NGINX.start_args))  # its title, until it has read all
-    child = nginx.new_master(ppid=master.pid, sockets=master.sockets, title=command)
+    return nginx.new_master(ppid=master.pid, sockets=master.sockets, title=command)
+
+
+def begin_to_serve(number, infancy, host, nginx, master):
+    child = child_of(nginx, master)
     born = []
 
     def serve():

@@ -1,0 +1,29 @@
+"""Moments: something happens between any two looks of an action, one after the other."""
+
+from __future__ import annotations
+
+
+def looks(scene, act):
+    """Return how many looks an action takes if nothing happens: done once, they are counted.
+
+    scene: makes a host, and whatever else ``act(host, ...)`` takes.
+    """
+    host, *others = scene()
+    before = host.looks
+    act(host, *others)
+    return host.looks - before
+
+
+def at_every_look(scene, act):
+    """Run a test for each look of an action: ``test(number, host, ...)``, on a scene of its own."""
+
+    def decorate(test):
+        def everywhere():
+            for number in range(looks(scene, act)):
+                test(number, *scene())
+
+        # Not functools.wraps: pytest would ask for fixtures of the names of the arguments.
+        everywhere.__name__, everywhere.__doc__ = test.__name__, test.__doc__
+        return everywhere
+
+    return decorate
