@@ -61,6 +61,9 @@ def start_service(
             )
         elif seen.orphans or seen.leftover:
             drain_orphans(service, host)
+        if seen.starting and not seen.upgrading:
+            pids = ", ".join(map(str, seen.starting))
+            host.tell(f"an upgrade is unfinished, its new {service.daemon} hangs (pid {pids})")
         return
     if not seen.pidfile.regular:
         # Before the test: it opens the pidfile, too, and would follow a link.

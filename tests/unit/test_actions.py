@@ -81,6 +81,22 @@ def test_start_of_the_running(host, nginx):
     assert ([], [], []) == (host.spawned, host.sent, host.told)
 
 
+def test_start_beside_a_new_binary_that_hangs(host, nginx):
+    """A new binary that hangs, of an upgrade whose .oldbin is lost, is told."""
+    master = nginx.run()
+    nginx.replace("freezes")
+    nginx.usr2(master)
+    host.sleep(0.1)
+    host.remove(NGINX.oldbin)
+
+    start(NGINX, host)
+
+    assert master.pid == nginx.named()
+    hung = nginx.masters[-1]
+    told = f"an upgrade is unfinished, its new {NGINX.daemon} hangs (pid {hung.pid})"
+    assert told == host.told[-1]
+
+
 def test_start_repairs_a_lost_pidfile(host, nginx):
     """A running service that has lost its pidfile gets it back."""
     master = nginx.run()
