@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
-from subprocess import TimeoutExpired
+from subprocess import CompletedProcess, TimeoutExpired
 
 import pytest
 from real_daemons import Client, wait_until
+from real_load import moments
 
 from initpy.state.snapshot import workers_of
 
@@ -141,24 +143,42 @@ def test_while_the_configuration_is_tested(nginx, client, sig):
     assert [] == client.bad
 
 
-@pytest.mark.parametrize("moment", range(12))
-def test_at_any_moment(nginx, client, moment):
-    """A signal at any moment of a good upgrade: it goes forward or back."""
-    old = nginx.master
-    nginx.replace_binary()
+def test_at_any_moment(nginx, client):
+    """A signal at any moment of a good upgrade: forward or back."""
+    for number, seconds in enumerate(moments(duration_of_an_upgrade(nginx))):
+        old = nginx.master
+        nginx.replace_binary()
 
+        said = signalled(nginx, seconds, SIGNALS[number % 3])
+
+        assert said.returncode in (0, 1, 150), said
+        assert (0 == said.returncode) == (old != nginx.master), said
+        wait_until_stable(nginx)
+    assert [] == client.bad
+
+
+def duration_of_an_upgrade(nginx):
+    """Return how many seconds an upgrade takes from when its script heeds signals."""
     with nginx.running_script("upgrade") as upgrade:
-        # Not a wait for anything: moments spread over what an upgrade takes, 0.3 s.
+        wait_until(lambda: ready(upgrade), "the script to heed signals")
+        began = time.monotonic()
+        upgrade.communicate(timeout=10)
+    assert 0 == upgrade.returncode
+    return time.monotonic() - began
+
+
+def signalled(nginx, seconds, sig):
+    """Have an upgrade get a signal so many seconds after its script heeds them, if it takes that.
+
+    Return how it ended.
+    """
+    with nginx.running_script("upgrade") as upgrade:
         wait_until(lambda: ready(upgrade), "the script to heed signals")
         with suppress(TimeoutExpired):
-            upgrade.wait(moment * 0.02)
-        upgrade.send_signal(SIGNALS[moment % 3])
-        said = upgrade.communicate(timeout=10)
-
-    assert upgrade.returncode in (0, 1, 150), said
-    assert (0 == upgrade.returncode) == (old != nginx.master), said
-    wait_until_stable(nginx)
-    assert [] == client.bad
+            upgrade.wait(seconds)
+        upgrade.send_signal(sig)
+        out, err = upgrade.communicate(timeout=10)
+    return CompletedProcess(upgrade.args, upgrade.returncode, out, err)
 
 
 def ready(script):
@@ -170,24 +190,19 @@ def ready(script):
     return int(caught, 16) >> (signal.SIGTERM - 1) & 1
 
 
-@pytest.mark.parametrize("moment", range(12))
-def test_killed_at_any_moment_and_run_again(nginx, client, moment):
-    """The script is killed at any moment of an upgrade: the next upgrade finishes it."""
-    old = nginx.master
-    nginx.replace_binary()
-    with nginx.running_script("upgrade") as upgrade:
-        wait_until(lambda: ready(upgrade), "the script to heed signals")
-        try:
-            upgrade.wait(moment * 0.02)
-        except TimeoutExpired:
-            upgrade.kill()
+def test_killed_at_any_moment_and_run_again(nginx, client):
+    """The script gets KILL at any moment of an upgrade: the next upgrade finishes it."""
+    for seconds in moments(duration_of_an_upgrade(nginx)):
+        old = nginx.master
+        nginx.replace_binary()
+        signalled(nginx, seconds, signal.SIGKILL)
 
-    result = nginx.act("upgrade")
+        result = nginx.act("upgrade")
 
-    assert 0 == result.code, result
-    assert old != nginx.master
-    assert nginx.host.file_id(nginx.daemon) == nginx.host.exe_file(nginx.master)
-    wait_until_stable(nginx)
+        assert 0 == result.code, result
+        assert old != nginx.master
+        assert nginx.host.file_id(nginx.daemon) == nginx.host.exe_file(nginx.master)
+        wait_until_stable(nginx)
     assert [] == client.bad
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import time
 
 import pytest
 from real_daemons import wait_until
-from real_load import KILLS, Shop, crash
+from real_load import KILLS, Shop, crash, moments
 
 from initpy.state.snapshot import take_snapshot, workers_of
 
@@ -30,11 +29,6 @@ def run_until_killed(site, action, seconds):
     except subprocess.TimeoutExpired:
         script.kill()
         script.wait()
-
-
-def moments(duration, kills=KILLS):
-    """Return moments spread over the whole of an action, at random within their share."""
-    return [duration * (number + random.random()) / kills for number in range(kills)]
 
 
 def duration_of(site, action):

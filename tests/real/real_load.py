@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -152,6 +153,11 @@ def run(argv, **options):
         **options,
     )
     return Result(done.returncode, done.stdout, done.stderr, 0.0)
+
+
+def moments(duration, kills=KILLS):
+    """Return moments spread over the whole of an action, at random within their share."""
+    return [duration * (number + random.random()) / kills for number in range(kills)]
 
 
 def crash(site):
