@@ -5,14 +5,12 @@ As a command, ``tests/debian_root.py FOLDER`` makes such a copy with the daemons
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
-import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
+
+from cache import cached
 
 SUITE = "bookworm"
 # Without systemd-standalone-tmpfiles, php-fpm would bring in all of systemd.
@@ -90,49 +88,28 @@ class Root:
 
 def bare_root() -> Root:
     """Return the cached root with sysvinit, and the daemons' packages to install."""
-    with _cached("bare") as (path, new):
-        if new is not None:
-            include = ",".join(INIT)
-            _host("debootstrap", "--variant=minbase", f"--include={include}", SUITE, new)
-            _host("chroot", new, *APT, "update")
-            _host("chroot", new, *APT, "--download-only", "install", *DAEMONS)
-    return Root(path)
+
+    def make(new: Path) -> None:
+        include = ",".join(INIT)
+        _host("debootstrap", "--variant=minbase", f"--include={include}", SUITE, new)
+        _host("chroot", new, *APT, "update")
+        _host("chroot", new, *APT, "--download-only", "install", *DAEMONS)
+
+    return Root(cached(f"{SUITE}-bare", (INIT, DAEMONS), make))
 
 
 def daemons_root() -> Root:
     """Return the cached root in which nginx, php-fpm and what initpy needs are installed."""
     bare = bare_root()
-    with _cached("daemons") as (path, new):
-        if new is not None:
-            new.rmdir()
-            root = bare.copy(new)
-            root.forbid_starts()
-            root.run(*APT, "install", *DAEMONS)
-            root.allow_starts()
-    return Root(path)
 
+    def make(new: Path) -> None:
+        new.rmdir()
+        root = bare.copy(new)
+        root.forbid_starts()
+        root.run(*APT, "install", *DAEMONS)
+        root.allow_starts()
 
-@contextmanager
-def _cached(name: str):
-    """Yield where the cached root of that *name* is, and a folder to make it in, or None.
-
-    One process makes it; others wait. It is there when it is whole.
-    """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "initpy"
-    cache.mkdir(parents=True, exist_ok=True)
-    recipe = hashlib.sha256(repr((INIT, DAEMONS)).encode()).hexdigest()[:12]
-    path = cache / f"{SUITE}-{name}-{recipe}"
-    with open(cache / f"{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if path.exists():
-            yield path, None
-            return
-        new = cache / f"{path.name}.new"
-        if new.exists():  # half made
-            shutil.rmtree(new)
-        new.mkdir()
-        yield path, new
-        new.rename(path)
+    return Root(cached(f"{SUITE}-daemons", (INIT, DAEMONS), make))
 
 
 def _host(*argv: str | Path) -> None:

@@ -35,7 +35,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PAGE = os.path.join(ROOT, "docs", "measurements.rst")
 FIGURES = os.path.join(HERE, "measured", "figures.json")
-PEERS = os.path.join(ROOT, ".venv", "peers")
+PEERS = os.environ["PEERS"]  # where scripts/bench has unpacked them
 SYSTEMCTL = os.path.join(PEERS, "usr", "bin", "systemctl")
 BEGIN, END = ".. The figures, by scripts/bench:\n", ".. End of the figures.\n"
 

@@ -12,6 +12,7 @@ import pytest
 pytest.register_assert_rewrite("booting", "real_daemons", "real_load")
 
 from booting import UP, Disk, booted  # noqa: E402
+from cache import built_debs  # noqa: E402
 from debian_root import daemons_root  # noqa: E402
 from real_load import run  # noqa: E402
 
@@ -59,9 +60,7 @@ def packages(tmp_path_factory):
         if (TREE / name).is_file():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(TREE / name, tree / name)
-    built = run(["dpkg-buildpackage", "-us", "-uc", "-b"], cwd=tree)
-    assert 0 == built.code, built
-    return sorted(tree.parent.glob("*.deb"))
+    return sorted(built_debs(tree).glob("*.deb"))
 
 
 @pytest.fixture(scope="session")

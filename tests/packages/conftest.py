@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cache import built_debs
 from debian_root import bare_root, daemons_root
 from machines import BUILD, Machine, repacked, sh
 
@@ -32,8 +33,7 @@ def clone(tmp_path_factory):
 @pytest.fixture(scope="session")
 def built(clone):
     """Return the folder with the .debs and their .changes."""
-    sh(*BUILD.split(), cwd=clone)
-    return clone.parent
+    return built_debs(clone)
 
 
 @pytest.fixture(scope="session")
