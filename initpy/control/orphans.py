@@ -39,8 +39,8 @@ def drain_orphans(service: Service, host: Host, known: Iterable[Process] = ()) -
 def _beside_a_master(service: Service, host: Host) -> tuple[Process, ...]:
     seen = take_snapshot(service, host, thorough=True)
     # Looked at once more: a master that died since the pidfile was read has made them orphans.
-    if seen.orphans and (seen.master is None or host.find(seen.master.pid) != seen.master):
-        raise InitError("the master died meanwhile, its workers still serve: start recovers it")
+    if seen.orphans and (seen.master is None or not host.alive(seen.master)):
+        raise InitError("the master has died, its workers still serve: run start to recover it")
     return seen.orphans
 
 

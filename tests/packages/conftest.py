@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cache import built_debs
 from debian_root import bare_root, daemons_root
-from machines import BUILD, Machine, repacked, sh
+from machines import Machine, repacked, sh
 
 REPOSITORY = Path(__file__).parents[2]
 
