@@ -24,7 +24,7 @@ def test_lock_in_a_directory_of_somebody_else(machine, tmp_path):
     (tmp_path / "lock").mkdir()
     os.chown(tmp_path / "lock", 54321, -1)
 
-    with pytest.raises(InitError, match="not a directory of root's"):
+    with pytest.raises(InitError, match="not a directory that root owns"):
         machine.lock(str(tmp_path / "lock/x"))
 
 
