@@ -17,7 +17,7 @@ from .background import background_command
 from .drain import drain
 from .error_log import describe_holders, read_log
 from .orphans import retire
-from .run import run, spawn
+from .run import end_group, run, spawn
 from .signals import suspend, terminate
 from .upgrade_children import descendants
 
@@ -220,7 +220,7 @@ def _undo(
         for master in masters:
             drain(service, retire(service, master, host), host, what="new workers")
     family = descendants(started, host) if started else []
-    child.kill_group()
+    end_group(child, host)
     hung = [one for one in (*family, *seen.starting) if one not in (*masters, *workers)]
     terminate(hung, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
     if not shared:

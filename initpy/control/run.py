@@ -84,5 +84,19 @@ def run(argv: Sequence[str], host: Host, *, within: float, interruptible: bool =
             until=host.find(child.pid),
         )
     finally:
-        child.kill_group()
+        end_group(child, host)
         child.close()
+
+
+def end_group(child: Child, host: Host) -> None:
+    """End a program with all that it has started in its process group, and see them gone.
+
+    Raises WaitTimeout.
+    """
+    child.kill_group()
+    wait_until(
+        lambda: not child.group_lives(),
+        within=5.0,
+        host=host,
+        what=f"process group {child.pid} to end",
+    )

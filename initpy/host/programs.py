@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 
+from .processes import Processes
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from . import Host
 
 # The environment of a daemon. It must not depend on the user or the program that calls.
 CLEAN_ENVIRONMENT = {
@@ -181,25 +181,27 @@ class Child:
             self.reap()
 
     def kill_group(self) -> None:
-        """SIGKILL it and whatever it has left in its process group, and see them gone.
+        """Send SIGKILL to its process group, and reap the program itself.
 
-        A process ends when it takes the signal, which is after kill(2) has returned.
-        Raises WaitTimeout.
+        The others of the group end when they take the signal, which is after kill(2) has
+        returned: see ``group_lives``.
         """
         import _signal
-
-        from . import HERE
-        from .wait import wait_until
 
         if self._code is None:
             os.killpg(self.pid, _signal.SIGKILL)
             self.reap()
-            wait_until(
-                lambda: not _lives(self.pid, HERE),
-                within=5.0,
-                host=HERE,
-                what=f"process group {self.pid} to end",
-            )
+
+    def group_lives(self) -> bool:
+        """Tell whether another process of its group lives. Zombies do not: init reaps them."""
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:  # nearly always: not even a zombie is left of it
+            return False
+        except PermissionError:  # what is left of it does not belong to us
+            return False
+        machine = Processes()
+        return any(machine.find(pid) for pid in machine.pids() if _group_of(pid) == self.pid)
 
     def close(self) -> None:
         """Close our descriptors. A program that still runs goes on."""
@@ -217,20 +219,6 @@ class Child:
         if self._release >= 0:
             os.close(self._release)
             self._release = -1
-
-
-def _lives(group: int, host: Host) -> bool:
-    """Tell whether a process of that group lives. Its leader is reaped already.
-
-    Zombies do not: they are init's to reap, which may take its time.
-    """
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:  # nearly always: not even a zombie is left of it
-        return False
-    except PermissionError:  # what is left of it is not ours to end
-        return False
-    return any(host.find(pid) for pid in host.pids() if _group_of(pid) == group)
 
 
 def _group_of(pid: int) -> int:

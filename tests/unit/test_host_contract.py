@@ -10,6 +10,7 @@ import subprocess
 import pytest
 from fakes import ALL_SIGNALS, FakeHost, Run
 
+from initpy.control.run import end_group
 from initpy.errors import InitError
 from initpy.host import Host, Process
 from initpy.host.changes import Changes
@@ -638,7 +639,7 @@ def test_kill_group(machine, host):
     wait_until(lambda: host.children(process), within=10, host=host, what="its child")
     (more,) = host.children(process)
 
-    child.kill_group()
+    end_group(child, host)
 
     assert host.find(more.pid) != more
     child.close()
@@ -654,7 +655,7 @@ def test_kill_group_after_its_end(machine, host):
     seen = [facts for pid in host.pids() if (facts := host.look(pid))]
     left = [facts.process for facts in seen if facts.session == child.pid]
 
-    child.kill_group()
+    end_group(child, host)
 
     alive = [one for one in reversed(left) if host.find(one.pid) == one]
     child.close()
