@@ -58,6 +58,8 @@ from initpy.daemons.nginx import NGINX
 service = NGINX.replace(
     name="initpy-test-imports", pidfile=directory + "/x.pid", daemon=directory + "/x",
     config=directory + "/x.conf", lockfile=directory + "/subsys",
+    # No process of the machine that runs the tests has these titles.
+    master_title="initpy-test: master {argv}", worker_titles=("initpy-test: worker",),
 )
 if action != "status":
     import initpy.control.lock
@@ -109,7 +111,7 @@ def test_what_an_action_loads(tmp_path, recorded, action):
 
 def test_what_status_loads_of_a_running_service(tmp_path, recorded):
     """A monitor that asks every few seconds pays for the least."""
-    title = f"nginx: master process {tmp_path}/x -c {tmp_path}/x.conf"
+    title = f"initpy-test: master {tmp_path}/x -c {tmp_path}/x.conf"
     with subprocess.Popen([title, "60"], executable="/bin/sleep") as master:
         (tmp_path / "x.pid").write_text(str(master.pid))
 
