@@ -158,9 +158,12 @@ def wait_until_ready(service: Service, master: Process, host: Host) -> bool:
 def _leaves(started: Process, master: Process, host: Host) -> bool:
     """Tell whether *started* is the daemon that forked *master*, and will exit itself.
 
-    A daemon that goes to the background forks, and its first process exits.
+    A daemon that goes to the background forks, and its first process exits. While that
+    process exits, it has no binary any more, and is still the parent of *master*.
     """
-    return started != master and host.exe(started.pid) == host.exe(master.pid)
+    exe = host.exe(started.pid)
+    lives = started != master and host.find(started.pid) == started
+    return lives and exe in (None, host.exe(master.pid))
 
 
 def _awaited(service: Service, host: Host) -> str:

@@ -430,7 +430,12 @@ class FakeFpm(FakeDaemon):
         if master is None:
             ends(78)
             return
-        master.up = lambda: ends(0)
+
+        def leave():
+            launcher.exe, launcher.argv = None, ()  # it exits: its memory goes first
+            self.host.at(0.002, lambda: ends(0), by=launcher)
+
+        master.up = leave
         master.at_end.append(lambda: ends(70))
 
     def come_up(self, master):

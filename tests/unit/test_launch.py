@@ -95,6 +95,22 @@ def test_parent_that_lingers(host, fpm):
     assert 0.5 <= host.now <= 0.6
 
 
+def test_parent_that_exits(host, fpm):
+    """It is the parent until it has exited: its binary is gone a moment before."""
+
+    def begin(child):
+        launcher = host.processes[child.pid]
+        fpm.boot(child.start["sockets"], ppid=child.pid)
+        host.at(0.1, lambda: setattr(launcher, "exe", None))
+
+    host.programs[PHP_FPM.daemon] = lambda _argv: Run(seconds=0.5, begin=begin)
+
+    master = launch(PHP_FPM, host)
+
+    assert 1 == host.look(master.pid).ppid
+    assert 0.5 <= host.now <= 0.6
+
+
 def test_parent_that_stays(host, fpm):
     """Of a daemon that is never upgraded it does not matter."""
     host.programs[PHP_FPM.daemon] = lambda argv: Run(seconds=999, begin=lambda _: fpm.boot())
