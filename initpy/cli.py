@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .console import Console, standard_console
+from .console import Console, Explanation, standard_console
 from .errors import ExitCode, InitError, StatusCode, UsageError
 from .host import Host
 from .service import Service
@@ -34,7 +34,8 @@ ACTIONS = {
     "reopen-logs": ("actions.reopen", "reopen", "Reopening logs of"),
 }
 VERBS = (*ACTIONS, "status")
-OPTIONS = "[--quiet] [--json] [--timeout SECONDS]"
+_FLAGS = ("--quiet", "--json", "--explain")
+OPTIONS = "[--quiet] [--json] [--explain] [--timeout SECONDS]"
 
 
 def usage(program: str) -> str:
@@ -50,18 +51,17 @@ class Arguments:
     """The command line of a wrapper. Raises UsageError."""
 
     def __init__(self, argv: Sequence[str]) -> None:
-        """Read ``ACTION [--quiet] [--json] [--timeout SECONDS]``, in any order."""
+        """Read the action and the options, in any order."""
         self.action = ""
         self.quiet = False
         self.json = False
+        self.explain = False
         self.timeout: float | None = None
         words = list(argv)
         while words:
             word = words.pop(0)
-            if word == "--quiet":
-                self.quiet = True
-            elif word == "--json":
-                self.json = True
+            if word in _FLAGS:
+                setattr(self, word[2:], True)
             elif word == "--timeout" and words:
                 self.timeout = _seconds(words.pop(0))
             elif word.startswith("--timeout="):
@@ -140,6 +140,8 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
     host = host or Host()
     host.tell = lambda sentence: console.complain(f"{service.name}: {sentence}")
     host.progress = console.progress
+    if arguments.explain:
+        host.explain = Explanation(service.name, console, silent=arguments.json)
     if argv is None and host.exists("/run/systemd/system"):  # sd_booted(3)
         code = _redirected(service, arguments, console, host)
         if code is not None:
@@ -173,7 +175,7 @@ def _redirected(service: Service, arguments: Arguments, console: Console, host: 
             console.complain(exc.output)
         console.complain(f"{service.name}: {message}")
     if arguments.json:
-        _answer_json(console, _done(service, arguments, code, message))
+        _answer_json(console, _done(service, arguments, code, message), host)
     return code
 
 
@@ -194,7 +196,7 @@ def _act(service: Service, arguments: Arguments, console: Console, host: Host) -
         console.complain(f"{service.name}: {message}")
     host.syslog(service.name, f"{arguments.action}: {message or 'done'} (exit {code})")
     if arguments.json:
-        _answer_json(console, _done(service, arguments, code, message))
+        _answer_json(console, _done(service, arguments, code, message), host)
     if code in _NO_FAILURES and arguments.action in _BY_UNITS and host.run_by_systemd():
         return ExitCode.GENERIC
     return code
@@ -223,7 +225,7 @@ def _status(service: Service, arguments: Arguments, console: Console, host: Host
         console.complain(f"{service.name}: {exc}")
         return StatusCode.UNKNOWN
     if arguments.json:
-        _answer_json(console, told.as_dict(host))
+        _answer_json(console, told.as_dict(host), host)
     elif not arguments.quiet:
         console.answer(f"{service.name}: {told.sentence}")
         for note in told.notes:
@@ -235,7 +237,9 @@ def _done(service: Service, arguments: Arguments, code: int, message: str) -> di
     return {"name": service.name, "action": arguments.action, "code": code, "message": message}
 
 
-def _answer_json(console: Console, answer: object) -> None:
+def _answer_json(console: Console, answer: dict[str, object], host: Host) -> None:
     import json
 
+    if isinstance(host.explain, Explanation):
+        answer["evidence"] = list(host.explain.sentences)
     console.answer(json.dumps(answer))

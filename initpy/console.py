@@ -73,6 +73,22 @@ class Console:
         _write(self._err, text + "\n")
 
 
+class Explanation:
+    """What was compared to tell whose processes these are: each sentence once."""
+
+    def __init__(self, name: str, console: Console, *, silent: bool) -> None:
+        """Write to *console*, or only keep it for the answer in JSON."""
+        self.sentences: dict[str, None] = {}
+        self._name, self._console, self._silent = name, console, silent
+
+    def __call__(self, sentence: str) -> None:
+        """Take one sentence. An action looks at the same process many times."""
+        if sentence not in self.sentences:
+            self.sentences[sentence] = None
+            if not self._silent:
+                self._console.complain(f"{self._name}: {sentence}")
+
+
 def _is_terminal(stream: TextIO | None) -> bool:
     try:
         return stream is not None and stream.isatty()

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
         def __call__(self, service: Service, host: Host, /) -> Configuration: ...
 
-    class NamesConfiguration(Protocol):
-        """Tell whether a master's command line, joined by blanks, names the configuration.
+    class ReadCommandLine(Protocol):
+        """Return the configuration that a master reads, by its command line joined by blanks.
 
-        The configuration is that of the service.
+        The path may be relative to the master's working directory; None if it cannot be told.
         """
 
-        def __call__(self, service: Service, command: str, /) -> bool: ...
+        def __call__(self, service: Service, command: str, /) -> str | None: ...
 
     class ReadLog(Protocol):
         """Read what the daemon wrote to its log or its standard error.
@@ -101,7 +101,7 @@ class Detected(Value):
 # check every function that a shipped declaration names.
 REFERENCES = {
     "read_configuration": "ReadConfiguration",
-    "names_configuration": "NamesConfiguration",
+    "read_command_line": "ReadCommandLine",
     "read_log": "ReadLog",
     "detect": "Detect",
     "inherit": "InheritEnvironment",

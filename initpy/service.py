@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # The fields that name a function. ``contracts`` defines the signature of each.
 REFERENCES = (
     "read_configuration",
-    "names_configuration",
+    "read_command_line",
     "read_log",
     "detect",
     "reload_by",
@@ -47,7 +47,7 @@ class Service(Value):
     default_config: str | None = None  # the file it reads without the flag
     prefix: str = "/"  # the directory that relative paths in the configuration start from
     read_configuration: str | None = None
-    names_configuration: str | None = None  # needed if master_title holds {argv}
+    read_command_line: str | None = None  # needed if master_title holds {argv}
     read_log: str | None = None
 
     # How to ask the installed daemon for its compiled-in paths.

@@ -10,11 +10,13 @@ from .errors import SettingsError
 from .host import HERE, Host
 from .schedule import parse_schedule
 from .service import Service
+from .state.configuration import read_configuration
+from .state.pidfile import UNUSABLE, read_pidfile
 from .value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
 DIRECTORIES = ("/etc/default", "/etc/sysconfig")
@@ -54,9 +56,26 @@ def with_settings(service: Service, host: Host = HERE) -> Service:
             found[setting.key] = setting
     if not found:
         return service
+    changes = _changes(service, found.values())
+    changes.update(_deadline(changes))
+    options = changes.get("options", service.options)
+    config, options = _without_config(service, options)
+    if config is not None:
+        changes["config"] = config
+    try:
+        service = service.replace(**{**changes, "options": options})
+    except ValueError as exc:
+        raise SettingsError(f"{', '.join(s.where for s in found.values())}: {exc}") from None
+    if "pidfile" in changes:
+        _refuse_no_pidfile(service, found["PIDFILE"], host)
+    return service
+
+
+def _changes(service: Service, settings: Iterable[Setting]) -> dict[str, Any]:
+    """Return the fields that *settings* set, with their values; keys of others are passed over."""
     changes: dict[str, Any] = {}
     read: Callable[[str], object]
-    for setting in found.values():
+    for setting in settings:
         if setting.key in service.settings:
             field, read = service.settings[setting.key], _path
         elif setting.key in _KEYS:
@@ -67,15 +86,20 @@ def with_settings(service: Service, host: Host = HERE) -> Service:
             changes[field] = read(setting.value)
         except ValueError as exc:
             raise SettingsError(f"{setting.where}: {setting.key}: {exc}") from None
-    changes.update(_deadline(changes))
-    options = changes.get("options", service.options)
-    config, options = _without_config(service, options)
-    if config is not None:
-        changes["config"] = config
-    try:
-        return service.replace(**{**changes, "options": options})
-    except ValueError as exc:
-        raise SettingsError(f"{', '.join(s.where for s in found.values())}: {exc}") from None
+    return changes
+
+
+def _refuse_no_pidfile(service: Service, setting: Setting, host: Host) -> None:
+    """Raise SettingsError if the setting names a file that is not a pidfile.
+
+    Unless the configuration names it, too: then the daemon's own pidfile is damaged.
+    """
+    pidfile = read_pidfile(service.pidfile, host)
+    damaged = pidfile.verdict == UNUSABLE and pidfile.regular
+    if damaged and read_configuration(service, host).pidfile != service.pidfile:
+        raise SettingsError(
+            f"{setting.where}: PIDFILE: {service.pidfile} is not a pidfile: {pidfile.reason}"
+        )
 
 
 def _read(path: str, host: Host) -> Iterator[Setting]:

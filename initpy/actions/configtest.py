@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..control.configtest import configtest, traceless_configtest
+from ..control.configtest import configtest, configtest_stopped
 from ..control.lock import ActionLock
 from ..host import HERE, Host
 from ..service import Service
@@ -22,4 +22,4 @@ def check_configuration(service: Service, host: Host = HERE) -> None:
         configtest(service, host)
         return
     with ActionLock(service, "configtest", host, within=service.timeout):
-        traceless_configtest(service, host)
+        configtest_stopped(service, host)

@@ -7,6 +7,7 @@ from ..control.launch import wait_until_ready
 from ..control.lock import ActionLock
 from ..control.orphans import drain_orphans
 from ..control.pidfiles import restore_pidfile
+from ..control.record import record_running
 from ..control.stable import require_running, wait_until_stable
 from ..errors import ConfigTestFailed, InitError, NotRunning, Unimplemented
 from ..host import HERE, Host
@@ -53,6 +54,7 @@ def reload(service: Service, host: Host = HERE) -> None:
             ) from exc
         reload_by: Reload = resolve(service.reload_by)
         reload_by(service, seen.masters[-1], host)
+        record_running(service, host)
 
 
 def force_reload(service: Service, host: Host = HERE) -> None:
@@ -65,3 +67,4 @@ def force_reload(service: Service, host: Host = HERE) -> None:
     with ActionLock(service, "force-reload", host, within=service.timeout) as lock:
         require_running(service, host)
         restart_service(service, lock, host)
+        record_running(service, host)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..control.lock import ActionLock
+from ..control.record import record_running
 from ..control.signals import killproc
 from ..control.stable import require_running
 from ..errors import Unimplemented
@@ -11,7 +12,7 @@ from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
 from ..state.configuration import read_configuration
-from ..state.identity import workers_of
+from ..state.titles import workers_of
 
 
 def reopen(service: Service, host: Host = HERE) -> None:
@@ -22,6 +23,7 @@ def reopen(service: Service, host: Host = HERE) -> None:
         if service.reopen is None:
             raise Unimplemented("this daemon cannot reopen its logs")
         reopen_and_see(service, seen.masters, host)
+        record_running(service, host)
 
 
 def reopen_and_see(service: Service, masters: tuple[Process, ...], host: Host) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..control.lock import ActionLock
+from ..control.record import record_running
 from ..control.stable import require_running
 from ..errors import NotRunning
 from ..host import HERE, Host
@@ -17,6 +18,7 @@ def restart(service: Service, host: Host = HERE) -> None:
     """
     with ActionLock(service, "restart", host, within=service.timeout) as lock:
         restart_service(service, lock, host)
+        record_running(service, host)
 
 
 def try_restart(service: Service, host: Host = HERE) -> None:
@@ -27,3 +29,4 @@ def try_restart(service: Service, host: Host = HERE) -> None:
         except NotRunning:
             return
         restart_service(service, lock, host)
+        record_running(service, host)

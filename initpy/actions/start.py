@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from ..control.configtest import configtest, traceless_configtest
+from ..control.configtest import configtest, configtest_stopped
 from ..control.launch import launch, wait_until_ready
 from ..control.lock import ActionLock
 from ..control.orphans import drain_orphans
-from ..control.pidfiles import remove_stale_pidfiles, restore_pidfile
+from ..control.pidfiles import refuse_conflict, remove_stale_pidfiles, restore_pidfile
+from ..control.record import record_running, write_record
 from ..control.signals import terminate
+from ..control.socket_paths import remove_stale_sockets
 from ..control.stable import wait_until_stable
 from ..host import HERE, Host, Process
 from ..schedule import parse_schedule
@@ -34,6 +36,7 @@ def start(service: Service, host: Host = HERE) -> None:
             restart_service(service, lock, host)
         else:
             start_service(service, host)
+        record_running(service, host)
 
 
 def start_service(
@@ -46,6 +49,8 @@ def start_service(
     """
     # Thorough, to find orphans: they would go on serving with an old configuration.
     seen = seen or wait_until_stable(service, host, thorough=True)
+    if seen.unjudged:
+        host.tell(seen.unjudged_sentence)
     if seen.master is not None:
         restore_pidfile(service, seen, host, needed=False)
         if not wait_until_ready(service, seen.master, host):
@@ -65,17 +70,20 @@ def start_service(
             pids = ", ".join(map(str, seen.starting))
             host.tell(f"an upgrade is unfinished, its new {service.daemon} hangs (pid {pids})")
         return
+    refuse_conflict(service, seen, host)
     if not seen.pidfile.regular:
         # Before the test: it opens the pidfile, too, and would follow a link.
         remove_stale_pidfiles(service, host)
     if service.test_args is not None and not tested:
-        traceless_configtest(service, host)
+        configtest_stopped(service, host)
     terminate(seen.starting, parse_schedule("KILL/5"), host, what=f"{service.name} that hangs")
     host.make_directory(service.pidfile.rpartition("/")[0] or "/")
     if not (seen.orphans and _recover(service, seen.orphans, host)):
         terminate(seen.orphans, service.stop, host, what="workers of a dead master")
         remove_stale_pidfiles(service, host)
-        launch(service, host)
+        remove_stale_sockets(service, host)
+        started = launch(service, host)
+        write_record(service, started.master, host, besides=started.helpers)
     host.mark_started(service.subsys)
 
 

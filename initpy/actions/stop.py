@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..control.lock import ActionLock
-from ..control.pidfiles import remove_stale_pidfiles
+from ..control.pidfiles import refuse_conflict, remove_stale_pidfiles
+from ..control.record import remove_record
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
 from ..control.upgrade_children import terminate_upgrade_children
@@ -11,8 +12,8 @@ from ..errors import InitError
 from ..host import HERE, Host, Process
 from ..schedule import Step
 from ..service import Service
-from ..state.identity import workers_of
 from ..state.snapshot import Snapshot
+from ..state.titles import workers_of
 
 
 def stop(service: Service, host: Host = HERE, *, schedule: tuple[Step, ...] = ()) -> None:
@@ -27,7 +28,10 @@ def stop(service: Service, host: Host = HERE, *, schedule: tuple[Step, ...] = ()
     InitError if a supervisor restarts the service each time.
     """
     with ActionLock(service, "stop", host, within=service.timeout, without=True) as lock:
-        terminate_service(service, schedule or service.stop, lock, host, interruptible=True)
+        seen = terminate_service(service, schedule or service.stop, lock, host, interruptible=True)
+        refuse_conflict(service, seen, host)
+        if seen.unjudged:
+            raise InitError(seen.unjudged_sentence)
 
 
 def force_quit(service: Service, host: Host = HERE) -> None:
@@ -80,6 +84,7 @@ def terminate_service(
         seen = wait_until_stable(service, host, thorough=True)
     lock.record_terminating(())
     remove_stale_pidfiles(service, host)
+    remove_record(service, host)
     return seen
 
 

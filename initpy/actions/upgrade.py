@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..control.launch import wait_until_ready
 from ..control.lock import ActionLock
 from ..control.orphans import drain_orphans
+from ..control.record import record_running
 from ..control.stable import require_running
 from ..errors import NotRunning, Unimplemented
 from ..host import HERE, Host
@@ -36,3 +37,4 @@ def upgrade(service: Service, host: Host = HERE) -> None:
             raise Unimplemented("cannot replace the binary of this daemon while it runs")
         replace: Upgrade = resolve(service.upgrade)
         replace(service, seen, host)
+        record_running(service, host)

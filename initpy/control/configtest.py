@@ -1,4 +1,4 @@
-"""Run the daemon's own test of its configuration, and remove the files that it creates."""
+"""The daemon's own test of its configuration."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import os.path
 
 from ..errors import ConfigTestFailed, NotInstalled, Unimplemented, WaitTimeout
 from ..host import HERE, Host
-from ..service import Service, resolve
-from ..state.configuration import read_configuration
+from ..service import Service
+from ..state.pidfile import EMPTY, read_pidfile
 from .error_log import read_log
 from .run import CannotExecute, Finished, run
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ..contracts import Detect
 
 
 class TestCannotRun(ConfigTestFailed):
@@ -43,41 +39,26 @@ def configtest(service: Service, host: Host = HERE, *, binary: str = "") -> None
         raise ConfigTestFailed(_reason(service, finished), finished.output)
 
 
-def traceless_configtest(service: Service, host: Host) -> None:
-    """Do ``configtest`` for a stopped service, and remove the files that the test creates.
+def configtest_stopped(service: Service, host: Host) -> None:
+    """Do ``configtest`` for a stopped service. The caller holds the lock.
 
-    Files that existed before stay, and so do directories that are not empty. The caller
-    holds the lock.
+    The folder of its pidfile is made for it, since it is gone after a boot where /run is
+    a tmpfs. That folder is removed again, and an empty pidfile that the test has left;
+    nothing else is: log files that a daemon makes are the daemon's.
     """
-    # nginx -t creates an empty pidfile, log files and directories; php-fpm -t creates a
-    # log file with a line in it.
+    # nginx -t opens its pidfile, and leaves it empty (ngx_create_pidfile).
     if host.file_id(service.daemon) is None:
         raise NotInstalled(f"{service.daemon} is not installed")
-    compiled = _compiled_paths(service, host)
-    writes = read_configuration(service, host).writes
-    runtime = os.path.dirname(service.pidfile)  # missing after a boot: /run is a tmpfs
-    wanted = (runtime, service.pidfile, *writes, *compiled)
-    missing = [path for path in wanted if path.startswith("/") and not host.exists(path)]
-    host.make_directory(runtime)
+    was_there = host.exists(service.pidfile)
+    made = host.make_directory(os.path.dirname(service.pidfile))
     try:
         configtest(service, host)
     finally:
-        for path in reversed(missing):
-            # A pidfile that holds a pid is not the test's: the daemon was started by hand.
-            if path != service.pidfile or host.size(path) == 0:
-                host.remove_trace(path)
-
-
-def _compiled_paths(service: Service, host: Host) -> tuple[str, ...]:
-    """Return the compiled-in paths that the test may create."""
-    if service.detect is None or not service.test_creates_compiled:
-        return ()
-    detect: Detect = resolve(service.detect)
-    try:
-        finished = run([service.daemon, *service.detect_args], host, within=service.timeout)
-        return detect(service, finished.output).writes
-    except (WaitTimeout, CannotExecute) as exc:
-        raise TestCannotRun(str(exc)) from exc
+        # One with a pid in it is of a daemon that was started by hand meanwhile.
+        if not was_there and read_pidfile(service.pidfile, host).verdict == EMPTY:
+            host.remove(service.pidfile)
+        for folder in made:
+            host.remove_empty(folder)
 
 
 def _reason(service: Service, finished: Finished) -> str:

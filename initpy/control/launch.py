@@ -1,4 +1,4 @@
-"""Start the daemon and verify that it serves; undo the start if it does not."""
+"""Start the daemon and see it serve; undo everything if it does not."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from ..host.wait import wait_until
 from ..schedule import parse_schedule
 from ..service import Service
 from ..state.configuration import may_be_workerless
-from ..state.identity import workers_of
-from ..state.launcher import launcher_command
-from ..state.pidfile import read_pidfile
-from ..state.snapshot import Snapshot, proven_master, take_snapshot
+from ..state.identity import why_not
+from ..state.pidfile import Pidfile, read_pidfile
+from ..state.snapshot import proven_master, take_snapshot
+from ..state.titles import looks_like_master, workers_of
 from ..state.workers import SETTLE, ready_workers
+from ..value import Value
 from .background import background_command
 from .drain import drain
 from .error_log import describe_holders, read_log
 from .orphans import retire
-from .run import end_group, run, spawn
+from .run import run, start_daemon
 from .signals import suspend, terminate
 from .upgrade_children import descendants
 
@@ -25,8 +26,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from ..host import Child
+    from ..host import Launched
     from .inherit import InheritedSockets
+
+
+class Started(Value):
+    """What a start has made: a master that serves, and everything else that it has left running."""
+
+    master: Process
+    helpers: tuple[Process, ...]
 
 
 def launch(
@@ -35,15 +43,16 @@ def launch(
     *,
     inheritance: InheritedSockets | None = None,
     beside: Collection[Process] = (),
-) -> Process:
-    """Start the daemon; return its master when it serves.
+) -> Started:
+    """Start the daemon and return its master, which serves, and its helpers.
 
-    inheritance: sockets that it inherits, instead of opening its own.
-    beside:      masters that run already; they are not touched.
+    inheritance: the sockets it is to listen on, instead of making its own.
+    beside:      masters that are there already, and stay whatever happens.
 
-    It serves when its pidfile names it and a worker takes requests. If that does not
-    happen within the service's timeout, or if the daemon ends with an error, all
-    processes that were started are ended, and InitError tells the reason.
+    The master is up, its pidfile names it, and a worker takes requests. If
+    that is not seen within the service's timeout, or the daemon ends with an
+    error, all that descends from what was started is ended, and InitError
+    tells why.
     """
     argv = service.command(service.start_args)
     if service.background:
@@ -51,41 +60,32 @@ def launch(
             raise NotInstalled(f"{service.daemon} is not installed")
         argv = background_command(service.pidfile, argv)
     workerless = may_be_workerless(service, host)
-    launched = inheritance is not None and service.inherit_in_foreground
-    child = spawn(
-        launcher_command(argv) if launched else argv,
+    child = start_daemon(
+        argv,
         host,
         nice=service.nice,
         limits=service.limits,
         environment=inheritance.environment if inheritance else None,
         descriptors=inheritance.descriptors if inheritance else (),
-        held=launched,
     )
     started = host.find(child.pid)
+    in_foreground = inheritance is not None and service.inherit_in_foreground
 
     def up() -> Process | None:
         code = child.poll()
-        if launched and started and host.has_dead_child(started):
-            # The launcher does not wait for its child before the release: a zombie child
-            # is a daemon that has ended.
-            code = 1
-        if code:
-            how = f"signal {-code}" if code < 0 else f"code {code}"
-            said = child.output()
-            report = read_log(service, said)
-            reasons = "; ".join(filter(None, (report.reason, describe_holders(report, host))))
-            raise InitError(f"{service.daemon} ended with {how}: {reasons}", said)
+        if code or (code is not None and in_foreground):
+            raise _ended(service, code, child.output(), host)
         hint = read_pidfile(service.pidfile, host)
         if service.background and code == 0 and hint.pid and host.find(hint.pid) is None:
             raise InitError(f"{service.daemon} ended as soon as it was started")
-        # Not take_snapshot(): without a pidfile it reads every process, at every poll.
-        master = proven_master(service, hint, host)
+        # Not take_snapshot(): without a pidfile that looks at every process, at every poll.
+        master = proven_master(service, hint, host) or _descendant(service, hint, child, host)
         if master is None or master in beside:
             return None
-        # Until the process that we started exits, an upgrade would take the master for
-        # supervised, as nginx itself does (ngx_signal_handler compares getppid()).
-        leaves = started and not launched and service.upgrade and _leaves(started, master, host)
-        if code is None and leaves:
+        # Until the process that puts the daemon in the background has ended, an upgrade
+        # would take the master for supervised; nginx does.
+        still_there = started if code is None and service.upgrade and not in_foreground else None
+        if still_there and _leaves(still_there, master, host):
             return None
         return master if workerless or ready_workers(service, master, host) else None
 
@@ -98,39 +98,39 @@ def launch(
             until=started,
             interruptible=bool(beside),
         )
-        child.release()
         _await_ready(service, master, host)
+        helpers = tuple(one for one in _lineage(child, host) if one != master)
     except InitError:
-        _undo(service, child, started, beside, host, shared=inheritance is not None)
+        _undo(service, child, host, shared=inheritance is not None)
         raise
     finally:
         child.close()
-    return master
+    return Started(master=master, helpers=helpers)
 
 
-def _suspend_new(
-    service: Service, started: Process | None, beside: Collection[Process], host: Host
-) -> Snapshot:
-    """Suspend every new process that is or may become a master; return the snapshot.
+def _ended(service: Service, code: int, said: str, host: Host) -> InitError:
+    """Return the error of a daemon that has ended instead of coming up."""
+    how = f"signal {-code}" if code < 0 else f"code {code}"
+    report = read_log(service, said)
+    reasons = "; ".join(filter(None, (report.reason, describe_holders(report, host))))
+    return InitError(f"{service.daemon} ended with {how}: {reasons}", said)
 
-    A suspended process cannot fork. Otherwise it could start a worker that takes a
-    request, and that request would be lost when the worker is killed.
+
+def _lineage(child: Launched, host: Host) -> list[Process]:
+    """Return everything alive that descends from what we have started."""
+    launcher = child.launcher
+    return [] if launcher is None else descendants(launcher, host)[1:]
+
+
+def _descendant(service: Service, hint: Pidfile, child: Launched, host: Host) -> Process | None:
+    """Return the master that a pidfile names if we have started it, whatever its binary.
+
+    The daemon may be a script that executes another one.
     """
-    stopped: set[Process] = set()
-
-    def look() -> Snapshot | None:
-        seen = take_snapshot(service, host, thorough=True)
-        coming = {*seen.masters, *seen.starting}
-        if started is not None and started not in seen.masters:
-            coming.update(host.children(started))  # the launcher's child, whatever its title
-        fresh = coming - {*beside, *stopped}
-        for process in fresh:
-            suspend(process, host)
-        stopped.update(fresh)
-        return None if fresh or seen.executing else seen
-
-    what = f"new {service.name} processes to stop"
-    return wait_until(look, within=service.timeout, host=host, what=what)
+    facts = host.look(hint.pid) if hint.pid and service.master_title else None
+    if facts is None or facts.process not in _lineage(child, host):
+        return None
+    return None if why_not(service, facts, host, any_binary=True) else facts.process
 
 
 def wait_until_ready(service: Service, master: Process, host: Host) -> bool:
@@ -198,36 +198,39 @@ def _await_ready(service: Service, master: Process, host: Host) -> None:
     )
 
 
-def _undo(
-    service: Service,
-    child: Child,
-    started: Process | None,
-    beside: Collection[Process],
-    host: Host,
-    *,
-    shared: bool,
-) -> None:
-    """End every process that was started, and no process that ran before.
+def _undo(service: Service, child: Launched, host: Host, *, shared: bool) -> None:
+    """End all that descends from what was started, and nothing else; return when it is gone.
 
-    shared: another master uses the same sockets. The new master is then ended by KILL: on
-            a clean exit it would remove the paths of unix sockets that the other master
-            needs, and perhaps the pidfile.
+    shared: another master has the same sockets. Then by KILL: on a clean exit the
+            new one would remove the paths of its unix sockets, and perhaps its pidfile.
+            Its workers may have taken requests, which they finish.
     """
+
+    def lineage() -> list[Process]:
+        return _lineage(child, host)
+
+    what = f"new {service.name} processes"
+    masters = [one for one in lineage() if looks_like_master(service, host.title(one.pid))]
     if shared:
-        seen = _suspend_new(service, started, beside, host)
-    else:
-        seen = take_snapshot(service, host, thorough=True)
-    masters = [master for master in seen.masters if master not in beside]
-    workers = [worker for master in masters for worker in workers_of(service, master, host)]
-    if shared:
+        _suspend_all(service, child, host)
         for master in masters:
             drain(service, retire(service, master, host), host, what="new workers")
-    family = descendants(started, host) if started else []
-    end_group(child, host)
-    hung = [one for one in (*family, *seen.starting) if one not in (*masters, *workers)]
-    terminate(hung, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
-    if not shared:
-        terminate([*masters, *workers], service.force_quit, host, leaders=masters)
-        # Look again until nothing is left: a master may have forked meanwhile.
-        while left := take_snapshot(service, host, thorough=True).processes:
-            terminate(left, parse_schedule("KILL/5"), host, what=f"new {service.name} processes")
+    elif masters:
+        terminate(lineage(), service.force_quit, host, more=lineage, leaders=masters, what=what)
+    terminate(lineage(), parse_schedule("KILL/5"), host, more=lineage, what=what)
+
+
+def _suspend_all(service: Service, child: Launched, host: Host) -> None:
+    """Stop every new process but workers, so that no worker is started, and takes a request."""
+    stopped: set[Process] = set()
+
+    def all_stopped() -> bool:
+        workers = {worker for one in stopped for worker in workers_of(service, one, host)}
+        fresh = set(_lineage(child, host)) - stopped - workers
+        for process in fresh:
+            suspend(process, host)
+        stopped.update(fresh)
+        return not fresh
+
+    what = f"new {service.name} processes to stop"
+    wait_until(all_stopped, within=service.timeout, host=host, what=what)

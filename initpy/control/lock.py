@@ -11,6 +11,7 @@ from ..errors import Busy, InitError, Interrupted, NotPermitted, NotRunning, Wai
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
+from ..state.record import record_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-DIRECTORY = "/run/initpy"
 _TERMINATING = "; ends "  # the masters that are being ended follow, as PID@STARTED
 
 
@@ -30,7 +30,7 @@ def lock_path(service: Service) -> str:
     >>> lock_path(Service(name="x", daemon="/bin/x", pidfile="/run/x.pid"))
     '/run/initpy/run%x.pid.lock'
     """
-    return f"{DIRECTORY}/{service.pidfile.lstrip('/').replace('/', '%')}.lock"
+    return record_path(service, "lock")
 
 
 class ActionLock:

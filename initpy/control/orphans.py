@@ -6,8 +6,8 @@ from ..errors import InitError
 from ..host import Host, Process
 from ..schedule import parse_schedule
 from ..service import Service
-from ..state.identity import workers_of
 from ..state.snapshot import named_master, take_snapshot
+from ..state.titles import workers_of
 from .drain import drain
 from .signals import suspend, terminate
 from .stable import await_titles

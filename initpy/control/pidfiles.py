@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..errors import InitError, PidfileError
 from ..host import Host, Process
 from ..service import Service
-from ..state.pidfile import MISSING, read_pidfile
+from ..state.conflict import pidfile_conflict
+from ..state.pidfile import MISSING, UNUSABLE, read_pidfile
 from ..state.snapshot import Snapshot
 
 
@@ -41,17 +42,29 @@ def write_pidfile(path: str, master: Process, host: Host) -> None:
 
 
 def remove_stale_pidfiles(service: Service, host: Host) -> None:
-    """Remove the pidfiles of a service that is stopped, and Red Hat's lock file.
+    """Remove the stale pidfiles of a service that is stopped, and Red Hat's lock file.
 
-    A link or a FIFO is removed, too: the daemon would follow the link to any file, and
-    would hang on the FIFO. A directory or a device stays, and a notice tells it.
+    Stale is one that names no living process. A link or a FIFO goes too: the daemon
+    would follow the one, to wherever it leads, and hang on the other. A directory, a
+    device, and a file that holds no pid at all stay, which is said.
     """
     for path in (service.pidfile, service.oldbin):
         pidfile = read_pidfile(path, host)
-        if pidfile.verdict == MISSING:
+        if pidfile.verdict == MISSING or (pidfile.pid and host.find(pidfile.pid)):
             continue
         if pidfile.fixed:
-            host.tell(f"{path} is a directory or a device and is not removed")
+            host.tell(f"{path} is a directory or a device, and left alone")
+        elif pidfile.regular and pidfile.verdict == UNUSABLE:
+            host.tell(f"{path} holds no pid, and is left alone")
         else:
             host.remove(path)
     host.mark_stopped(service.subsys)
+
+
+def refuse_conflict(service: Service, seen: Snapshot, host: Host) -> None:
+    """Raise PidfileError if the pidfile names another living daemon whose pidfile it is, too.
+
+    A process of another program has only got the number of a dead master.
+    """
+    if conflict := pidfile_conflict(service, seen.pidfile, host):
+        raise PidfileError(conflict)

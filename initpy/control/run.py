@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..host import Child
+    from ..host import Child, Launched
 
 
 class Finished(Value):
@@ -25,7 +25,7 @@ class CannotExecute(InitError):
     """The kernel cannot execute it: it is not a program, or its interpreter is missing."""
 
 
-def spawn(
+def start_daemon(
     argv: Sequence[str],
     host: Host,
     *,
@@ -33,31 +33,30 @@ def spawn(
     limits: Mapping[str, tuple[int, int]] | None = None,
     environment: Mapping[str, str] | None = None,
     descriptors: Sequence[int] = (),
-    held: bool = False,
-) -> Child:
-    """Start a program in the environment that a daemon needs. Arguments: see ``Host.spawn``.
+) -> Launched:
+    """Start a daemon by a launcher (``Host.launch``).
 
     Raises NotInstalled, NotPermitted or CannotExecute.
     """
-    program = argv[0]
+    _require_installed(argv[0], host)
+    try:
+        return host.launch(
+            argv, nice=nice, limits=limits, environment=environment, descriptors=descriptors
+        )
+    except OSError as exc:
+        raise _cannot_execute(argv[0], exc, host) from exc
+
+
+def _require_installed(program: str, host: Host) -> None:
     if host.file_id(program) is None:
         raise NotInstalled(f"{program} is not installed")
-    try:
-        return host.spawn(
-            argv,
-            nice=nice,
-            limits=limits,
-            environment=environment,
-            descriptors=descriptors,
-            held=held,
-        )
-    except PermissionError as exc:
-        # EACCES: the file has no x bit, or this user may not execute it. Root always may.
-        if host.geteuid() == 0:
-            raise CannotExecute(f"{program} cannot be executed: {exc.strerror}") from exc
-        raise NotPermitted(f"not permitted to execute {program}") from exc
-    except OSError as exc:
-        raise CannotExecute(f"{program} cannot be executed: {exc.strerror}") from exc
+
+
+def _cannot_execute(program: str, why: OSError, host: Host) -> InitError:
+    # execve(2) says EACCES of a file without x and of a user without the right.
+    if isinstance(why, PermissionError) and host.geteuid() != 0:
+        return NotPermitted(f"not permitted to execute {program}")
+    return CannotExecute(f"{program} cannot be executed: {why.strerror}")
 
 
 def run(argv: Sequence[str], host: Host, *, within: float, interruptible: bool = False) -> Finished:
@@ -66,9 +65,13 @@ def run(argv: Sequence[str], host: Host, *, within: float, interruptible: bool =
     within: seconds of monotonic time. Then its process group is killed, and WaitTimeout
             is raised.
 
-    Raises what ``spawn`` raises, and Interrupted.
+    Raises NotInstalled, NotPermitted, CannotExecute, and Interrupted.
     """
-    child = spawn(argv, host)
+    _require_installed(argv[0], host)
+    try:
+        child = host.spawn(argv)
+    except OSError as exc:
+        raise _cannot_execute(argv[0], exc, host) from exc
 
     def ended() -> Finished | None:
         code = child.poll()

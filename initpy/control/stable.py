@@ -6,8 +6,9 @@ from ..errors import InitError, NotInstalled, NotRunning, PidfileError, WaitTime
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
-from ..state.identity import looks_like_master, runs_daemon, workers_of
+from ..state.identity import runs
 from ..state.snapshot import Snapshot, take_snapshot
+from ..state.titles import looks_like_master, workers_of
 from .signals import resume
 
 INFANCY = 1.0  # seconds; a new worker has its master's title for 1 to 4 ms, or longer if busy
@@ -43,7 +44,7 @@ def wait_until_stable(service: Service, host: Host, *, thorough: bool = False) -
     hint = seen.pidfile
     if seen.master is None and service.master_title is None and hint.pid and not hint.trusted:
         facts = host.look(hint.pid)
-        if facts is not None and runs_daemon(service, facts, host):
+        if facts is not None and runs(service, facts, host):
             raise PidfileError(
                 f"pid {hint.pid} may be the service or not: {hint.path} is not trusted, "
                 f"{hint.reason}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..host import Host, Process
 from ..schedule import parse_schedule
 from ..service import Service
-from ..state.identity import is_worker, workers_of
+from ..state.titles import is_worker, workers_of
 from .drain import drain
 from .signals import suspend, terminate
 from .stable import await_titles

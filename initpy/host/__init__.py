@@ -13,6 +13,7 @@ from ..errors import InitError
 from .files import FileFacts, Files
 from .processes import Processes
 from .procfs import Process, ProcessFacts, SignalMasks
+from .views import Views
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,24 +21,28 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from .changes import Changes
+    from .launcher import Launched, Launching
     from .programs import Child, Programs
+    from .sock_diag import BoundSocket, SockDiag
     from .sockets import CannotCopy, Holder, Listener, Sockets
 
-    class Looks(Sockets, Files, Changes, Programs):
+    class Looks(Sockets, SockDiag, Files, Views, Changes, Programs, Launching):
         """All methods of a host. Those that ``status`` does not need are loaded at first use."""
 else:
 
-    class Looks(Processes, Files):
+    class Looks(Processes, Files, Views):
         """The methods that every action needs."""
 
 
 __all__ = [
     "HERE",
+    "BoundSocket",
     "CannotCopy",
     "Child",
     "FileFacts",
     "Holder",
     "Host",
+    "Launched",
     "Listener",
     "Process",
     "ProcessFacts",
@@ -54,6 +59,7 @@ class Host(Looks):
     def __init__(self) -> None:
         """Discard notices and progress, until the caller sets where they go."""
         self.tell: Callable[[str], None] = lambda _sentence: None  # takes a notice of one line
+        self.explain: Callable[[str], None] = lambda _sentence: None  # takes what was compared
         self.progress: Callable[[str], None] = lambda _what: None  # takes what is awaited
         self.interrupted_by = ""  # the name of the signal that asked us to end
 
@@ -62,10 +68,12 @@ class Host(Looks):
         def __getattr__(self, name: str) -> Any:
             """Load the methods that only some actions need, at first use."""
             from .changes import Changes
+            from .launcher import Launching
             from .programs import Programs
+            from .sock_diag import SockDiag
             from .sockets import Sockets
 
-            for part in (Changes, Programs, Sockets):
+            for part in (Changes, Programs, Sockets, SockDiag, Launching):
                 if name in vars(part):
                     return vars(part)[name].__get__(self)
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -114,6 +122,11 @@ class Host(Looks):
 
         for name in _ENDING:
             _signal.signal(getattr(_signal, name), _signal.SIG_IGN)
+
+    def boot_id(self) -> str:
+        """Return the number of this boot: see random(4)."""
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
 
     def getpid(self) -> int:
         """Return our own pid."""
@@ -169,10 +182,18 @@ HERE = Host()
 
 def __getattr__(name: str) -> Any:
     """Load the classes that describe programs and sockets from their modules (PEP 562)."""
+    if name == "Launched":
+        from .launcher import Launched
+
+        return Launched
     if name == "Child":
         from .programs import Child
 
         return Child
+    if name == "BoundSocket":
+        from .sock_diag import BoundSocket
+
+        return BoundSocket
     if name in ("CannotCopy", "Holder", "Listener"):
         from . import sockets
 

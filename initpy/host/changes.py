@@ -21,14 +21,10 @@ class Changes:
         except OSError as exc:
             raise InitError(f"{path} cannot be removed: {exc.strerror}") from exc
 
-    def remove_trace(self, path: str) -> None:
-        """Remove a regular file or an empty directory. Never raises; anything else stays."""
+    def remove_empty(self, path: str) -> None:
+        """Remove an empty directory. Never raises; anything else stays."""
         try:
-            info = os.lstat(path)
-            if stat.S_ISDIR(info.st_mode):
-                os.rmdir(path)
-            elif stat.S_ISREG(info.st_mode):
-                os.unlink(path)
+            os.rmdir(path)
         except OSError:
             return
 
@@ -49,12 +45,25 @@ class Changes:
         except OSError as exc:
             raise InitError(f"{path} cannot be written: {exc.strerror}") from exc
 
-    def make_directory(self, path: str, mode: int = 0o755) -> None:
-        """Create a directory and those above it. One that exists is success. Raises InitError."""
-        try:
-            os.makedirs(path, mode, exist_ok=True)
-        except OSError as exc:
-            raise InitError(f"{path} cannot be created: {exc.strerror}") from exc
+    def make_directory(self, path: str, mode: int = 0o755) -> list[str]:
+        """Create a directory and those above it; return those created, the deepest first.
+
+        One that exists is success. Raises InitError.
+        """
+        missing: list[str] = []
+        while path not in ("", "/") and not os.path.lexists(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        made: list[str] = []
+        for folder in reversed(missing):
+            try:
+                os.mkdir(folder, mode)
+                made.insert(0, folder)
+            except FileExistsError:
+                continue
+            except OSError as exc:
+                raise InitError(f"{folder} cannot be made: {exc.strerror}") from exc
+        return made
 
     def mark_started(self, path: str) -> None:
         """Create *path* if its directory exists: Red Hat's rc stops only what has this file."""

@@ -80,6 +80,15 @@ class Files:
             return None
         return info.st_dev, info.st_ino
 
+    def socket_file(self, path: str) -> tuple[int, int] | None:
+        """Return device and inode of a unix socket that root or we own; None if it is none."""
+        try:
+            info = os.lstat(path)
+        except OSError:
+            return None
+        ours = stat.S_ISSOCK(info.st_mode) and info.st_uid in (0, os.geteuid())
+        return (info.st_dev, info.st_ino) if ours else None
+
     def realpath(self, path: str) -> str:
         """Return *path* with every symbolic link followed."""
         return os.path.realpath(path)

@@ -32,7 +32,8 @@ class Processes:
         """Return the facts about the live process with that pid, or None."""
         base = f"/proc/{pid}"
         try:
-            state, ppid, session, started = procfs.parse_stat(_read(base + "/stat"))
+            stat = _read(base + "/stat")
+            state, ppid, session, started = procfs.parse_stat(stat)
             argv = procfs.parse_cmdline(_read(base + "/cmdline"))
             status = procfs.parse_status(_read(base + "/status"))
         except _GONE:
@@ -49,6 +50,8 @@ class Processes:
             exe=self.exe(pid),
             # One pid for each namespace, from that of this /proc down to its own.
             nested=len(status.get("NSpid", "").split()) > 1,
+            forked=procfs.parse_forked(stat),
+            comm=status["Name"],
         )
 
     def exe(self, pid: int) -> str | None:
@@ -87,13 +90,9 @@ class Processes:
         stats = self._child_stats(process)
         return [child for child, state in stats.items() if state not in "ZX"]
 
-    def has_dead_child(self, process: Process) -> bool:
-        """Tell whether it has a zombie: a child that has ended, and was not waited for yet."""
-        return "Z" in self._child_stats(process).values()
-
     def _child_stats(self, process: Process) -> dict[Process, str]:
         stats = {}
-        for pid in self._child_pids(process.pid):
+        for pid in self.child_pids(process.pid):
             try:
                 state, ppid, _, started = procfs.parse_stat(_read(f"/proc/{pid}/stat"))
             except _GONE:
@@ -103,7 +102,8 @@ class Processes:
         # Last: its pid was its own all the time, so the children of that pid were its own.
         return stats if self.alive(process) else {}
 
-    def _child_pids(self, pid: int) -> list[int]:
+    def child_pids(self, pid: int) -> list[int]:
+        """Return the numbers of the children of a process, and perhaps of others: see proc(5)."""
         try:
             path = f"/proc/{pid}/task/{pid}/children"
             return [int(word) for word in _read(path, paged=True).split()]

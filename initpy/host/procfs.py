@@ -27,6 +27,8 @@ class ProcessFacts(Value):
     argv: tuple[str, ...]  # or the title that the program has written over it
     exe: str | None  # path at the time of exec; None if we may not see it
     nested: bool  # it runs in a pid namespace below ours: in a container
+    forked: bool = False  # it was forked and has executed nothing since (PF_FORKNOEXEC)
+    comm: str = ""  # the name that the kernel has for it
 
     @property
     def title(self) -> str:
@@ -51,6 +53,14 @@ def parse_stat(text: str) -> tuple[str, int, int, int]:
     """
     fields = text[text.rindex(")") + 2 :].split()
     return fields[0], int(fields[1]), int(fields[3]), int(fields[19])
+
+
+def parse_forked(text: str) -> bool:
+    """Tell by /proc/PID/stat whether a process has executed nothing since it was forked.
+
+    PF_FORKNOEXEC, 0x40 in field 9, is cleared by execve(2).
+    """
+    return bool(int(text[text.rindex(")") + 2 :].split()[6]) & 0x40)
 
 
 def parse_cmdline(text: str) -> tuple[str, ...]:

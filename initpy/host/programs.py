@@ -29,7 +29,6 @@ class Programs:
         limits: Mapping[str, tuple[int, int]] | None = None,
         environment: Mapping[str, str] | None = None,
         descriptors: Sequence[int] = (),
-        held: bool = False,
     ) -> Child:
         """Start a program in the environment that a daemon needs, and return it.
 
@@ -42,38 +41,34 @@ class Programs:
         limits:      soft and hard values by the name in resource(3py): RLIMIT_NOFILE.
         environment: variables that are added to the clean environment.
         descriptors: descriptors that it inherits, with the same numbers.
-        held:        its standard input is a pipe; ``Child.release`` writes a line to it.
 
         Raises FileNotFoundError, PermissionError or OSError as execve(2).
         """
         # Not a pipe: the daemon keeps its standard error open, so we would never read
         # the end of it.
-        output = _above_standard(os.memfd_create("output"))
-        reading, release = map(_above_standard, os.pipe()) if held else (_null(), -1)
-        # The child writes to this pipe why it could not be executed.
-        failure, failing = map(_above_standard, os.pipe())
+        output = above_standard(os.memfd_create("output"))
+        reading = null()
+        failure, failing = map(above_standard, os.pipe())  # why it could not be executed
         child = os.fork()  # not subprocess: to import it costs as much as the interpreter's start
         if child == 0:  # pragma: no cover - coverage does not measure in a child
             try:
-                _prepare(reading, output, descriptors)
-                _limit(nice, limits or {})
+                prepare(reading, output, descriptors)
+                limit(nice, limits or {})
             except (OSError, ValueError, OverflowError):
                 os.write(failing, _UNPREPARED)
             else:
-                _execute(argv, {**CLEAN_ENVIRONMENT, **(environment or {})}, failing)
+                execute(argv, {**CLEAN_ENVIRONMENT, **(environment or {})}, failing)
             finally:
                 os._exit(127)
         os.close(reading)
         os.close(failing)
         why = os.read(failure, 32)  # empty if it was executed: execve(2) closed the pipe
         os.close(failure)
-        started = Child(child, output, release)
+        started = Child(child, output)
         if why:
             started.reap()
             started.close()
-            if why == _UNPREPARED:
-                raise OSError(errno.EPERM, "its limits or nice level cannot be set")
-            raise OSError(int(why), os.strerror(int(why)), argv[0])
+            raise refused(why.decode(), argv[0])
         return started
 
 
@@ -81,7 +76,14 @@ _STANDARD = (0, 1, 2)
 _UNPREPARED = b"unprepared"
 
 
-def _above_standard(fd: int) -> int:
+def refused(why: str, program: str) -> OSError:
+    """Return the error of a program that was not executed: *why* is an errno, or "unprepared"."""
+    if not why.isdigit():
+        return OSError(errno.EPERM, "its limits or nice level cannot be set")
+    return OSError(int(why), os.strerror(int(why)), program)
+
+
+def above_standard(fd: int) -> int:
     """Return *fd*; if it has the number of a standard stream, replace it by a copy."""
     if fd not in _STANDARD:
         return fd
@@ -92,13 +94,15 @@ def _above_standard(fd: int) -> int:
     return copy
 
 
-def _null() -> int:
-    return _above_standard(os.open(os.devnull, os.O_RDONLY))
+def null() -> int:
+    """Return a descriptor of /dev/null, for reading."""
+    return above_standard(os.open(os.devnull, os.O_RDONLY))
 
 
-def _prepare(
+def prepare(
     standard_input: int, output: int, descriptors: Sequence[int]
 ) -> None:  # pragma: no cover - in the child of a fork
+    """Give this process the surroundings of a daemon, whoever has called us."""
     import _signal  # signal would load enum
 
     os.setsid()
@@ -121,9 +125,10 @@ def _prepare(
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
-def _limit(
+def limit(
     nice: int, limits: Mapping[str, tuple[int, int]]
 ) -> None:  # pragma: no cover - in the child of a fork
+    """Set the limits and the nice level of this process."""
     if limits:
         import resource
 
@@ -133,9 +138,10 @@ def _limit(
         os.nice(nice)
 
 
-def _execute(
+def execute(
     argv: Sequence[str], environment: Mapping[str, str], failing: int
 ) -> None:  # pragma: no cover - in the child of a fork
+    """Execute a program; if that fails, write the errno to *telling*."""
     try:
         os.execve(argv[0], list(argv), environment)
     except OSError as exc:
@@ -145,11 +151,10 @@ def _execute(
 class Child:
     """A program that we started. The kernel does not reuse its pid before ``reap``."""
 
-    def __init__(self, pid: int, output: int, release: int) -> None:
-        """Take the process, and the descriptors of its output and of its input (or -1)."""
+    def __init__(self, pid: int, output: int) -> None:
+        """Take over the process, and the descriptor of its output."""
         self.pid = pid  # also the number of its process group and of its session
         self._output = output
-        self._release = release
         self._code: int | None = None  # None until it is reaped
 
     def poll(self) -> int | None:
@@ -169,16 +174,6 @@ class Child:
         size = os.fstat(self._output).st_size
         start = max(0, size - 65536)
         return os.pread(self._output, 65536, start).decode(errors="replace").strip()
-
-    def release(self) -> None:
-        """Write a line to its standard input, and wait until it ends. No effect if not held."""
-        if self._release >= 0:
-            try:
-                os.write(self._release, b"\n")
-                self._close_release()
-            except BrokenPipeError:  # it has ended already
-                pass
-            self.reap()
 
     def kill_group(self) -> None:
         """Send SIGKILL to its process group, and reap the program itself.
@@ -206,7 +201,6 @@ class Child:
     def close(self) -> None:
         """Close our descriptors. A program that still runs goes on."""
         os.close(self._output)
-        self._close_release()
         if self.poll() is not None:
             self.reap()
 
@@ -214,11 +208,6 @@ class Child:
         """Wait until it ends. From then on the kernel may reuse its pid."""
         if self._code is None:
             self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-    def _close_release(self) -> None:
-        if self._release >= 0:
-            os.close(self._release)
-            self._release = -1
 
 
 def _group_of(pid: int) -> int:

@@ -107,6 +107,16 @@ class Sockets(Processes):
             os.close(pidfd)
         return listeners
 
+    def listening_places(self, process: Process) -> set[str] | None:
+        """Return where *process* listens, as ``Listener.place``; None where we may not see."""
+        try:
+            listeners = self.copy_listeners(process)
+        except CannotCopy:
+            return None
+        for listener in listeners:
+            self.close(listener.fd)
+        return {listener.place for listener in listeners}
+
     def close(self, fd: int) -> None:
         """Close a descriptor of ours."""
         os.close(fd)

@@ -28,9 +28,9 @@ from ..host import HERE, Host, Process
 from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
-from ..state.identity import workers_of
 from ..state.phase import Phase, is_at_rest, is_idle, phase
 from ..state.snapshot import Snapshot, master_of, named_master, take_snapshot
+from ..state.titles import workers_of
 from ..state.workers import ready_workers, stopped_accepting
 from .verify import (
     refuse_argv0,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..control.launch import launch
 from ..control.pidfiles import remove_stale_pidfiles, restore_pidfile
+from ..control.record import write_record
 from ..control.signals import killproc
 from ..errors import InitError
 from ..host import Host, Process
@@ -68,5 +69,6 @@ def reload(service: Service, master: Process, host: Host) -> None:
             restore_pidfile(service, seen, host)
             return
         remove_stale_pidfiles(service, host)
-        launch(service, host)
+        started = launch(service, host)
+        write_record(service, started.master, host, besides=started.helpers)
         raise InitError(f"{service.name} died during the reload and was started again")

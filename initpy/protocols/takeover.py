@@ -13,15 +13,17 @@ from __future__ import annotations
 
 from ..control.drain import drain
 from ..control.inherit import InheritedSockets
-from ..control.launch import launch
+from ..control.launch import Started, launch
 from ..control.orphans import drain_orphans, retire
 from ..control.pidfiles import restore_pidfile, write_pidfile
-from ..control.signals import resume
+from ..control.record import write_record
+from ..control.signals import resume, terminate
 from ..control.stable import require_running
 from ..errors import InitError, Reverted, RollbackFailed, Unimplemented
 from ..host import CannotCopy, Host, Process
 from ..service import Service
 from ..state.configuration import may_be_workerless, read_configuration
+from ..state.record import Record, read_record
 from ..state.snapshot import Snapshot, named_master
 from .verify import require_alive, run_check, upgrade_failed, verify_binary, verify_master
 
@@ -45,11 +47,12 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
             if not inheritance.listeners:
                 return False
             _record_old_master(service, _session(orphans, host), host)
-            master = launch(service, host, inheritance=inheritance)
+            started = launch(service, host, inheritance=inheritance)
     except CannotCopy as exc:
         host.tell(f"{exc}; terminating the workers of a dead master: pids {pids}")
         return False
-    host.tell(f"master {master} took over from the workers of a dead master: pids {pids}")
+    write_record(service, started.master, host, besides=started.helpers)
+    host.tell(f"master {started.master} took over from the workers of a dead master: pids {pids}")
     drain_orphans(service, host, orphans)
     return True
 
@@ -71,10 +74,22 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     try:
         with InheritedSockets(service, [old], host) as inheritance:
             _record_old_master(service, old.pid, host)
-            new = _begin(service, old, inheritance, host)
+            started = _begin(service, old, inheritance, host)
     except CannotCopy as exc:
         raise Unimplemented(f"{exc}: use restart or reload to replace the binary") from exc
-    _finish(service, new, [old], host)
+    before = read_record(service, host)
+    _finish(service, started.master, [old], host)
+    write_record(service, started.master, host, besides=started.helpers)
+    _terminate_old_helpers(service, before, started, host)
+
+
+def _terminate_old_helpers(
+    service: Service, before: Record | None, started: Started, host: Host
+) -> None:
+    """End what the old master's start had left running: the new one has helpers of its own."""
+    kept = {started.master, *started.helpers, *host.children(started.master)}
+    old = [one for one in before.members if one not in kept] if before else []
+    terminate(old, service.force_quit, host, what="helpers of the old master")
 
 
 def finish(service: Service, seen: Snapshot, host: Host) -> None:
@@ -136,7 +151,7 @@ def _refuse_supervised(old: Process, host: Host) -> None:
         )
 
 
-def _begin(service: Service, old: Process, inheritance: InheritedSockets, host: Host) -> Process:
+def _begin(service: Service, old: Process, inheritance: InheritedSockets, host: Host) -> Started:
     try:
         return launch(service, host, inheritance=inheritance, beside=(old,))
     except InitError as exc:

@@ -8,7 +8,7 @@ from ..errors import ConfigTestFailed, InitError, NotInstalled, Reverted
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
-from ..state.identity import argv0_of
+from ..state.titles import argv0_of
 from ..state.workers import SETTLE, ready_workers
 
 

@@ -1,70 +1,109 @@
-"""Identify the processes of a service by their own facts, not by a pidfile.
+"""Which process is whose: proofs by looking at the process itself.
 
-A process is a master of the service if it runs the service's daemon, or names it in its
-title; if it names the service's configuration, because other instances run the same
-binary; if it belongs to root or to us; and if it is in our pid namespace, because the
-daemons of a container do not belong to the host's service.
+A process is the service's master if all that can be seen of it agrees: it is root's or
+ours, in our pid and network namespaces, with our root directory; it runs the service's
+daemon; and the configuration that it reads is the service's file, as it sees that file.
+What may not be seen (a user without rights, root without CAP_SYS_PTRACE) is left out.
 """
 
 from __future__ import annotations
 
 import os.path
 
+from ..errors import NotPermitted
 from ..host import Host, Process, ProcessFacts
 from ..service import Service, resolve
+from .titles import template, told_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..contracts import NamesConfiguration
+    from ..contracts import ReadCommandLine
 
 
 def is_master(service: Service, facts: ProcessFacts, host: Host) -> bool:
     """Tell whether that process is a master of *service*.
 
-    A new worker has its master's title for some milliseconds, and is taken for a master:
-    ``scan`` excludes it.
+    A worker just forked bears its master's title for some milliseconds; who
+    scans for masters has to rule those out (``scan``).
     """
-    if facts.nested or facts.uid not in (0, host.geteuid()):
-        return False
-    if service.master_title is None:
-        return _runs(service, facts.exe, host)
-    before, placeholder, after = _template(service.master_title)
-    title = facts.title
-    if not (title.startswith(before) and title.endswith(after)):
-        return False
-    told = title[len(before) : len(title) - len(after)]
-    if placeholder == "config":
-        # The title holds nothing else, so this also identifies a binary that was renamed.
-        return told == service.config
-    return _daemon_in(service, told, facts, host) and _config_in(service, told)
+    return not why_not(service, facts, host)
+
+
+def why_not(service: Service, facts: ProcessFacts, host: Host, *, any_binary: bool = False) -> str:
+    """Return why that process is not a master of *service*, or "" if it is.
+
+    any_binary: it need not run the daemon; that it is ours is known by its lineage.
+    """
+    reason = _why_not(service, facts, host, any_binary=any_binary)
+    host.explain(f"pid {facts.process} ({facts.title[:60]}): {reason or 'it is the master'}")
+    return reason
+
+
+def _why_not(service: Service, facts: ProcessFacts, host: Host, *, any_binary: bool) -> str:
+    told = ""
+    if service.master_title is not None:
+        part = told_by(service, facts.title)
+        if part is None:
+            return "its title is not that of a master"
+        told = part
+    if reason := why_elsewhere(facts, host):
+        return reason
+    if not any_binary and not _runs_or_is_renamed(service, told, facts, host):
+        return f"it runs {facts.exe}, not {service.daemon}"
+    return _why_other_configuration(service, told, facts, host)
+
+
+def why_elsewhere(facts: ProcessFacts, host: Host) -> str:
+    """Return what keeps a process from being any service of ours, or "".
+
+    It is another user's, a container's, in a chroot, or in another network.
+    """
+    if facts.uid not in (0, host.geteuid()):
+        return f"it belongs to uid {facts.uid}"
+    return why_elsewhere_whoever(facts, host)
+
+
+def why_elsewhere_whoever(facts: ProcessFacts, host: Host) -> str:
+    """Do what ``why_elsewhere`` does, of a process of whatever user: a worker."""
+    if facts.nested:
+        return "it is in another pid namespace"
+    pid = facts.process.pid
+    net, ours = host.namespace(pid, "net"), host.namespace(host.getpid(), "net")
+    host.explain(f"pid {pid}: network namespace {net or 'not to be seen'}, ours is {ours}")
+    if net not in (None, ours):
+        return "it is in another network namespace"
+    root, our_root = host.root_file(pid), host.file_id("/")
+    host.explain(f"pid {pid}: root directory {_file(root)}, ours is {_file(our_root)}")
+    if root not in (None, our_root):
+        return "its root directory is another one"
+    return ""
 
 
 def is_starting(service: Service, facts: ProcessFacts, host: Host) -> bool:
-    """Tell whether that process is about to become a master of *service*.
+    """Tell whether that process is the daemon on its way to be a master of *service*.
 
-    It runs the daemon with the arguments of a start, and has no title yet; or it is the
-    launcher that starts the daemon.
+    It runs the daemon with the arguments of a start, and has no title yet.
     """
-    if facts.nested or facts.uid not in (0, host.geteuid()):
+    if list(facts.argv[1:]) != service.command(service.start_args)[1:]:
         return False
-    from .launcher import is_launcher
+    if why_elsewhere(facts, host):
+        return False
+    if facts.forked and host.age(facts.process) > INFANCY:
+        return False  # a helper that the daemon has forked: one that starts has a title by now
+    return runs(service, facts, host)
 
-    command = service.command(service.start_args)
-    if _runs(service, facts.exe, host):
-        return list(facts.argv[1:]) == command[1:]
-    return is_launcher(facts.argv, command)
+
+INFANCY = 2.0  # seconds within which a fork of the daemon has a title of its own
 
 
 def executes(service: Service, pid: int, host: Host) -> bool:
-    """Tell whether a process is inside the execve(2) of the daemon or of its launcher.
+    """Tell whether a process without arguments will be the daemon.
 
-    Such a process has the new binary already, but no visible arguments yet. Its inherited
-    descriptors are closed, so it does not hold our lock.
+    In the middle of execve(2) the new binary is there already, its arguments are
+    not; what was inherited, a lock among it, is closed by then.
     """
-    from .launcher import SHELL
-
     exe = host.exe(pid)
-    if exe is None or not (_runs(service, exe, host) or exe == host.realpath(SHELL)):
+    if exe is None or not _is_daemon(service, exe, host):
         return False
     facts = host.look(pid)
     if facts is None or facts.nested or facts.uid not in (0, host.geteuid()):
@@ -72,75 +111,102 @@ def executes(service: Service, pid: int, host: Host) -> bool:
     return not facts.argv
 
 
-def looks_like_master(service: Service, title: str) -> bool:
-    """Tell whether a title is that of a master, of this instance or of another one."""
-    return service.master_title is not None and title.startswith(_template(service.master_title)[0])
+def runs(service: Service, facts: ProcessFacts, host: Host) -> bool:
+    """Tell whether that process runs this daemon's binary, as far as we may see.
 
-
-def is_worker(service: Service, title: str) -> bool:
-    """Tell whether a title is that of a worker, or of another helper of a master."""
-    return not service.worker_titles or title.startswith(service.worker_titles)
-
-
-def is_ready(service: Service, title: str) -> bool:
-    """Tell whether a title is that of a worker that takes new requests."""
-    if not service.worker_titles:
-        return True
-    draining = service.draining_title is not None and title.startswith(service.draining_title)
-    return title.startswith(service.worker_titles[0]) and not draining
-
-
-def runs_daemon(service: Service, facts: ProcessFacts, host: Host) -> bool:
-    """Tell whether that process runs this daemon's binary. True if we may not see its binary."""
-    return facts.exe is None or _runs(service, facts.exe, host)
-
-
-def workers_of(service: Service, master: Process, host: Host) -> dict[Process, str]:
-    """Return the workers and helpers of *master* with their titles."""
-    workers = {}
-    for child in host.children(master):
-        title = host.title(child.pid)
-        if title and is_worker(service, title):
-            workers[child] = title
-    return workers
-
-
-def argv0_of(service: Service, title: str) -> str:
-    """Return argv[0] as a master's title tells it, or "" if it does not.
-
-    The title is the arguments joined by blanks, so a daemon whose path has
-    blanks is recognised by that path.
+    The file itself is compared, and the path at the time of exec: the binary may have
+    been replaced since.
     """
-    before, placeholder, _ = _template(service.master_title or "")
-    if placeholder != "argv" or not title.startswith(before):
+    if facts.exe is None or _is_daemon(service, facts.exe, host):
+        host.explain(f"pid {facts.process}: executable {facts.exe or 'not to be seen'}")
+        return True
+    running = host.exe_file(facts.process)
+    disk = _file(host.file_id(service.daemon))
+    host.explain(
+        f"pid {facts.process}: executable {facts.exe}, file {_file(running)}, "
+        f"{service.daemon} is file {disk}"
+    )
+    return running is not None and running == host.file_id(service.daemon)
+
+
+def _file(device_and_inode: tuple[int, int] | None) -> str:
+    """Say which file it is, for an explanation."""
+    return "not to be seen" if device_and_inode is None else "{}:{}".format(*device_and_inode)
+
+
+def _is_daemon(service: Service, exe: str, host: Host) -> bool:
+    return exe in (service.daemon, host.realpath(service.daemon))
+
+
+def _runs_or_is_renamed(service: Service, told: str, facts: ProcessFacts, host: Host) -> bool:
+    if facts.exe is None and told:
+        # Who may not read exe may not send signals either; it is enough for status.
+        _, placeholder, _ = template(service.master_title or "")
+        argv0 = told.split(" ", 1)[0]
+        same = os.path.basename(argv0) == os.path.basename(service.daemon)
+        return placeholder == "config" or same
+    if runs(service, facts, host):
+        return True
+    # nginx's own "make install" renames the running binary: argv[0] is its path still.
+    if f"{told} ".startswith(f"{service.daemon} "):
+        return True
+    from .record import is_recorded_master
+
+    return is_recorded_master(service, facts.process, host)
+
+
+def _why_other_configuration(service: Service, told: str, facts: ProcessFacts, host: Host) -> str:
+    if service.config is None or service.master_title is None:
         return ""
-    told = title[len(before) :]
-    if told == service.daemon or told.startswith(service.daemon + " "):
-        return service.daemon
-    return told.split(" ", 1)[0]
+    if not told and service.read_command_line is None:
+        return _why_not_by_sockets(service, facts.process, host)
+    path = configuration_in_force(service, facts, host)
+    host.explain(f"pid {facts.process}: configuration {path}, ours is {service.config}")
+    if path is None:
+        return "its arguments cannot be read"
+    if not reads_file(facts.process, path, service.config, host):
+        return f"it reads the configuration {path}, not {service.config}"
+    return ""
 
 
-def _template(title: str) -> tuple[str, str, str]:
-    before, _, rest = title.partition("{")
-    placeholder, _, after = rest.partition("}")
-    return before, placeholder, after
+def configuration_in_force(service: Service, facts: ProcessFacts, host: Host) -> str | None:
+    """Return the absolute path of the configuration that a master reads, by its title.
+
+    None if that does not tell.
+    """
+    told = told_by(service, facts.title)
+    if told is not None and service.read_command_line is not None:
+        read: ReadCommandLine = resolve(service.read_command_line)
+        told = read(service, told)
+    if not told or told.startswith("/"):
+        return told or None
+    directory = host.working_directory(facts.process.pid)
+    return None if directory is None else f"{directory}/{told}"
 
 
-def _runs(service: Service, exe: str | None, host: Host) -> bool:
-    return exe is not None and exe in (service.daemon, host.realpath(service.daemon))
+def reads_file(process: Process, path: str, ours: str, host: Host) -> bool:
+    """Tell whether *path* is to *process* the file that *ours* is to us."""
+    there = host.namespace(process.pid, "mnt")
+    if there in (None, host.namespace(host.getpid(), "mnt")):
+        if os.path.normpath(path) == os.path.normpath(ours):
+            return True
+        wanted = host.file_id(ours)
+        return wanted is not None and host.file_id(path) == wanted
+    for _ in range(2):  # it may be replaced between the two looks
+        try:
+            seen = host.file_seen_by(process, path)
+        except NotPermitted:
+            return os.path.normpath(path) == os.path.normpath(ours)
+        if seen == host.file_id(ours):
+            return seen is not None or os.path.normpath(path) == os.path.normpath(ours)
+    return False
 
 
-def _daemon_in(service: Service, told: str, facts: ProcessFacts, host: Host) -> bool:
-    # nginx's own "make install" renames the running binary, so argv[0] counts, too.
-    if _runs(service, facts.exe, host) or f"{told} ".startswith(service.daemon + " "):
-        return True
-    argv0 = told.split(" ", 1)[0]
-    # If we may not read exe we may not send signals either: the name suffices for status.
-    return facts.exe is None and os.path.basename(argv0) == os.path.basename(service.daemon)
+def _why_not_by_sockets(service: Service, process: Process, host: Host) -> str:
+    """Tell of a master whose title does not name its configuration by where it listens."""
+    from .configuration import read_configuration
 
-
-def _config_in(service: Service, told: str) -> bool:
-    if service.names_configuration is None:
-        return True
-    names: NamesConfiguration = resolve(service.names_configuration)
-    return names(service, told)
+    places = host.listening_places(process)
+    if places and places.issubset(read_configuration(service, host).listens):
+        return ""
+    return "its title is cut short, and it does not listen where the configuration says"

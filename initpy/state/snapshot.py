@@ -11,8 +11,9 @@ from ..errors import NotRunning
 from ..host import HERE, Host, Process
 from ..service import Service
 from ..value import Value
-from .identity import is_master, workers_of
+from .identity import is_master
 from .pidfile import MISSING, Pidfile, read_pidfile
+from .titles import workers_of
 
 
 class Snapshot(Value):
@@ -25,6 +26,7 @@ class Snapshot(Value):
     handover: bool = False  # master has renamed its pidfile, and no new one has written it
     others: tuple[Process, ...] = ()  # further masters of the same configuration
     orphans: tuple[Process, ...] = ()  # workers whose master is dead
+    unjudged: tuple[Process, ...] = ()  # they run the daemon; for which instance is not known
     starting: tuple[Process, ...] = ()  # the daemon, not yet a master; only after a scan
     executing: bool = False  # a process inside execve(2), whose arguments are not visible yet
 
@@ -43,6 +45,17 @@ class Snapshot(Value):
         """All masters, the oldest first."""
         return tuple(
             master for master in (*self.others, self.old_master, self.master) if master is not None
+        )
+
+    @property
+    def unjudged_sentence(self) -> str:
+        """What to say of the workers that cannot be judged, or ""."""
+        if not self.unjudged:
+            return ""
+        pids = ", ".join(map(str, self.unjudged))
+        return (
+            f"pids {pids} are workers without a master; whether they are this service's "
+            "cannot be told, so they are left alone"
         )
 
     @property
@@ -89,6 +102,11 @@ def master_of(service: Service, host: Host = HERE) -> Process:
 
 def proven_master(service: Service, pidfile: Pidfile, host: Host) -> Process | None:
     """Return the master that a pidfile names, or None if that process is not a master."""
+    host.explain(
+        f"pidfile {pidfile.path}: {pidfile.verdict}"
+        f"{f', it names pid {pidfile.pid}' if pidfile.pid else ''}"
+        f"{f', {pidfile.reason}' if pidfile.reason else ''}"
+    )
     facts = host.look(pidfile.pid) if pidfile.pid else None
     if facts is None or not is_master(service, facts, host):
         return None
@@ -103,6 +121,7 @@ def named_master(service: Service, path: str, host: Host) -> Process | None:
 
 
 def _scan(service: Service, host: Host, known: Snapshot) -> Snapshot:
+    from .evidence import judge_strays
     from .scan import ProcessScan
 
     scan = ProcessScan(service, host)
@@ -123,12 +142,14 @@ def _scan(service: Service, host: Host, known: Snapshot) -> Snapshot:
         if parents:  # .oldbin is lost in the middle of an upgrade
             old = parents[0]
             rest.remove(old)
+    strays = judge_strays(service, scan, host)
     return known.replace(
         master=master,
         old_master=old,
         handover=handover,
         others=tuple(rest),
-        orphans=scan.orphans(known.pidfile, known.oldbin),
+        orphans=strays.orphans,
+        unjudged=strays.unjudged,
         starting=tuple(scan.starting),
         executing=scan.executing,
     )

@@ -6,9 +6,9 @@ from ..errors import StatusCode
 from ..host import HERE, Host, Process
 from ..service import Service
 from ..value import Value
-from .identity import is_ready, workers_of
 from .pidfile import EMPTY, MISSING, UNTRUSTED, UNUSABLE
 from .snapshot import Snapshot, take_snapshot
+from .titles import is_ready, workers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def status(service: Service, host: Host = HERE) -> Status:
             name=service.name,
             code=code,
             sentence=_absence(service, code, seen, host),
-            notes=_pidfile_notes(seen),
+            notes=(*_pidfile_notes(seen), *_unjudged_notes(seen)),
             snapshot=seen,
         )
     workers = workers_of(service, seen.master, host)
@@ -86,6 +86,7 @@ def status(service: Service, host: Host = HERE) -> Status:
             *_upgrade_notes(service, seen),
             *_binary_notes(replaced, disk),
             *_pidfile_notes(seen),
+            *_unjudged_notes(seen),
         ),
         snapshot=seen,
         workers=tuple(workers),
@@ -151,6 +152,10 @@ def _binary_notes(replaced: bool | None, disk: tuple[int, int] | None) -> tuple[
     return ("the binary on disk is newer than the running one: upgrade",)
 
 
+def _unjudged_notes(seen: Snapshot) -> tuple[str, ...]:
+    return (seen.unjudged_sentence,) if seen.unjudged else ()
+
+
 def _pidfile_notes(seen: Snapshot) -> tuple[str, ...]:
     pidfile = seen.pidfile
     if pidfile.verdict in (UNTRUSTED, UNUSABLE):
@@ -163,11 +168,9 @@ def _pidfile_notes(seen: Snapshot) -> tuple[str, ...]:
 
 def _places(seen: Snapshot, host: Host) -> list[str]:
     """Return where the service listens ("[::]:80" for ":::80"), as far as we may see it."""
-    from .scan import places_of
-
     places = set()
     for process in seen.processes:
-        for place in places_of(process, host) or ():
+        for place in host.listening_places(process) or ():
             address, _, port = place.rpartition(":")
             places.add(f"[{address}]:{port}" if ":" in address else place)
     return sorted(places)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..host import Host, Process
 from ..service import Service
-from .identity import is_ready, workers_of
+from .titles import is_ready, workers_of
 
 SETTLE = 0.1  # seconds that new workers must run; nginx pauses as long in a reload
 

@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
     status = commands.add_parser("status", help="print the status of every service, a line each")
     status.add_argument("--json", action="store_true", help="print one JSON array")
+    status.add_argument("--explain", action="store_true", help="print what was compared, too")
     status.set_defaults(run=_status)
     kill = commands.add_parser("killproc", help="end a program, or signal it (LSB 20.8)")
     kill.add_argument("-p", dest="pidfile", metavar="PIDFILE")
@@ -156,7 +157,7 @@ def _status(parsed: argparse.Namespace, console: Console, host: Host) -> int:
     """Print the status of every service; return the greatest of their exit codes."""
     from .overview import statuses
 
-    found = statuses(host)
+    found = statuses(host, *["--explain"] * parsed.explain)
     if parsed.json:
         import json
 
@@ -164,6 +165,8 @@ def _status(parsed: argparse.Namespace, console: Console, host: Host) -> int:
     else:
         for one in found:
             console.answer(f"{one['name']}: {one['message']}")
+            for sentence in one.get("evidence", ()):
+                console.answer(f"    {sentence}")
     return max((one["code"] for one in found), default=0)
 
 

@@ -21,9 +21,9 @@ _IMPORT = "from initpy.cli import"
 WITHIN = 30.0  # seconds for one script to answer
 
 
-def statuses(host: Host) -> list[dict[str, Any]]:
+def statuses(host: Host, *options: str) -> list[dict[str, Any]]:
     """Return the answer of ``status --json`` of every such script, ordered by path."""
-    return [_status(path, host) for path in _scripts(host)]
+    return [_status([path, "status", "--json", *options], host) for path in _scripts(host)]
 
 
 def _scripts(host: Host) -> list[str]:
@@ -38,9 +38,9 @@ def _scripts(host: Host) -> list[str]:
     return sorted(found.values())
 
 
-def _status(path: str, host: Host) -> dict[str, Any]:
+def _status(command: list[str], host: Host) -> dict[str, Any]:
     try:
-        said = run([path, "status", "--json"], host, within=WITHIN).output
+        said = run(command, host, within=WITHIN).output
         answer: dict[str, Any] = json.loads(said)
     except InitError as exc:
         why = str(exc)
@@ -48,5 +48,5 @@ def _status(path: str, host: Host) -> dict[str, Any]:
         why = said
     else:
         return answer
-    name = path.rpartition("/")[2]
+    name = command[0].rpartition("/")[2]
     return {"name": name, "state": "unknown", "code": StatusCode.UNKNOWN, "message": why}

@@ -13,7 +13,7 @@ import pytest
 from real_daemons import NOBODY, Fpm, can_bind, wait_until
 from real_load import Shop, crash, load, run
 
-from initpy.control.lock import DIRECTORY as LOCKS
+from initpy.state.record import DIRECTORY as LOCKS
 
 pytestmark = pytest.mark.fault
 

@@ -22,11 +22,11 @@ import time
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from initpy import cli
-from initpy.control.lock import DIRECTORY as LOCKS
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import Host
 from initpy.host.wait import wait_until as _wait_until
+from initpy.state.record import DIRECTORY as LOCKS
 from initpy.state.snapshot import take_snapshot, workers_of
 from initpy.tools import command
 from initpy.tools.detect import detect_service

@@ -199,6 +199,10 @@ class FakeHost(Host):
         self.euid, self.by_systemd, self.heeding = 0, False, ""
         self._events, self._before, self._count, self._last_pid = [], [], 0, 99
 
+    def __getattr__(self, name):
+        """Refuse what is not faked: it would reach the real machine."""
+        raise AttributeError(f"{name} is not faked")
+
     # Time and what happens in it.
 
     def monotonic(self):

@@ -12,12 +12,12 @@ from contextlib import closing
 import pytest
 from daemons import FakeFpm, FakeNginx
 from fakes import FakeHost
+from initpy.state.launcher import launcher_command
 from real_daemons import Fpm, Nginx, Place
 
 from initpy.control.inherit import InheritedSockets
 from initpy.host.wait import wait_until
 from initpy.state.identity import is_master, workers_of
-from initpy.state.launcher import launcher_command
 from initpy.state.scan import places_of
 
 REQUESTS = ("HUP", "USR1", "USR2", "WINCH", "QUIT", "TERM", "INT")

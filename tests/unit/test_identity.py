@@ -5,14 +5,8 @@ from fakes import FakeHost
 
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
-from initpy.state.identity import (
-    argv0_of,
-    is_master,
-    is_ready,
-    is_worker,
-    looks_like_master,
-    runs_daemon,
-)
+from initpy.state.identity import is_master, runs_daemon
+from initpy.state.titles import argv0_of, is_ready, is_worker, looks_like_master
 
 DAEMON, CONFIG = NGINX.daemon, NGINX.config
 

@@ -62,8 +62,8 @@ service = NGINX.replace(
     master_title="initpy-test: master {argv}", worker_titles=("initpy-test: worker",),
 )
 if action != "status":
-    import initpy.control.lock
-    initpy.control.lock.DIRECTORY = directory + "/lock"
+    import initpy.state.record
+    initpy.state.record.DIRECTORY = directory + "/lock"
 main(service)
 after = sorted(set(sys.modules) - before)
 import json

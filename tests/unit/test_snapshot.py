@@ -9,8 +9,8 @@ from initpy.control.stable import require_running
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import NotInstalled, NotPermitted, NotRunning
-from initpy.state.identity import workers_of
 from initpy.state.snapshot import master_of, take_snapshot
+from initpy.state.titles import workers_of
 
 SILENT = NGINX.replace(master_title=None, worker_titles=(), upgrade=None)
 

@@ -1,37 +1,102 @@
-"""Read which configuration an nginx was started with from the command line in its title."""
+"""The command line of nginx, read as nginx reads it (ngx_get_options, ngx_process_options)."""
 
 from __future__ import annotations
 
-import os.path
+from ...value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ...service import Service
 
+_FLAGS = "?hvVtTq"
+_WITH_VALUE = "pecgs"
 
-def names_configuration(service: Service, command: str) -> bool:
-    """Tell whether *command*, the arguments joined by blanks, names the service's configuration.
 
-    A path that is relative is relative to the prefix, which ``-p`` sets.
+class Options(Value):
+    """What nginx takes from its arguments: the last of each option counts."""
+
+    config: str | None = None  # -c
+    prefix: str | None = None  # -p, as nginx completes it: with a slash at its end
+    directives: str = ""  # -g
+    error_log: str | None = None  # -e
+    signal: str | None = None  # -s
+    invalid: str = ""  # the argument that nginx would refuse
+
+
+def read_options(arguments: Sequence[str]) -> Options:
+    """Read the arguments that follow argv[0].
+
+    Flags may stand in a cluster, and a value may stick to its letter: ``-qc FILE``, ``-cFILE``.
+
+    >>> read_options(["-qc", "/a", "-p", "/srv"])
+    Options(config='/a', prefix='/srv/', directives='', error_log=None, signal=None, invalid='')
     """
-    if not service.config_flags or service.config is None:
-        return True
-    for flag in service.config_flags:
-        if any(f" {flag}{gap}{service.config} " in f"{command} " for gap in (" ", "")):
-            return True
-    words = command.split(" ")
-    flag = next((one for one in service.config_flags if any(w.startswith(one) for w in words)), "")
-    if not flag:
-        return service.config == service.default_config
-    prefix = _after("-p", words) or service.prefix
-    return os.path.normpath(os.path.join(prefix, _after(flag, words))) == service.config
+    values: dict[str, str] = {}
+    words = list(arguments)
+    while words:
+        word = words.pop(0)
+        if not word.startswith("-"):
+            return Options(invalid=word)
+        for place, letter in enumerate(word[1:], 2):
+            if letter in _WITH_VALUE:
+                if not word[place:] and not words:
+                    return Options(invalid=word)
+                values[letter] = word[place:] or words.pop(0)
+                break
+            if letter not in _FLAGS:
+                return Options(invalid=word)
+    prefix = values.get("p")
+    if prefix and not prefix.endswith("/"):
+        prefix += "/"
+    return Options(
+        config=values.get("c"),
+        prefix=prefix,
+        directives=values.get("g", ""),
+        error_log=values.get("e"),
+        signal=values.get("s"),
+    )
 
 
-def _after(flag: str, words: list[str]) -> str:
-    """Return the value of a flag: the next word, or the rest of the same word."""
-    for index, word in enumerate(words):
-        if word == flag:
-            return words[index + 1] if index + 1 < len(words) else ""
-        if word.startswith(flag):
-            return word[len(flag) :]
-    return ""
+def configuration(service: Service, command: str) -> str | None:
+    """Return the configuration that a master reads, by the command line in its title.
+
+    The path may be relative: then it is relative to the master's working directory.
+    None if the command line cannot be read.
+    """
+    options = read_options(_split(service, command))
+    if options.invalid:
+        return None
+    path = options.config or service.default_config
+    if path is None or path.startswith("/"):
+        return path
+    prefix = f"{service.prefix.rstrip('/')}/" if options.prefix is None else options.prefix
+    return prefix + path
+
+
+def _split(service: Service, command: str) -> list[str]:
+    """Return the arguments of *command*, in whose title they are joined by blanks.
+
+    A value that has blanks of its own, as of ``-g``, goes on up to the next word that
+    begins with a dash.
+    """
+    if command == service.daemon or command.startswith(f"{service.daemon} "):
+        words = command[len(service.daemon) + 1 :].split(" ")
+    else:
+        words = command.split(" ")[1:]
+    arguments: list[str] = []
+    for word in words:
+        if arguments and not word.startswith("-") and _takes_more(arguments):
+            arguments[-1] += f" {word}"
+        elif word or arguments:
+            arguments.append(word)
+    return arguments
+
+
+def _takes_more(arguments: list[str]) -> bool:
+    """Tell whether the last argument is a value, or an option with its value."""
+    last = arguments[-1]
+    return not last.startswith("-") or any(
+        letter in _WITH_VALUE and place < len(last) for place, letter in enumerate(last[1:], 2)
+    )

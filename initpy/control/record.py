@@ -1,0 +1,75 @@
+"""Writing the record of what was proven: see ``state.record``. The caller holds the lock."""
+
+from __future__ import annotations
+
+from ..errors import InitError
+from ..host import Host, Process
+from ..service import Service
+from ..state.record import Record, RecordedSocket, format_record, read_record, record_path, sign_of
+from ..state.snapshot import named_master
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def write_record(
+    service: Service, master: Process, host: Host, *, besides: Iterable[Process] = ()
+) -> None:
+    """Write down what belongs to *master*, which was proven, and serves.
+
+    besides: further processes that its start has left running, helpers of an extension.
+
+    A record that cannot be written is a warning, and no failure.
+    """
+    facts = host.look(master.pid)
+    if facts is None or facts.process != master:
+        return
+    before = read_record(service, host)
+    old = [member for member in before.members if host.alive(member)] if before else []
+    members = tuple(dict.fromkeys([*host.children(master), *besides, *old]))
+    members = tuple(member for member in members if member != master)
+    # The session of a first master goes on in what an upgrade has made of it.
+    known = (master.pid, before.session if before else 0)
+    record = Record(
+        master=master,
+        session=facts.session if facts.session in known else 0,
+        exe=host.exe_file(master),
+        members=members,
+        signs=_signs(members, host),
+        sockets=_sockets(master, host),
+        config=service.config or "",
+    )
+    try:
+        host.write(record_path(service), format_record(record, host), 0o600)
+    except InitError as exc:
+        host.tell(f"what was seen cannot be recorded: {exc}")
+
+
+def record_running(service: Service, host: Host) -> None:
+    """Record the master that the pidfile names, if it is proven."""
+    master = named_master(service, service.pidfile, host)
+    if master is not None:
+        write_record(service, master, host)
+
+
+def remove_record(service: Service, host: Host) -> None:
+    """Forget a service that was seen to be stopped."""
+    try:
+        host.remove(record_path(service))
+    except InitError as exc:
+        host.tell(f"an old record stays: {exc}")
+
+
+def _signs(members: Iterable[Process], host: Host) -> tuple[str, ...]:
+    looks = (host.look(member.pid) for member in members)
+    return tuple(dict.fromkeys(sign_of(facts, host) for facts in looks if facts is not None))
+
+
+def _sockets(master: Process, host: Host) -> tuple[RecordedSocket, ...]:
+    held = host.socket_inodes(master)
+    return tuple(
+        RecordedSocket(inode=socket.inode, cookie=socket.cookie, place=socket.place)
+        for socket in host.listening_sockets() or ()
+        if socket.inode in held
+    )

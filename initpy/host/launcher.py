@@ -1,0 +1,212 @@
+"""The launcher: a process between us and a daemon that we start.
+
+It makes itself a subreaper (prctl(2)) and then starts the daemon, so that everything
+that the daemon starts stays its descendant, however often it forks and whatever it
+calls itself. When the start has succeeded, the launcher exits, and init adopts what is
+left; when it has failed, all its descendants are ended.
+
+    we  --control-->  launcher  --fork, execve-->  daemon  --forks-->  ...
+        <--reports--
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from .processes import Processes
+from .procfs import Process
+from .programs import CLEAN_ENVIRONMENT, above_standard, execute, limit, null, prepare, refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_PR_SET_CHILD_SUBREAPER = 36
+_RELEASE = b"r"
+_LONE = 1.0  # seconds for which it lives on if we are killed
+_POLL = 0.005  # seconds between two looks for children that have ended
+_UNPREPARED = "unprepared"
+
+
+class Launching:
+    """How daemons are started on this machine."""
+
+    def launch(
+        self,
+        argv: Sequence[str],
+        *,
+        nice: int = 0,
+        limits: Mapping[str, tuple[int, int]] | None = None,
+        environment: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
+    ) -> Launched:
+        """Start a daemon as ``spawn`` starts a program, by a launcher.
+
+        Raises FileNotFoundError, PermissionError or OSError as execve(2).
+        """
+        import ctypes
+
+        libc = ctypes.CDLL(None)
+        output = above_standard(os.memfd_create("output"))
+        reading, control = map(above_standard, os.pipe())
+        reports, telling = map(above_standard, os.pipe())
+        pid = os.fork()
+        if pid == 0:  # pragma: no cover - in the child of a fork
+            try:
+                libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+                os.setsid()
+                # We alone hold the other end: it closes when we are killed.
+                os.close(control)
+                surroundings = {**CLEAN_ENVIRONMENT, **(environment or {})}
+                daemon = _start(argv, surroundings, output, descriptors, nice, limits, telling)
+                _keep_only(reading, telling)
+                _watch(daemon, reading, telling)
+            finally:  # whatever happens, there is not to be a second script
+                os._exit(0)
+        os.close(reading)
+        os.close(telling)
+        started = Launched(pid, output, control, reports)
+        if why := started.why_not:
+            started.release()
+            started.close()
+            raise refused(why, argv[0])
+        return started
+
+
+def _start(
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    output: int,
+    descriptors: Sequence[int],
+    nice: int,
+    limits: Mapping[str, tuple[int, int]] | None,
+    telling: int,
+) -> int:  # pragma: no cover - in the child of a fork
+    """Fork and execute the daemon; report "started PID", or "failed" and why. Return its pid."""
+    told, failing = map(above_standard, os.pipe())
+    daemon = os.fork()
+    if daemon == 0:
+        try:
+            prepare(null(), output, descriptors)
+            limit(nice, limits or {})
+        except (OSError, ValueError, OverflowError):
+            os.write(failing, _UNPREPARED.encode())
+        else:
+            execute(argv, environment, failing)
+        finally:
+            os._exit(127)
+    os.close(failing)
+    why = os.read(told, 32).decode()  # nothing, once it has been executed
+    os.write(telling, (f"failed {why}\n" if why else f"started {daemon}\n").encode())
+    return daemon
+
+
+def _keep_only(*kept: int) -> None:  # pragma: no cover - in the child of a fork
+    """Close every descriptor but *kept*: our lock among them, which is free if we are killed."""
+    devnull = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(devnull, number)
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        if fd not in (0, 1, 2, *kept):
+            try:
+                os.close(fd)
+            except OSError:
+                continue  # it was that of the listing
+
+
+def _watch(daemon: int, control: int, reports: int) -> None:  # pragma: no cover - as above
+    """Reap what ends, report the daemon's own end, and return when we are told to, or alone."""
+    import select
+
+    told = select.poll()
+    told.register(control, select.POLLIN | select.POLLHUP)
+    while not told.poll(_POLL * 1000):
+        _reap(daemon, reports)
+    if os.read(control, 1) != _RELEASE:
+        # We were killed. A daemon in the foreground must have seen a parent that is not
+        # init, or it takes itself for supervised (nginx compares getppid()).
+        time.sleep(_LONE)
+
+
+def _reap(daemon: int, reports: int) -> None:  # pragma: no cover - as above
+    """Wait for every child that has ended, each by its own number."""
+    machine = Processes()
+    for pid in machine.child_pids(os.getpid()):
+        try:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            continue
+        if ended == daemon:
+            os.write(reports, f"ended {os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+def _is_heard(control: int) -> bool:
+    """Tell whether the launcher still has the other end; it may have been killed."""
+    import select
+
+    poll = select.poll()
+    poll.register(control, select.POLLOUT)
+    return not any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+class Launched:
+    """A daemon that we have started, and its launcher, which lives until it is released."""
+
+    def __init__(self, launcher: int, output: int, control: int, reports: int) -> None:
+        """Take over the launcher, and wait until it has executed the daemon, or has failed to."""
+        self._launcher = launcher
+        self._output, self._control, self._reports = output, control, reports
+        self._code: int | None = None
+        self._left = ""  # of a report that has not come whole
+        self.pid = 0
+        self.why_not = ""  # an errno, if the daemon was not executed
+        while not self.pid and not self.why_not:
+            self._hear(os.read(reports, 4096).decode() or "failed 3\n")  # ESRCH: it was killed
+        os.set_blocking(reports, False)
+
+    @property
+    def launcher(self) -> Process | None:
+        """The launcher as a process; None once it has been released."""
+        return Processes().find(self._launcher) if self._launcher else None
+
+    def poll(self) -> int | None:
+        """Return the daemon's exit code (negative: the signal it died of), or None so far."""
+        if self._code is None and self._reports >= 0:
+            try:
+                self._hear(os.read(self._reports, 4096).decode())
+            except BlockingIOError:
+                return None
+        return self._code
+
+    def output(self) -> str:
+        """Return what the daemon has said until now, the last 64 KiB of it."""
+        size = os.fstat(self._output).st_size
+        start = max(0, size - 65536)
+        return os.pread(self._output, 65536, start).decode(errors="replace").strip()
+
+    def release(self) -> None:
+        """Let the launcher exit, and see it gone: init adopts what it has started."""
+        if self._launcher:
+            launcher, self._launcher = self._launcher, 0
+            if _is_heard(self._control):
+                os.write(self._control, _RELEASE)
+            os.waitpid(launcher, 0)
+
+    def close(self) -> None:
+        """Forget the daemon, which goes on by itself."""
+        self.release()
+        for fd in (self._output, self._control, self._reports):
+            os.close(fd)
+        self._reports = -1
+
+    def _hear(self, text: str) -> None:
+        *lines, self._left = (self._left + text).split("\n")
+        for line in lines:
+            word, _, value = line.partition(" ")
+            if word == "started":
+                self.pid = int(value)
+            elif word == "failed":
+                self.why_not = value
+            elif word == "ended":
+                self._code = int(value)

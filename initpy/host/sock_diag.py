@@ -1,0 +1,125 @@
+"""The sockets of our network namespace, asked of the kernel: see sock_diag(7).
+
+No right is needed, and the number of processes does not matter.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NETLINK_SOCK_DIAG = 4
+_SOCK_DIAG_BY_FAMILY = 20
+_NLM_F_REQUEST_DUMP = 0x301
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_TCP, _UDP = 6, 17
+_LISTEN, _CLOSE = 1 << 10, 1 << 7  # states: a bound udp socket without a peer is "closed"
+_SHOW_NAME_AND_VFS = 3  # UDIAG_SHOW_NAME, UDIAG_SHOW_VFS
+_NAME, _VFS = 0, 1  # attributes of a unix socket
+_ATTRIBUTE = 4  # bytes of the head of an attribute
+_RECEIVE = 1 << 16  # bytes
+_TIMEOUT = 5  # seconds; the kernel answers at once, or not at all
+
+
+class BoundSocket(Value):
+    """One socket that is bound in our network namespace."""
+
+    inode: int
+    cookie: int  # of SO_COOKIE: never given away again while the host runs
+    place: str  # as ``Listener.place``; "" if it has no name
+    file: tuple[int, int] | None = None  # inode and device of a unix socket's path
+
+
+class SockDiag:
+    """The sockets that are bound on this machine."""
+
+    def listening_sockets(self) -> list[BoundSocket] | None:
+        """Return every socket that waits for clients; None where the kernel does not tell."""
+        import _socket
+
+        try:
+            inet = [
+                found
+                for family in (_socket.AF_INET, _socket.AF_INET6)
+                for protocol, states in ((_TCP, _LISTEN), (_UDP, _CLOSE))
+                for found in _inet(family, protocol, states)
+            ]
+            return [*inet, *_unix(_LISTEN)]
+        except OSError:
+            return None
+
+    def unix_sockets(self) -> list[BoundSocket] | None:
+        """Return every unix socket that has a name; None where the kernel does not tell."""
+        try:
+            return list(_unix(0xFFFFFFFF))
+        except OSError:
+            return None
+
+
+def _inet(family: int, protocol: int, states: int) -> Iterator[BoundSocket]:
+    import _socket
+    from struct import pack, unpack_from
+
+    for body in _dump(pack("=BBBxI48x", family, protocol, 0, states)):
+        (port,) = unpack_from("!H", body, 4)
+        length = 4 if family == _socket.AF_INET else 16
+        address = _socket.inet_ntop(family, body[8 : 8 + length])
+        low, high = unpack_from("=II", body, 44)
+        (inode,) = unpack_from("=I", body, 68)
+        if port:
+            yield BoundSocket(inode=inode, cookie=high << 32 | low, place=f"{address}:{port}")
+
+
+def _unix(states: int) -> Iterator[BoundSocket]:
+    import _socket
+    from struct import pack, unpack_from
+
+    no_cookie = 0xFFFFFFFF
+    fields = (_socket.AF_UNIX, 0, 0, states, 0, _SHOW_NAME_AND_VFS, no_cookie, no_cookie)
+    request = pack("=BBHIIIII", *fields)
+    for body in _dump(request):
+        inode, low, high = unpack_from("=III", body, 4)
+        name, file = "", None
+        offset = 16
+        while offset + _ATTRIBUTE <= len(body):
+            length, kind = unpack_from("=HH", body, offset)
+            if kind == _NAME:
+                name = os.fsdecode(body[offset + 4 : offset + length].split(b"\0")[0])
+            elif kind == _VFS:
+                file_inode, device = unpack_from("=II", body, offset + 4)
+                # The kernel's own form of a device number: 20 bits of minor.
+                file = file_inode, os.makedev(device >> 20, device & 0xFFFFF)
+            offset += max((length + 3) & ~3, _ATTRIBUTE)
+        if name:
+            yield BoundSocket(inode=inode, cookie=high << 32 | low, place=name, file=file)
+
+
+def _dump(request: bytes) -> Iterator[bytes]:
+    """Yield the body of every message with which the kernel answers *request*."""
+    import _socket
+    from struct import pack, unpack_from
+
+    asking = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
+    try:
+        asking.settimeout(_TIMEOUT)
+        header = pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST_DUMP, 1, 0)
+        asking.send(header + request)
+        while True:
+            answer = asking.recv(_RECEIVE)
+            offset = 0
+            while offset + 16 <= len(answer):
+                length, kind = unpack_from("=IH", answer, offset)
+                if kind == _NLMSG_DONE:
+                    return
+                if kind == _NLMSG_ERROR:
+                    (reason,) = unpack_from("=i", answer, offset + 16)
+                    raise OSError(-reason, os.strerror(-reason))
+                yield answer[offset + 16 : offset + length]
+                offset += (length + 3) & ~3
+    finally:
+        asking.close()

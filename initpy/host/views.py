@@ -1,0 +1,134 @@
+"""What a process sees: its root, its namespaces, and the file that a path is to it.
+
+See namespaces(7), proc(5) and openat2(2).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..errors import NotPermitted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .procfs import Process
+
+_GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
+_OPENAT2 = 437  # the same number on every architecture; Linux 5.6
+_RESOLVE_IN_ROOT = 0x10
+_MOST_LINKS = 40  # as the kernel: path_resolution(7)
+
+
+class Views:
+    """Namespaces, and files as they are seen from inside a process."""
+
+    def namespace(self, pid: int, kind: str) -> str | None:
+        """Return the *kind* ("net", "mnt") of namespace of a process; None if we may not see."""
+        try:
+            return os.readlink(f"/proc/{pid}/ns/{kind}")
+        except (*_GONE, PermissionError):
+            return None
+
+    def session(self, pid: int) -> int:
+        """Return the session of a process, or 0: field 6 of /proc/PID/stat."""
+        try:
+            return os.getsid(pid)
+        except (ProcessLookupError, PermissionError):
+            return 0
+
+    def root_file(self, pid: int) -> tuple[int, int] | None:
+        """Return device and inode of a process's root directory; None if we may not see.
+
+        Its link text says "/" in a chroot, too, so the directory itself is looked at.
+        """
+        try:
+            info = os.stat(f"/proc/{pid}/root")
+        except (*_GONE, PermissionError):
+            return None
+        return info.st_dev, info.st_ino
+
+    def working_directory(self, pid: int) -> str | None:
+        """Return the working directory of a process, as a path below its root."""
+        try:
+            return os.readlink(f"/proc/{pid}/cwd")
+        except (*_GONE, PermissionError):
+            return None
+
+    def file_seen_by(self, process: Process, path: str) -> tuple[int, int] | None:
+        """Return device and inode of what *path* is to a process; None if it is nothing to it.
+
+        A plain stat(2) below /proc/PID/root would follow absolute links into our own
+        root. Raises NotPermitted if we may not look.
+        """
+        try:
+            root = os.open(f"/proc/{process.pid}/root", os.O_PATH | os.O_DIRECTORY)
+        except _GONE:
+            return None
+        except PermissionError as exc:
+            raise NotPermitted(f"the root of pid {process} cannot be seen") from exc
+        try:
+            fd = _open_in_root(root, path)
+            if fd is None:
+                return None
+            info = os.fstat(fd)
+            os.close(fd)
+        except PermissionError as exc:
+            raise NotPermitted(f"{path} cannot be seen as pid {process} sees it") from exc
+        finally:
+            os.close(root)
+        return info.st_dev, info.st_ino
+
+
+def _open_in_root(root: int, path: str) -> int | None:
+    """Open *path* with the directory *root* as its root; None if there is nothing there."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    how = (ctypes.c_uint64 * 3)(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
+    fd: int = libc.syscall(_OPENAT2, root, os.fsencode(path), how, ctypes.sizeof(how))
+    if fd >= 0:
+        return fd
+    reason = ctypes.get_errno()
+    if reason == errno.ENOSYS:
+        return walk_in_root(root, path)
+    if reason in (errno.EACCES, errno.EPERM):
+        raise PermissionError(reason, os.strerror(reason))
+    return None
+
+
+def walk_in_root(root: int, path: str) -> int | None:
+    """Do what openat2(2) does with RESOLVE_IN_ROOT, link by link: before Linux 5.6."""
+    trail = [os.dup(root)]  # descriptors of the directories from the root on
+    names = path.split("/")[::-1]
+    links = 0
+
+    def up_to(length: int) -> None:
+        while trail[length:]:
+            os.close(trail.pop())
+
+    try:
+        while names and links <= _MOST_LINKS:
+            name = names.pop()
+            if name == "..":
+                up_to(max(len(trail) - 1, 1))
+            elif name not in ("", "."):
+                trail.append(os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=trail[-1]))
+                target = _link_text(trail[-1])
+                if target:
+                    links += 1
+                    names += target.split("/")[::-1]
+                    up_to(1 if target.startswith("/") else len(trail) - 1)
+        return None if names else os.dup(trail[-1])
+    except _GONE:
+        return None
+    finally:
+        up_to(0)
+
+
+def _link_text(fd: int) -> str:
+    """Return where a symbolic link leads that was opened with O_PATH, or "" if it is none."""
+    try:
+        return os.readlink("", dir_fd=fd)
+    except OSError:
+        return ""

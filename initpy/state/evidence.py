@@ -1,0 +1,107 @@
+"""Which workers without a master are the service's: proven, another's, or not to be judged.
+
+A worker is ours if the record knows it, or if it holds a socket that a master of ours
+holds too. Without these it is ours only if all agrees: it runs the daemon, in our root
+and network, and every place that root made it listen on is in the configuration. One
+shared address is no proof, and none shared is a veto. What cannot be judged is left
+alone, and named.
+"""
+
+from __future__ import annotations
+
+from ..host import Host, Process, ProcessFacts
+from ..service import Service
+from ..value import Value
+from .configuration import read_configuration
+from .identity import runs, why_elsewhere_whoever
+from .record import Record, other_records, sign_of
+from .scan import ProcessScan
+
+OURS, OTHERS, UNJUDGED = "ours", "another instance's", "not to be judged"
+
+
+class Strays(Value):
+    """The workers without a master, as far as they may be the service's."""
+
+    orphans: tuple[Process, ...] = ()  # the service's
+    unjudged: tuple[Process, ...] = ()  # they run the daemon, and it cannot be told for whom
+
+
+def judge_strays(service: Service, scan: ProcessScan, host: Host) -> Strays:
+    """Tell which of the workers without a master are the service's."""
+    if not scan.strays:
+        return Strays()
+    judge = _Judge(service, scan, host)
+    verdicts = {facts.process: judge.verdict(facts) for facts in scan.strays}
+    # Helpers hold no socket: they are judged as the family that they share a session with.
+    families = {
+        facts.session: verdicts[facts.process]
+        for facts in scan.strays
+        if verdicts[facts.process] != UNJUDGED and judge.leads_a_family(facts)
+    }
+    for facts in scan.strays:
+        if verdicts[facts.process] == UNJUDGED:
+            verdicts[facts.process] = families.get(facts.session, UNJUDGED)
+        host.explain(f"pid {facts.process} ({facts.title[:60]}): {verdicts[facts.process]}")
+
+    def those(verdict: str) -> tuple[Process, ...]:
+        return tuple(process for process, found in verdicts.items() if found == verdict)
+
+    return Strays(orphans=those(OURS), unjudged=those(UNJUDGED))
+
+
+class _Judge:
+    """What strays are compared with, looked up once."""
+
+    def __init__(self, service: Service, scan: ProcessScan, host: Host) -> None:
+        self._service, self._host, self._record = service, host, scan.record
+        masters = [facts.process for facts in scan.masters.values()]
+        self._held = {inode for master in masters for inode in host.socket_inodes(master)}
+        # A newborn worker of ours may have its own user already, and its master's title still.
+        self._foreign = {one.session for one in scan.foreign if one.ppid not in scan.masters}
+        self._others = other_records(service, host)
+        self._listens = set(read_configuration(service, host).listens)
+
+    def leads_a_family(self, facts: ProcessFacts) -> bool:
+        """Tell whether the session of a stray is its family's alone."""
+        return facts.session != 0 and facts.session not in self._foreign
+
+    def verdict(self, facts: ProcessFacts) -> str:
+        """Judge one stray by itself."""
+        service, host = self._service, self._host
+        if why_elsewhere_whoever(facts, host) or not runs(service, facts, host):
+            return OTHERS
+        inodes = host.socket_inodes(facts.process)
+        if self._record is not None and knows(self._record, facts, inodes, host):
+            return OURS
+        if self._held & inodes:
+            return OURS
+        if facts.session in self._foreign:
+            return OTHERS
+        if any(knows(record, facts, inodes, host) for record in self._others):
+            return OTHERS
+        return self._by_places(facts)
+
+    def _by_places(self, facts: ProcessFacts) -> str:
+        places = self._host.listening_places(facts.process)
+        if not places or facts.exe is None:
+            return UNJUDGED
+        if places <= self._listens:
+            return OURS
+        return OTHERS if places.isdisjoint(self._listens) else UNJUDGED
+
+
+def knows(record: Record, facts: ProcessFacts, inodes: set[int], host: Host) -> bool:
+    """Tell whether *record* names that process, or what it was forked from.
+
+    It executes what the recorded master did, and holds a recorded socket or is in the
+    session that the recorded master led. A process that holds our socket and was
+    executed since is not ours: a job that a worker has started inherits it.
+    """
+    if facts.process in record.members:
+        return True
+    running = host.exe_file(facts.process)
+    unseen = running is None and sign_of(facts, host) in record.signs
+    alike = unseen or (running is not None and running == record.exe)
+    held = inodes & {socket.inode for socket in record.sockets}
+    return alike and bool(held or (record.session and facts.session == record.session))

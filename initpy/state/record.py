@@ -1,0 +1,155 @@
+"""The record: what was seen of the service when it was last proven. Read here, never written.
+
+It stands in /run/initpy, which is root's, and is one more piece of evidence, never a
+cache: every fact in it is compared with the kernel before it is used. A record of
+another boot, or of other namespaces, is none: numbers come round again.
+"""
+
+from __future__ import annotations
+
+from ..errors import NotPermitted
+from ..host import Host, Process, ProcessFacts
+from ..service import Service
+from ..value import Value
+
+DIRECTORY = "/run/initpy"
+MOST = 1 << 20  # bytes
+
+
+class RecordedSocket(Value):
+    """A listening socket of the service."""
+
+    inode: int
+    cookie: int  # of SO_COOKIE, or 0 where the kernel did not tell
+    place: str
+
+
+class Record(Value):
+    """What was seen of a service under its lock."""
+
+    master: Process
+    session: int  # that the master leads, or 0
+    exe: tuple[int, int] | None  # device and inode of its binary
+    members: tuple[Process, ...]  # workers, helpers, and whatever a start has left running
+    signs: tuple[str, ...]  # of each kind of member "comm:caught signals", in hexadecimal
+    sockets: tuple[RecordedSocket, ...]
+    config: str
+
+
+def record_path(service: Service, kind: str = "record") -> str:
+    """Return the file of a service's record: its pidfile's path, as one name.
+
+    >>> from initpy.service import Service
+    >>> record_path(Service(name="x", daemon="/bin/x", pidfile="/run/x.pid"))
+    '/run/initpy/run%x.pid.record'
+    """
+    return f"{DIRECTORY}/{service.pidfile.lstrip('/').replace('/', '%')}.{kind}"
+
+
+def circumstances(host: Host) -> str:
+    """Return what a record is bound to: this boot, our pid and our network namespace."""
+    pid = host.getpid()
+    spaces = [host.namespace(pid, kind) or "?" for kind in ("pid", "net")]
+    return " ".join([host.boot_id(), *spaces])
+
+
+def read_record(service: Service, host: Host) -> Record | None:
+    """Return the record of the service; None if there is none that can be believed."""
+    return _read(record_path(service), host)
+
+
+def _read(path: str, host: Host) -> Record | None:
+    try:
+        facts = host.examine(path, MOST)
+    except NotPermitted:  # it is root's
+        return None
+    if facts is None or not facts.regular:
+        return None
+    if host.distrust_file(facts) or host.distrust(path):
+        return None
+    try:
+        return _parse(facts.text, circumstances(host))
+    except (ValueError, KeyError, IndexError):  # cut short, by a full disk
+        return None
+
+
+def sign_of(facts: ProcessFacts, host: Host) -> str:
+    """Return what tells a kind of process where its binary may not be seen: name and signals."""
+    masks = host.signals(facts.process)
+    return f"{facts.comm.replace(' ', '_')}:{masks.caught if masks else 0:x}"
+
+
+def other_records(service: Service, host: Host) -> list[Record]:
+    """Return what is recorded of other services on this host, and is still there."""
+    ours = record_path(service)
+    found = [
+        record
+        for path in host.glob(f"{DIRECTORY}/*.record")
+        if path != ours and (record := _read(path, host)) is not None
+    ]
+    return [record for record in found if still_there(record, host)]
+
+
+def still_there(record: Record, host: Host) -> bool:
+    """Tell whether anything of the record lives: a process of it, or one of its sockets."""
+    if any(host.alive(process) for process in (record.master, *record.members)):
+        return True
+    known = {(socket.inode, socket.cookie) for socket in record.sockets}
+    there = host.listening_sockets() or ()
+    return any((socket.inode, socket.cookie) in known for socket in there)
+
+
+def is_recorded_master(service: Service, process: Process, host: Host) -> bool:
+    """Tell whether the record names this very process, with its start time, as the master."""
+    record = read_record(service, host)
+    same = record is not None and record.master == process
+    host.explain(
+        f"pid {process}: the record {'names' if same else 'does not name'} it as the master"
+    )
+    return same
+
+
+def format_record(record: Record, host: Host) -> str:
+    """Return the text of a record: a word for what it is, then its values, a line each."""
+    exe = "" if record.exe is None else " ".join(map(str, record.exe))
+    lines = [
+        f"seen {circumstances(host)}",
+        f"master {_name(record.master)}",
+        f"session {record.session}",
+        f"exe {exe}",
+        f"members {' '.join(map(_name, record.members))}",
+        f"signs {' '.join(record.signs)}",
+        *(f"socket {one.inode} {one.cookie} {one.place}" for one in record.sockets),
+        f"config {record.config}",
+    ]
+    return "".join(f"{line}\n" for line in [*lines, "end"])
+
+
+def _parse(text: str, here: str) -> Record | None:
+    lines = [line.partition(" ")[::2] for line in text.splitlines()]
+    values = dict(lines)
+    if lines[-1:] != [("end", "")] or values["seen"] != here:
+        return None
+    exe = [int(word) for word in values["exe"].split()]
+    sockets = (value.split(" ", 2) for key, value in lines if key == "socket")
+    return Record(
+        master=_process(values["master"]),
+        session=int(values["session"]),
+        exe=(exe[0], exe[1]) if exe else None,
+        members=tuple(map(_process, values["members"].split())),
+        signs=tuple(values["signs"].split()),
+        sockets=tuple(
+            RecordedSocket(inode=int(inode), cookie=int(cookie), place=place)
+            for inode, cookie, place in sockets
+        ),
+        config=values["config"],
+    )
+
+
+def _name(process: Process) -> str:
+    return f"{process.pid}@{process.started}"
+
+
+def _process(text: str) -> Process:
+    pid, _, started = text.partition("@")
+    return Process(pid=int(pid), started=int(started))

@@ -1,0 +1,77 @@
+"""What a daemon's processes call themselves in ps(1): their titles."""
+
+from __future__ import annotations
+
+from ..host import Host, Process
+from ..service import Service
+
+
+def looks_like_master(service: Service, title: str) -> bool:
+    """Tell whether a title is that of a master, of this instance or of another one.
+
+    A master that was started with little environment has no room for its whole title.
+    """
+    if service.master_title is None:
+        return False
+    before = template(service.master_title)[0]
+    return title.startswith(before) or _is_cut(service, title)
+
+
+def is_worker(service: Service, title: str) -> bool:
+    """Tell whether a title is that of a worker, or of another helper of a master."""
+    return not service.worker_titles or title.startswith(service.worker_titles)
+
+
+def is_ready(service: Service, title: str) -> bool:
+    """Tell whether a title is that of a worker that takes new requests."""
+    if not service.worker_titles:
+        return True
+    draining = service.draining_title is not None and title.startswith(service.draining_title)
+    return title.startswith(service.worker_titles[0]) and not draining
+
+
+def workers_of(service: Service, master: Process, host: Host) -> dict[Process, str]:
+    """Return the workers and helpers of *master* with their titles."""
+    workers = {}
+    for child in host.children(master):
+        title = host.title(child.pid)
+        if title and is_worker(service, title):
+            workers[child] = title
+    return workers
+
+
+def argv0_of(service: Service, title: str) -> str:
+    """Return argv[0] as a master's title tells it, or "" if it does not.
+
+    The title is the arguments joined by blanks, so a daemon whose path has
+    blanks is recognised by that path.
+    """
+    before, placeholder, _ = template(service.master_title or "")
+    if placeholder != "argv" or not title.startswith(before):
+        return ""
+    told = title[len(before) :]
+    if told == service.daemon or told.startswith(f"{service.daemon} "):
+        return service.daemon
+    return told.split(" ", 1)[0]
+
+
+def told_by(service: Service, title: str) -> str | None:
+    """Return what a master's title tells in place of {argv} or {config}; None if it is none."""
+    before, placeholder, after = template(service.master_title or "")
+    if title.startswith(before) and title.endswith(after):
+        return title[len(before) : len(title) - len(after)]
+    return "" if placeholder == "config" and _is_cut(service, title) else None
+
+
+def _is_cut(service: Service, title: str) -> bool:
+    """Tell whether a title is the beginning of our master's, for which there was no room."""
+    whole = (service.master_title or "").format(config=service.config, argv="")
+    least = whole.find(":") + len(": m")
+    return least <= len(title) < len(whole) and whole.startswith(title)
+
+
+def template(title: str) -> tuple[str, str, str]:
+    """Return what stands before the placeholder of a title, its name, and what stands after."""
+    before, _, rest = title.partition("{")
+    placeholder, _, after = rest.partition("}")
+    return before, placeholder, after
