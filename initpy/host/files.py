@@ -78,6 +78,10 @@ class Files:
             info = os.stat(path)
         except (*NO_FILE, PermissionError):
             return None
+        except OSError as exc:
+            if exc.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+                return None
+            raise
         return info.st_dev, info.st_ino
 
     def socket_file(self, path: str) -> tuple[int, int] | None:

@@ -35,6 +35,16 @@ def ran(machine, *argv, **how):
         child.close()
 
 
+def test_names_that_no_file_can_have(machine, tmp_path):
+    """A name that is too long, and a loop of links, are no file."""
+    (tmp_path / "loop").symlink_to("loop")
+
+    assert (None, None) == (
+        machine.file_id("x" * 5000),
+        machine.file_id(str(tmp_path / "loop")),
+    )
+
+
 def test_environment_is_clean(machine, monkeypatch):
     """Whatever the caller's, a daemon gets the same, and what is handed down."""
     monkeypatch.setenv("NGINX", "7;")
