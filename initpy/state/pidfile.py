@@ -27,6 +27,7 @@ class Pidfile(Value):
     verdict: str
     pid: int = 0  # 0 if it names none
     reason: str = ""  # for the operator, if UNUSABLE or UNTRUSTED
+    distrust: str = ""  # why others than root and us could have written it, or emptied it
     regular: bool = False
     fixed: bool = False  # a directory or a device (pid /dev/null), which must not be replaced
     version: tuple[int, int] | None = None
@@ -51,13 +52,14 @@ def read_pidfile(path: str, host: Host) -> Pidfile:
     if facts is None:
         return Pidfile(path=path, verdict=MISSING)
     word = facts.text.strip()
+    distrust = host.distrust_file(facts) or host.distrust(path)
     if not facts.regular:
         verdict, pid, reason = UNUSABLE, 0, "it is not a regular file"
     elif facts.size == 0:
         verdict, pid, reason = EMPTY, 0, ""
     elif facts.size > MOST or not (word.isascii() and word.isdigit() and int(word) > 0):
         verdict, pid, reason = UNUSABLE, 0, "it does not hold one process number"
-    elif distrust := host.distrust_file(facts) or host.distrust(path):
+    elif distrust:
         verdict, pid, reason = UNTRUSTED, int(word), distrust
     else:
         verdict, pid, reason = OK, int(word), ""
@@ -66,6 +68,7 @@ def read_pidfile(path: str, host: Host) -> Pidfile:
         verdict=verdict,
         pid=pid,
         reason=reason,
+        distrust=distrust,
         regular=facts.regular,
         fixed=facts.fixed,
         version=facts.version,

@@ -86,6 +86,14 @@ def test_others_could_replace_it(host):
     assert (UNTRUSTED, "/run belongs to www-data") == (pidfile.verdict, pidfile.reason)
 
 
+@pytest.mark.parametrize("text", ["", "x", "42"])
+def test_others_could_have_emptied_it(host, text):
+    """Whose it is is told of every regular file, also of one that names no process."""
+    host.put(PATH, text, uid=33)
+
+    assert "it belongs to uid 33" == read_pidfile(PATH, host).distrust
+
+
 def test_unreadable(host):
     """One that we may not read is told, not raised."""
     host.put(PATH, "42\n", mode=0)
