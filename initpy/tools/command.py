@@ -8,11 +8,11 @@ import os.path
 from .. import __version__
 from ..console import Console, standard_console
 from ..control.signals import killproc, terminate
-from ..errors import ExitCode, InitError, NotRunning, StatusCode, UsageError
+from ..errors import ExitCode, InitError, NotPermitted, NotRunning, StatusCode, UsageError
 from ..host import Host
 from ..schedule import parse_schedule, signal_named
 from ..service import Service
-from ..state.pidof import pidofproc
+from ..state.pidof import is_hidden, pidofproc
 from ..systemctl import DIRECTORY
 from .declarations import declarations
 from .detect import FACTS, detect_service
@@ -172,6 +172,11 @@ def _status(parsed: argparse.Namespace, console: Console, host: Host) -> int:
 
 def _killproc(parsed: argparse.Namespace, _console: Console, host: Host) -> int:
     found = pidofproc(parsed.program, parsed.pidfile, host, binary=parsed.binary)
+    if found.reason:
+        raise NotPermitted(found.reason)
+    for process in found.processes:
+        if is_hidden(process, host):
+            raise NotPermitted(f"what pid {process} runs cannot be seen: it is not signalled")
     if parsed.sig is not None:
         if not found.processes:
             raise NotRunning(f"{parsed.program} is not running")
@@ -187,6 +192,8 @@ def _killproc(parsed: argparse.Namespace, _console: Console, host: Host) -> int:
 
 def _pidofproc(parsed: argparse.Namespace, console: Console, host: Host) -> int:
     found = pidofproc(parsed.program, parsed.pidfile, host)
+    if found.reason:
+        host.tell(found.reason)
     if found.code == StatusCode.RUNNING:
         console.answer(" ".join(map(str, found.processes)))
     return found.code

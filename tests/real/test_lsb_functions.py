@@ -14,6 +14,14 @@ from real_daemons import wait_until
 pytestmark = pytest.mark.real
 
 
+COMMAND = [
+    sys.executable,
+    "-I",
+    "-c",
+    "import initpy.tools.command as c; raise SystemExit(c.main())",
+]
+
+
 class Program:
     """A private program that only sleeps, and how the command sees it."""
 
@@ -22,6 +30,7 @@ class Program:
         self.path = place.copy(shutil.which("sleep"), "sbin/sleeper")
         self.pidfile = place.path("sleeper.pid")
         self.child = None
+        self.others = []
 
     def start(self, path=""):
         """Run it in the background, its pidfile written."""
@@ -31,21 +40,22 @@ class Program:
 
     def command(self, *words):
         """Run the initpy command; return its code and output."""
-        argv = [
-            sys.executable,
-            "-I",
-            "-c",
-            "import initpy.tools.command as c; raise SystemExit(c.main())",
-        ]
-        done = subprocess.run([*argv, *words], check=False, capture_output=True, text=True)
+        done = subprocess.run([*COMMAND, *words], check=False, capture_output=True, text=True)
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout.strip(), done.stderr.strip()
 
+    def run(self, *argv, **how):
+        """Run another process; it is ended like the program."""
+        other = subprocess.Popen(argv, **how)
+        self.others.append(other)
+        return other
+
     def close(self):
-        """End it, if it still runs."""
-        if self.child is not None:
-            self.child.kill()
-            self.child.wait()
+        """End whatever still runs."""
+        for child in (self.child, *self.others):
+            if child is not None:
+                child.kill()
+                child.wait()
 
 
 @pytest.fixture
@@ -210,6 +220,113 @@ def test_missing_pidfile(program):
 
     assert (0, 7, 3) == (ended[0], signalled[0], told[0])
     assert child.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("#!{dash}", ["{script}"]),
+        ("#!{dash} -u", ["{script}"]),
+        ("#!{dash}", ["{dash}", "{script}"]),
+        ("#!{dash}", ["./daemon"]),
+        ("#!/usr/bin/env dash", ["{script}"]),
+        ("#!/usr/bin/env -S dash -u -f", ["{script}"]),
+    ],
+)
+def test_script(program, line, words):
+    """A script is found by its path and its name, however it was executed."""
+    dash, sleeper = program.place.tool("dash"), program.path
+    body = f"{line.format(dash=dash)}\n{sleeper} 600 &\nwait\n"
+    script = program.place.write("daemon", body, 0o755)
+    words = [word.format(dash=dash, script=script) for word in words]
+    path = f"{os.path.dirname(dash)}:{os.environ['PATH']}"
+    child = program.run(*words, cwd=program.place.root, env={"PATH": path}, process_group=0)
+    try:
+        wait_until(lambda: processes_in(program, "sleeper"), "the script to run")
+        by_path = program.command("pidofproc", script)
+        by_name = program.command("pidofproc", "daemon")
+        ended = program.command("killproc", script)
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+
+    assert [(0, str(child.pid), "")] * 2 == [by_path, by_name]
+    assert (0, -signal.SIGTERM) == (ended[0], child.wait(5))
+
+
+def processes_in(program, name):
+    return [p for p, title in program.place.processes().items() if name in title]
+
+
+@pytest.mark.parametrize("named", ["path", "name"])
+def test_editors(program, named):
+    """Processes with the script among their arguments, editors and pagers, are left alone."""
+    script = program.place.script("sbin/daemon", "exit 0")
+    pager = program.run("/usr/bin/tail", script, "-f", stdout=subprocess.DEVNULL)
+    word = script if named == "path" else "daemon"
+    shell = program.run("/bin/sh", "-c", "sleep 600; true", script, process_group=0)
+    try:
+        told = program.command("pidofproc", word)
+        ended = program.command("killproc", word)
+        signalled = program.command("killproc", word, "-TERM")
+    finally:
+        alive = (pager.poll(), shell.poll())
+        os.killpg(shell.pid, signal.SIGKILL)
+
+    assert (3, 0, 7) == (told[0], ended[0], signalled[0])
+    assert (None, None) == alive
+
+
+@pytest.mark.parametrize("named", ["path", "name"])
+def test_caller(program, named):
+    """A script that calls killproc with its own name lives on, and its subshells do."""
+    place = program.place
+    command = " ".join(f"'{word}'" for word in COMMAND)
+    word = place.path("sbin/daemon") if named == "path" else "daemon"
+    script = place.script(
+        "sbin/daemon",
+        f"{command} killproc {word}; echo $?\n"
+        f"({command} killproc {word} -TERM; echo $?)\n"
+        f'{command} pidofproc {word} | {{ read pid; echo "<$pid>"; }}\n'
+        f"echo alive",
+    )
+
+    done = subprocess.run([script], check=False, capture_output=True, text=True)
+
+    assert ["0", "7", "<>", "alive"] == done.stdout.split(), done.stderr
+
+
+def test_another_network(program):
+    """A process in another network namespace is not ours; its pidfile is not stale."""
+    child = program.run("/usr/bin/unshare", "--net", program.path, "600")
+    pidfile = program.place.write("sleeper.pid", f"{child.pid}\n")
+    wait_until(lambda: processes_in(program, "sleeper"), "it to run")
+
+    searched = program.command("killproc", program.path)
+    named = program.command("killproc", "-p", pidfile, program.path)
+
+    assert (0, 4) == (searched[0], named[0])
+    assert "it is in another network namespace" in named[2]
+    assert child.poll() is None
+    assert os.path.exists(pidfile)
+
+
+@pytest.mark.parametrize("whose", ["file", "directory"])
+def test_pidfile_that_others_can_write(program, whose):
+    """It tells which process is meant only where there is no other one."""
+    first, second = program.start(), program.run(program.path, "601")
+    pidfile = program.place.write("run/sleeper.pid", f"{second.pid}\n")
+    os.chown(pidfile if whose == "file" else os.path.dirname(pidfile), 65534, -1)
+
+    told = program.command("pidofproc", "-p", pidfile, program.path)
+    refused = program.command("killproc", "-p", pidfile, program.path)
+    first.kill()
+    first.wait()
+    ended = program.command("killproc", "-p", pidfile, program.path)
+
+    assert (4, "", 4) == (*told[:2], refused[0])
+    assert f"{pidfile} is not believed: " in refused[2]
+    assert "belongs to nobody" in refused[2]
+    assert (0, -signal.SIGTERM) == (ended[0], second.wait(5))
 
 
 def test_pidofproc(program):

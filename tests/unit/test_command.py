@@ -21,6 +21,13 @@ def rendered(service, host):
     return render(service, NGINX, interpreter=interpreter, folders=folders)
 
 
+@pytest.fixture(autouse=True)
+def same_views(host):
+    """Have every process in our namespaces and root."""
+    host.namespace = lambda _pid, _kind: "ours"
+    host.root_file = lambda _pid: host.file_id("/")
+
+
 @pytest.fixture
 def foo(host):
     """Return a running foo with a pidfile."""
@@ -168,6 +175,41 @@ def test_killproc_of_nobody(host):
     """Ended already is success; a signal for nobody is 7."""
     assert ExitCode.OK == main(["killproc", PROGRAM], host)
     assert ExitCode.NOT_RUNNING == main(["killproc", PROGRAM, "-HUP"], host)
+
+
+@pytest.mark.parametrize("sig", [[], ["-HUP"]])
+def test_killproc_does_not_believe_others(host, foo, capsys, sig):
+    """Where it cannot be told which process is meant, none is signalled: 4, with the reason."""
+    host.add(43, exe=PROGRAM, argv=(PROGRAM,))
+    host.put(PIDFILE, "42\n", uid=33)
+
+    code = main(["killproc", "-p", PIDFILE, PROGRAM, *sig], host)
+    told = main(["pidofproc", "-p", PIDFILE, PROGRAM], host)
+
+    reason = f"initpy: {PIDFILE} is not believed: it belongs to uid 33; {PROGRAM} runs as pid"
+    assert (ExitCode.NOT_PERMITTED, StatusCode.UNKNOWN) == (code, told)
+    assert [f"{reason} 42, 43"] * 2 == capsys.readouterr().err.splitlines()
+    assert [] == host.sent
+    assert PIDFILE in host.files
+
+
+def test_killproc_needs_to_see_the_executable(host, foo):
+    """The name of a process is not enough to signal it."""
+    foo.exe = None
+    own = host.look
+    host.look = lambda pid: (seen := own(pid)) and seen.replace(comm="foo")
+
+    assert ExitCode.NOT_PERMITTED == main(["killproc", "-p", PIDFILE, PROGRAM], host)
+    assert StatusCode.RUNNING == main(["pidofproc", "-p", PIDFILE, PROGRAM], host)
+    assert [] == host.sent
+
+
+def test_killproc_with_a_directory(host, foo):
+    """A pidfile that cannot be used does not tell that nothing runs."""
+    host.put(PIDFILE, kind="dir")
+
+    assert ExitCode.NOT_PERMITTED == main(["killproc", "-p", PIDFILE, PROGRAM], host)
+    assert [] == host.sent
 
 
 def test_killproc_binary(host):
