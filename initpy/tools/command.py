@@ -12,6 +12,7 @@ from ..errors import ExitCode, InitError, NotPermitted, NotRunning, StatusCode, 
 from ..host import Host
 from ..schedule import parse_schedule, signal_named
 from ..service import Service
+from ..state.pidfile import EMPTY, Pidfile, read_pidfile
 from ..state.pidof import is_hidden, pidofproc
 from ..systemctl import DIRECTORY
 from .declarations import declarations
@@ -185,9 +186,25 @@ def _killproc(parsed: argparse.Namespace, _console: Console, host: Host) -> int:
         return ExitCode.OK
     delay = 5.0 if parsed.delay is None else parsed.delay
     terminate(found.processes, parse_schedule(f"TERM/{delay:f}/KILL/5"), host, what=parsed.program)
-    if found.pidfile is not None and found.pidfile.regular:
-        host.remove(found.pidfile.path)
+    if found.pidfile is not None:
+        _remove_pidfile(found.pidfile, host)
     return ExitCode.OK
+
+
+def _remove_pidfile(pidfile: Pidfile, host: Host) -> None:
+    """Remove what a program that has ended has left of its pidfile.
+
+    Only a file that holds a pid, or an empty one of root's or ours, is a pidfile. One
+    that was written anew meanwhile is somebody else's. In a directory that others can
+    write nothing is removed: they could have another file stand there by then.
+    """
+    is_one = pidfile.pid or (pidfile.verdict == EMPTY and not pidfile.distrust)
+    if not is_one or read_pidfile(pidfile.path, host) != pidfile:
+        return
+    if distrust := host.distrust(pidfile.path):
+        host.tell(f"{pidfile.path} is left: {distrust}")
+    else:
+        host.remove(pidfile.path)
 
 
 def _pidofproc(parsed: argparse.Namespace, console: Console, host: Host) -> int:

@@ -327,6 +327,17 @@ def test_pidfile_that_others_can_write(program, whose):
     assert f"{pidfile} is not believed: " in refused[2]
     assert "belongs to nobody" in refused[2]
     assert (0, -signal.SIGTERM) == (ended[0], second.wait(5))
+    assert (whose == "directory") == os.path.exists(pidfile)
+
+
+def test_what_is_no_pidfile(program):
+    """A file that holds no pid is left where it is."""
+    file = program.place.write("notes", "not a pid\n")
+
+    code, _, said = program.command("killproc", "-p", file, program.path)
+
+    assert 0 == code, said
+    assert os.path.exists(file)
 
 
 def test_pidofproc(program):

@@ -177,6 +177,45 @@ def test_killproc_of_nobody(host):
     assert ExitCode.NOT_RUNNING == main(["killproc", PROGRAM, "-HUP"], host)
 
 
+@pytest.mark.parametrize(
+    ("facts", "left"),
+    [
+        ({"text": "99\n"}, False),
+        ({"text": "99\n", "uid": 33}, False),
+        ({"text": "1\n"}, False),  # another program has the number now
+        ({"text": ""}, False),
+        ({"text": "", "uid": 33}, True),
+        ({"text": "no pidfile\n"}, True),
+        ({"text": "root:x:0:0:root:/root:/bin/bash\n"}, True),
+    ],
+)
+def test_killproc_removes_only_pidfiles(host, facts, left):
+    """A file that holds no pid is not removed; an empty one only if it is root's."""
+    host.add(1, exe="/sbin/init", argv=("init",))
+    host.put(PIDFILE, **facts)
+
+    assert ExitCode.OK == main(["killproc", "-p", PIDFILE, PROGRAM], host)
+    assert left == (PIDFILE in host.files)
+
+
+def test_killproc_removes_nothing_where_others_write(host, capsys):
+    """In a directory that others can write the pidfile is left, which is said."""
+    host.put(PIDFILE, "99\n")
+    host.distrusted["/run"] = "/run belongs to www-data"
+
+    assert ExitCode.OK == main(["killproc", "-p", PIDFILE, PROGRAM], host)
+    assert PIDFILE in host.files
+    assert f"initpy: {PIDFILE} is left: /run belongs to www-data\n" == capsys.readouterr().err
+
+
+def test_killproc_leaves_a_new_pidfile(host, foo):
+    """A pidfile that was written anew meanwhile is another start's."""
+    foo.on["SIGTERM"] = lambda process: host.end(process) or host.put(PIDFILE, "43\n")
+
+    assert ExitCode.OK == main(["killproc", "-p", PIDFILE, PROGRAM], host)
+    assert "43\n" == host.files[PIDFILE].text
+
+
 @pytest.mark.parametrize("sig", [[], ["-HUP"]])
 def test_killproc_does_not_believe_others(host, foo, capsys, sig):
     """Where it cannot be told which process is meant, none is signalled: 4, with the reason."""
