@@ -23,6 +23,26 @@ if TYPE_CHECKING:
 
         def __call__(self, service: Service, host: Host, /) -> Configuration: ...
 
+    class ReadDump(Protocol):
+        """Read what the daemon printed when it was asked for its configuration (``dump_args``).
+
+        written: what the reader of the file says. None if it has printed no whole one.
+        """
+
+        def __call__(
+            self, service: Service, output: str, written: Configuration, host: Host, /
+        ) -> Configuration | None: ...
+
+    class TakeConfig(Protocol):
+        """Take the configuration out of the administrator's options; return it, and the rest.
+
+        The path is absolute; None if the options name none.
+        """
+
+        def __call__(
+            self, service: Service, options: tuple[str, ...], /
+        ) -> tuple[str | None, tuple[str, ...]]: ...
+
     class ReadCommandLine(Protocol):
         """Return the configuration that a master reads, by its command line joined by blanks.
 
@@ -40,7 +60,7 @@ if TYPE_CHECKING:
         def __call__(self, text: str, pid: int = 0, /) -> Report: ...
 
     class Detect(Protocol):
-        """Read what the daemon printed for ``detect_args``."""
+        """Read what the daemon printed for ``detect_args``, and then for ``detect_text``."""
 
         def __call__(self, service: Service, output: str, /) -> Detected: ...
 
@@ -64,16 +84,32 @@ if TYPE_CHECKING:
         def __call__(self, service: Service, seen: Snapshot, host: Host, /) -> None: ...
 
 
+class Pool(Value):
+    """A group of workers with sockets of its own."""
+
+    name: str
+    listens: tuple[str, ...] = ()  # places; the first is where it answers requests
+    on_demand: bool = False  # its workers are started when they are needed
+    logs: tuple[str, ...] = ()
+
+
 class Configuration(Value):
     """The part of a daemon's configuration that an init script needs. Paths are absolute."""
 
     pidfile: str | None = None
     logs: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()  # the daemon creates them if they are missing
-    workerless: bool = False  # it may run without a worker, and start one on demand
     reload_drain: float = 0.0  # seconds that a reload gives old workers to finish
     reload_cuts: str = ""  # why a reload cuts requests in flight; "" if it cuts none
-    listens: tuple[str, ...] = ()  # where it listens, in the form of ``Listener.place``
+    pools: tuple[Pool, ...] = ()  # of a daemon that has them
+    # Where it listens, in the form of ``Listener.place``. A host name stands as it is
+    # written ("localhost:80"): it is looked up when places are compared.
+    listens: tuple[str, ...] = ()
+
+    @property
+    def workerless(self) -> bool:
+        """Tell whether it may run without a worker, and start one on demand."""
+        return bool(self.pools) and all(pool.on_demand for pool in self.pools)
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -95,12 +131,15 @@ class Detected(Value):
 
     facts: Mapping[str, str]  # fields of Service: config, default_config, pidfile, prefix
     writes: tuple[str, ...] = ()  # compiled-in paths that its test may create
+    unnamed: str = ""  # why it does not name its configuration: in its own words
 
 
 # The signature of each field of Service that holds "module:function". A test lets mypy
 # check every function that a shipped declaration names.
 REFERENCES = {
     "read_configuration": "ReadConfiguration",
+    "read_dump": "ReadDump",
+    "take_config": "TakeConfig",
     "read_command_line": "ReadCommandLine",
     "read_log": "ReadLog",
     "detect": "Detect",

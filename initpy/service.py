@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # The fields that name a function. ``contracts`` defines the signature of each.
 REFERENCES = (
     "read_configuration",
+    "read_dump",
+    "take_config",
     "read_command_line",
     "read_log",
     "detect",
@@ -47,12 +49,20 @@ class Service(Value):
     default_config: str | None = None  # the file it reads without the flag
     prefix: str = "/"  # the directory that relative paths in the configuration start from
     read_configuration: str | None = None
+    take_config: str | None = None  # finds it in the options; ``config_flags`` do without
     read_command_line: str | None = None  # needed if master_title holds {argv}
     read_log: str | None = None
+
+    # How to ask the installed daemon what its configuration means. It is given a file of
+    # that text, in which {config} is the path of its configuration.
+    dump_args: tuple[str, ...] = ()  # {file} is the path of that file
+    dump_text: str = ""
+    read_dump: str | None = None  # reads what the daemon prints
 
     # How to ask the installed daemon for its compiled-in paths.
     detect: str | None = None  # reads what the daemon prints
     detect_args: tuple[str, ...] = ()  # the arguments that make it print them
+    detect_text: str = ""  # a second question: as ``dump_text``
     detects: tuple[str, ...] = ()  # the fields of this declaration that it prints
     test_creates_compiled: bool = False  # its test may create files at the compiled-in paths
 

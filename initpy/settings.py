@@ -9,7 +9,7 @@ from __future__ import annotations
 from .errors import SettingsError
 from .host import HERE, Host
 from .schedule import parse_schedule
-from .service import Service
+from .service import Service, resolve
 from .state.configuration import read_configuration
 from .state.pidfile import UNUSABLE, read_pidfile
 from .value import Value
@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
+
+    from .contracts import TakeConfig
 
 DIRECTORIES = ("/etc/default", "/etc/sysconfig")
 MOST = 1 << 20  # bytes that are read of one file
@@ -217,6 +219,9 @@ def _without_config(
 
     The configuration identifies the instance, so it has its own field.
     """
+    if service.take_config is not None:
+        take: TakeConfig = resolve(service.take_config)
+        return take(service, options)
     # A long flag and its value in one word: --flag=VALUE. A short one: -fVALUE.
     joined = tuple(f"{flag}=" if flag.startswith("--") else flag for flag in service.config_flags)
     config = None

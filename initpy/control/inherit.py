@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..host import Host, Listener, Process
 from ..service import Service, resolve
-from ..state.configuration import read_configuration
+from ..state.configuration import listens_at
+from .ask import ask_configuration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class InheritedSockets:
         # not name (fpm_sockets.c). Then no client could reach the old pool either.
         self._host = host
         self._service = service
-        named = read_configuration(service, host).listens
+        config = ask_configuration(service, host)
         found: dict[int, Listener] = {}
         known: set[int] = set()
         self._copies: list[int] = []
@@ -37,8 +38,9 @@ class InheritedSockets:
             for process in processes:
                 for listener in host.copy_listeners(process, known):
                     self._copies.append(listener.fd)
-                    reached = listener.place in named and host.exists(listener.place)
-                    if reached or not listener.unix:
+                    if not listener.unix or (
+                        host.exists(listener.place) and listens_at(config, listener.place, host)
+                    ):
                         found.setdefault(listener.inode, listener)
         except BaseException:
             self._close()

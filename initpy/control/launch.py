@@ -7,13 +7,13 @@ from ..host import Host, Process
 from ..host.wait import wait_until
 from ..schedule import parse_schedule
 from ..service import Service
-from ..state.configuration import may_be_workerless
 from ..state.identity import why_not
 from ..state.pidfile import Pidfile, read_pidfile
 from ..state.snapshot import proven_master, take_snapshot
 from ..state.titles import looks_like_master, workers_of
 from ..state.workers import SETTLE, ready_workers
 from ..value import Value
+from .ask import may_be_workerless
 from .background import background_command
 from .drain import drain
 from .error_log import describe_holders, read_log

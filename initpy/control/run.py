@@ -59,9 +59,18 @@ def _cannot_execute(program: str, why: OSError, host: Host) -> InitError:
     return CannotExecute(f"{program} cannot be executed: {why.strerror}")
 
 
-def run(argv: Sequence[str], host: Host, *, within: float, interruptible: bool = False) -> Finished:
+def run(
+    argv: Sequence[str],
+    host: Host,
+    *,
+    within: float,
+    interruptible: bool = False,
+    descriptors: Sequence[int] = (),
+    most: int = 1 << 16,
+) -> Finished:
     """Run a program and return its code and output.
 
+    most:   bytes of its output, the last ones.
     within: seconds of monotonic time. Then its process group is killed, and WaitTimeout
             is raised.
 
@@ -69,13 +78,13 @@ def run(argv: Sequence[str], host: Host, *, within: float, interruptible: bool =
     """
     _require_installed(argv[0], host)
     try:
-        child = host.spawn(argv)
+        child = host.spawn(argv, descriptors=descriptors)
     except OSError as exc:
         raise _cannot_execute(argv[0], exc, host) from exc
 
     def ended() -> Finished | None:
         code = child.poll()
-        return None if code is None else Finished(code=code, output=child.output())
+        return None if code is None else Finished(code=code, output=child.output(most))
 
     try:
         return wait_until(

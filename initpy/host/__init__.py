@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
+    from .addresses import Addresses
     from .changes import Changes
     from .launcher import Launched, Launching
     from .programs import Child, Programs
     from .sock_diag import BoundSocket, SockDiag
     from .sockets import CannotCopy, Holder, Listener, Sockets
 
-    class Looks(Sockets, SockDiag, Files, Views, Changes, Programs, Launching):
+    class Looks(Sockets, SockDiag, Files, Views, Changes, Programs, Launching, Addresses):
         """All methods of a host. Those that ``status`` does not need are loaded at first use."""
 else:
 
@@ -67,13 +68,14 @@ class Host(Looks):
 
         def __getattr__(self, name: str) -> Any:
             """Load the methods that only some actions need, at first use."""
+            from .addresses import Addresses
             from .changes import Changes
             from .launcher import Launching
             from .programs import Programs
             from .sock_diag import SockDiag
             from .sockets import Sockets
 
-            for part in (Changes, Programs, Sockets, SockDiag, Launching):
+            for part in (Changes, Programs, Sockets, SockDiag, Launching, Addresses):
                 if name in vars(part):
                     return vars(part)[name].__get__(self)
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

@@ -71,6 +71,15 @@ class Programs:
             raise refused(why.decode(), argv[0])
         return started
 
+    def memory_file(self, text: str) -> int:
+        """Return the descriptor of a file of that text that has no name: memfd_create(2).
+
+        What inherits it may open it as ``/dev/fd/N``.
+        """
+        fd = above_standard(os.memfd_create("text"))
+        os.write(fd, text.encode(errors="surrogateescape"))
+        return fd
+
 
 _STANDARD = (0, 1, 2)
 _UNPREPARED = b"unprepared"
@@ -169,11 +178,11 @@ class Child:
             return None
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
-    def output(self) -> str:
-        """Return what it has written until now, at most the last 64 KiB."""
+    def output(self, most: int = 1 << 16) -> str:
+        """Return what it has written until now, at most the last *most* bytes."""
         size = os.fstat(self._output).st_size
-        start = max(0, size - 65536)
-        return os.pread(self._output, 65536, start).decode(errors="replace").strip()
+        start = max(0, size - most)
+        return os.pread(self._output, most, start).decode(errors="replace").strip()
 
     def kill_group(self) -> None:
         """Send SIGKILL to its process group, and reap the program itself.

@@ -121,30 +121,6 @@ class Sockets(Processes):
         """Close a descriptor of ours."""
         os.close(fd)
 
-    def resolve(self, name: str) -> str:
-        """Return the address of a host name, as getsockname(2) would return it, or ""."""
-        import _socket
-
-        try:
-            # A str would load the codec for international names.
-            found = _socket.getaddrinfo(name.encode(), None, 0, _socket.SOCK_STREAM)
-            return str(found[0][4][0])
-        except OSError:
-            return ""
-
-    def places(self, address: str, port: str) -> list[str]:
-        """Return the places (``Listener.place``) of sockets that are bound to *address*.
-
-        >>> from initpy.host import HERE
-        >>> HERE.places("*", "80"), HERE.places("[0::1]", "80")
-        (['0.0.0.0:80', ':::80'], ['::1:80'])
-        """
-        if address in ("", "*"):
-            return [f"0.0.0.0:{port}", f":::{port}"]
-        if address.startswith("["):
-            address = address[1:-1]  # resolve() turns every spelling into the kernel's
-        return [f"{self.resolve(address)}:{port}"]
-
     def holders(self, place: str) -> list[Holder]:
         """Return the processes that listen on an address, ``127.0.0.1:9000``, or a path."""
         import psutil

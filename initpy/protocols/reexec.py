@@ -6,6 +6,7 @@ in the foreground it does not. If it does not come up again, nothing serves.
 
 from __future__ import annotations
 
+from ..control.ask import ask_configuration, may_be_workerless
 from ..control.launch import launch
 from ..control.pidfiles import remove_stale_pidfiles, restore_pidfile
 from ..control.record import write_record
@@ -15,7 +16,6 @@ from ..host import Host, Process
 from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
-from ..state.configuration import may_be_workerless, read_configuration
 from ..state.snapshot import named_master, take_snapshot
 from ..state.workers import ready_workers, stopped_accepting
 
@@ -33,7 +33,7 @@ def reload(service: Service, master: Process, host: Host) -> None:
     old = ready_workers(service, master, host)
     before = host.version(service.pidfile)
     workerless = may_be_workerless(service, host)
-    config = read_configuration(service, host)
+    config = ask_configuration(service, host)
     if config.reload_cuts:
         host.tell(
             f"requests in flight are cut: {config.reload_cuts}. "

@@ -11,6 +11,7 @@ the old processes when it serves. If it fails, the old processes serve as before
 
 from __future__ import annotations
 
+from ..control.ask import ask_configuration, may_be_workerless
 from ..control.drain import drain
 from ..control.inherit import InheritedSockets
 from ..control.launch import Started, launch
@@ -22,7 +23,6 @@ from ..control.stable import require_running
 from ..errors import InitError, Reverted, RollbackFailed, Unimplemented
 from ..host import CannotCopy, Host, Process
 from ..service import Service
-from ..state.configuration import may_be_workerless, read_configuration
 from ..state.record import Record, read_record
 from ..state.snapshot import Snapshot, named_master
 from .verify import require_alive, run_check, upgrade_failed, verify_binary, verify_master
@@ -206,7 +206,7 @@ def _see_paths(service: Service, new: Process, host: Host) -> None:
 
     If someone else sends QUIT or TERM to the old master, it removes these paths.
     """
-    listens = read_configuration(service, host).listens
+    listens = ask_configuration(service, host).listens
     gone = [place for place in listens if place.startswith("/") and not host.exists(place)]
     if gone:
         raise upgrade_failed(

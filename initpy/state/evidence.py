@@ -12,7 +12,7 @@ from __future__ import annotations
 from ..host import Host, Process, ProcessFacts
 from ..service import Service
 from ..value import Value
-from .configuration import read_configuration
+from .configuration import listens_at, read_configuration
 from .identity import runs, why_elsewhere_whoever
 from .record import Record, other_records, sign_of
 from .scan import ProcessScan
@@ -60,7 +60,7 @@ class _Judge:
         # A newborn worker of ours may have its own user already, and its master's title still.
         self._foreign = {one.session for one in scan.foreign if one.ppid not in scan.masters}
         self._others = other_records(service, host)
-        self._listens = set(read_configuration(service, host).listens)
+        self._config = read_configuration(service, host)
 
     def leads_a_family(self, facts: ProcessFacts) -> bool:
         """Tell whether the session of a stray is its family's alone."""
@@ -86,9 +86,10 @@ class _Judge:
         places = self._host.listening_places(facts.process)
         if not places or facts.exe is None:
             return UNJUDGED
-        if places <= self._listens:
+        named = {listens_at(self._config, place, self._host) for place in places}
+        if named == {True}:
             return OURS
-        return OTHERS if places.isdisjoint(self._listens) else UNJUDGED
+        return OTHERS if named == {False} else UNJUDGED
 
 
 def knows(record: Record, facts: ProcessFacts, inodes: set[int], host: Host) -> bool:

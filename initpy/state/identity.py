@@ -204,9 +204,9 @@ def reads_file(process: Process, path: str, ours: str, host: Host) -> bool:
 
 def _why_not_by_sockets(service: Service, process: Process, host: Host) -> str:
     """Tell of a master whose title does not name its configuration by where it listens."""
-    from .configuration import read_configuration
+    from .configuration import listens_at, read_configuration
 
-    places = host.listening_places(process)
-    if places and places.issubset(read_configuration(service, host).listens):
+    places, config = host.listening_places(process), read_configuration(service, host)
+    if places and all(listens_at(config, place, host) for place in places):
         return ""
     return "its title is cut short, and it does not listen where the configuration says"

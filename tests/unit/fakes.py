@@ -139,9 +139,9 @@ class FakeChild:
         self._host.happen()
         return self._code
 
-    def output(self):
+    def output(self, most=1 << 16):
         """Return what it said."""
-        return self._run.output
+        return self._run.output[-most:]
 
     def release(self):
         """Close what it reads from: a shell that waits for that ends."""
@@ -191,7 +191,8 @@ class FakeHost(Host):
         self.copyable = True
         self.all_seen = True  # /proc hides nobody
         self.holding = {}  # place: who holds it
-        self.names = {}  # host name: address
+        self.memory = {}  # descriptor of a file without a name: its text
+        self.names = {}  # host name: its addresses
         self.distrusted = {}  # path: why
         self.unwritable = {}  # path: the error that writing or removing it raises
         self.locks = {}  # path: who holds it
@@ -385,10 +386,10 @@ class FakeHost(Host):
         return listeners
 
     def close(self, fd):
-        del self.copies[fd]
+        del (self.memory if fd in self.memory else self.copies)[fd]
 
-    def resolve(self, name):
-        return self.names.get(name, name)
+    def addresses_of(self, name):
+        return self.names.get(name, set())
 
     def holders(self, place):
         return self.holding.get(place, [])
@@ -612,6 +613,11 @@ class FakeHost(Host):
 
     # Programs, and ourselves.
 
+    def memory_file(self, text):
+        self._count += 1
+        self.memory[self._count] = text
+        return self._count
+
     def spawn(self, argv, *, nice=0, limits=None, environment=None, descriptors=(), held=False):
         path = argv[0]
         if not self._followed(path) and not self._running(path) and path not in self.programs:
@@ -623,7 +629,7 @@ class FakeHost(Host):
         run = program(list(argv))
         self.spawned.append((list(argv), nice, dict(limits or {})))
         process = self.add(argv=tuple(argv), exe=self._resolved(path), ppid=self.getpid())
-        sockets = dict(self.copies[fd] for fd in descriptors)
+        sockets = dict(self.copies[fd] for fd in descriptors if fd in self.copies)
         start = {"environment": dict(environment or {}), "sockets": sockets, "held": held}
         child = FakeChild(self, process, run, **start)
         self.children_started.append(child)

@@ -13,6 +13,7 @@ from fakes import ALL_SIGNALS, FakeHost, Run
 from initpy.control.run import end_group
 from initpy.errors import InitError
 from initpy.host import Host, Process
+from initpy.host.addresses import Addresses
 from initpy.host.changes import Changes
 from initpy.host.programs import Programs
 from initpy.host.sockets import Sockets
@@ -23,9 +24,9 @@ USR2 = 1 << (signal.SIGUSR2 - 1)
 
 def test_every_public_method_is_faked():
     """What the fake leaves out would reach the real machine."""
-    parts = (Host, Changes, Programs, Sockets)
+    parts = (Host, Changes, Programs, Sockets, Addresses)
     public = {name for part in parts for name in dir(part) if not name.startswith("_")}
-    composed = {"alive", "places"}  # of what is overridden
+    composed = {"alive", "place"}  # of what is overridden
 
     assert composed == public - set(vars(FakeHost))
 
@@ -717,6 +718,6 @@ def test_reaper(host):
     assert host.sees_all()
 
 
-def test_resolve(host):
-    """An address is itself."""
-    assert ("127.0.0.1", "::1") == (host.resolve("127.0.0.1"), host.resolve("::1"))
+def test_addresses_of(host):
+    """A name that stands nowhere has no address, and that is known at once."""
+    assert set() == host.addresses_of("no-such-name.invalid")

@@ -200,10 +200,28 @@ def test_configuration_among_the_options(host, options, config, rest):
     assert (config, rest) == (changed.config, changed.options)
 
 
+@pytest.mark.parametrize(
+    ("options", "config", "rest"),
+    [
+        ("-c b.conf", "/usr/share/nginx/b.conf", ()),
+        ("-p /srv/x -c conf/b.conf", "/srv/x/conf/b.conf", ("-p", "/srv/x")),
+        ("-qc /b.conf -g 'user x;'", "/b.conf", ("-q", "-g", "user x;")),
+        ("-c /a.conf -qc/b.conf", "/b.conf", ("-q",)),
+        ("-g -c", None, ("-g", "-c")),
+        ("-z -c /b.conf", None, ("-z", "-c", "/b.conf")),
+    ],
+)
+def test_configuration_among_the_options_of_nginx(host, options, config, rest):
+    """Clusters, the last of several and relative paths are read as nginx reads them."""
+    changed = set_by(host, f'DAEMON_OPTS="{options}"')
+
+    assert (config or NGINX.config, rest) == (changed.config, changed.options)
+
+
 def test_relative_configuration_among_the_options(host):
     """An instance cannot be told by a relative path: that is refused."""
     with pytest.raises(SettingsError, match=r"config 'b\.conf' is not an absolute path"):
-        set_by(host, 'DAEMON_OPTS="-c b.conf"')
+        set_by(host, 'DAEMON_ARGS="--fpm-config b.conf"', PHP_FPM)
 
 
 def test_fpm_has_its_own_flag(host):

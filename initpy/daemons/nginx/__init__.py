@@ -14,6 +14,7 @@ NGINX = Service(
     default_config="/etc/nginx/nginx.conf",
     prefix="/usr/share/nginx",
     read_configuration="initpy.daemons.nginx.configuration:read",
+    take_config="initpy.daemons.nginx.arguments:take_config",
     read_command_line="initpy.daemons.nginx.arguments:configuration",
     read_log="initpy.daemons.nginx.log:read",
     detect="initpy.daemons.nginx.build:detect",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os.path
+
 from ...value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ...service import Service
 
@@ -34,19 +36,10 @@ def read_options(arguments: Sequence[str]) -> Options:
     Options(config='/a', prefix='/srv/', directives='', error_log=None, signal=None, invalid='')
     """
     values: dict[str, str] = {}
-    words = list(arguments)
-    while words:
-        word = words.pop(0)
-        if not word.startswith("-"):
-            return Options(invalid=word)
-        for place, letter in enumerate(word[1:], 2):
-            if letter in _WITH_VALUE:
-                if not word[place:] and not words:
-                    return Options(invalid=word)
-                values[letter] = word[place:] or words.pop(0)
-                break
-            if letter not in _FLAGS:
-                return Options(invalid=word)
+    for _flags, letter, value, words in _options(arguments):
+        if value is None:
+            return Options(invalid=words[0])
+        values[letter] = value
     prefix = values.get("p")
     if prefix and not prefix.endswith("/"):
         prefix += "/"
@@ -57,6 +50,51 @@ def read_options(arguments: Sequence[str]) -> Options:
         error_log=values.get("e"),
         signal=values.get("s"),
     )
+
+
+def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str, str | None, list[str]]]:
+    """Yield the flags of each argument, then the letter of an option, its value, and its words.
+
+    The letter is "" if there are only flags. The value is None if nginx refuses the
+    argument: then it is the last.
+    """
+    rest = list(arguments)
+    while rest:
+        words = [rest.pop(0)]
+        cluster = words[0][1:]
+        flags = cluster[: len(cluster) - len(cluster.lstrip(_FLAGS))]
+        letter, value = cluster[len(flags) :][:1], cluster[len(flags) + 1 :]
+        if not words[0].startswith("-") or (letter and letter not in _WITH_VALUE):
+            yield flags, letter, None, words
+            return
+        if letter and not value:
+            if not rest:
+                yield flags, letter, None, words
+                return
+            words.append(rest.pop(0))
+            value = words[1]
+        yield flags, letter, value, words
+
+
+def take_config(service: Service, options: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """Take ``-c`` out of the administrator's options; return its path, and the rest.
+
+    Options that nginx refuses are left as they are: it tells why.
+
+    >>> from initpy.daemons.nginx import NGINX
+    >>> take_config(NGINX, ("-qc", "conf/a.conf", "-p", "/srv"))
+    ('/srv/conf/a.conf', ('-q', '-p', '/srv'))
+    """
+    read = read_options(options)
+    if read.invalid or read.config is None:
+        return None, options
+    rest: list[str] = []
+    for flags, letter, _value, words in _options(options):
+        if letter != "c":
+            rest += words
+        elif flags:
+            rest.append(f"-{flags}")
+    return os.path.normpath(os.path.join("/", read.prefix or service.prefix, read.config)), (*rest,)
 
 
 def configuration(service: Service, command: str) -> str | None:

@@ -1,97 +1,160 @@
-"""Read nginx's configuration, in its own syntax (ngx_conf_file.c)."""
+"""Read nginx's configuration in the context of its blocks, as ngx_conf_file.c does."""
 
 from __future__ import annotations
 
 import os.path
 
 from ...contracts import Configuration
+from .arguments import read_options
+from .syntax import statements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...host import Host
     from ...service import Service
 
 MOST_BYTES = 16 << 20  # of one file
-MOST_DEPTH = 10  # of includes in includes
-# A comment, a quoted word, bare words up to the end of a directive, a bare word.
-# A directive of bare words is limited to 200 characters, so that a text without an end
-# costs no quadratic time; a longer one is read word by word.
-_TOKENS = r"""\#[^\n]* | "((?:[^"\\]|\\.)*)" | '((?:[^'\\]|\\.)*)'
-    | ([^\s;{}\#"'][^;{}\#"']{0,200})? ([;{}]) | ([^\s;{}]+)"""
+MOST_DEPTH = 100  # of includes in includes
+
+# Where a directive stands, as far as that matters. These are all: so a file is looked at
+# a few times at most, however often and wherever it is included.
+MAIN = "at the top level"
+HTTP, PROTOCOL = "in http", "in stream, mail or another protocol"
+HTTP_SERVER, SERVER = "in a server of http", "in a server of another protocol"
+INSIDE = "deeper"
+DATA = "in a block of data"
+# Blocks whose lines are data and not directives, whatever they begin with.
+_DATA = {"map", "geo", "types", "split_clients", "charset_map", "match"}
 
 
 def read(service: Service, host: Host) -> Configuration:
-    """Read the service's configuration. Compiled-in paths are not part of it."""
+    """Read the service's configuration. What is compiled in is not known here."""
+    return _Reader(service, host).read()
 
-    def absolute(path: str) -> str:
-        return os.path.normpath(os.path.join(service.prefix, path))
 
-    pidfile = None
-    logs, directories = [], []
-    listens: dict[str, None] = {}
-    config = service.config or ""
-    for name, *args in _directives(config, os.path.dirname(config), host):
-        if not args:
-            continue
-        if name in ("error_log", "access_log"):
-            logs.append(args[0])
-        elif name == "pid":
-            pidfile = args[0]
+def _enter(context: str, block: str) -> str:
+    """Return the context inside a block that stands in *context*."""
+    if context == DATA or block in _DATA:
+        return DATA
+    if context == MAIN:
+        return HTTP if block == "http" else PROTOCOL
+    if block == "server" and context in (HTTP, PROTOCOL):
+        return HTTP_SERVER if context == HTTP else SERVER
+    return INSIDE
+
+
+class _Reader:
+    """What has been read so far."""
+
+    def __init__(self, service: Service, host: Host) -> None:
+        self._host = host
+        self._config = service.config or ""
+        self._options = read_options(service.options)
+        self._prefix = os.path.join("/", self._options.prefix or service.prefix)
+        self._pidfile: str | None = None
+        # Each once: thousands of servers have the same log and the same address.
+        self._logs: dict[str, None] = {}
+        self._directories: dict[str, None] = {}
+        self._listens: dict[str, None] = {}
+        self._texts: dict[str, str] = {}
+        # Whether a file, included in a context, has a ``listen`` for the block around it.
+        self._listening: dict[tuple[str, str], bool] = {}
+
+    def read(self) -> Configuration:
+        if self._options.error_log:
+            self._log("error_log", self._options.error_log)
+        self._read_text(self._options.directives, MAIN, 0)
+        self._read_file(self._config, MAIN, 0)
+        return Configuration(
+            pidfile=self._pidfile and self._absolute(self._pidfile),
+            logs=tuple(self._logs),
+            directories=tuple(self._directories),
+            listens=tuple(
+                place for value in self._listens for place in _places_of(value, self._host)
+            ),
+        )
+
+    def _absolute(self, path: str) -> str:
+        return os.path.normpath(os.path.join(self._prefix, path))
+
+    def _read_file(self, path: str, context: str, depth: int) -> bool:
+        """Read a file in that context. Tell whether it has a ``listen`` for the block around it.
+
+        One that is being read already has none for itself: nginx refuses such a loop.
+        """
+        path = self._host.realpath(path)
+        if (path, context) not in self._listening and depth <= MOST_DEPTH:
+            self._listening[path, context] = False
+            if path not in self._texts:
+                facts = self._host.examine(path, MOST_BYTES)
+                self._texts[path] = facts.text if facts else ""
+            self._listening[path, context] = self._read_text(self._texts[path], context, depth)
+        return self._listening.get((path, context), False)
+
+    def _read_text(self, text: str, context: str, depth: int) -> bool:
+        blocks = [(context, False)]  # those that are open, and whether each has a listen
+        for words, sign in statements(text):
+            context, listening = blocks[-1]
+            if sign == "{":
+                blocks.append((_enter(context, words[0] if words else ""), False))
+            elif sign == "}" and blocks[1:]:
+                blocks.pop()
+                if context == HTTP_SERVER and not listening:
+                    # ngx_http_core_server
+                    self._listens["80" if self._host.geteuid() == 0 else "8000"] = None
+            elif words[1:] and context != DATA:
+                listens = self._take(words[0], words[1], context, depth)
+                blocks[-1] = context, listens or listening
+        return blocks[0][1]
+
+    def _take(self, name: str, value: str, context: str, depth: int) -> bool:
+        """Take a directive by its first argument. Tell whether the block around it listens so."""
+        if name == "include":
+            pattern = os.path.join(os.path.dirname(self._config), value)
+            paths = self._host.glob(pattern)
+            listening = [self._read_file(path, context, depth + 1) for path in paths]
+            return any(listening)
+        if name == "listen" and context in (HTTP_SERVER, SERVER):
+            self._listens[value] = None
+            return True
+        if name == "pid" and context == MAIN:
+            self._pidfile = value
+        elif name in ("error_log", "access_log"):
+            self._log(name, value)
         elif name.endswith(("_temp_path", "_cache_path")):
-            directories.append(args[0])
-        elif name == "listen":
-            listens[args[0]] = None  # thousands of servers have the same one
-    return Configuration(
-        pidfile=absolute(pidfile) if pidfile else None,
-        logs=tuple(absolute(path) for path in logs if _is_log(path)),
-        directories=tuple(map(absolute, directories)),
-        # A server without a listen directive listens here (ngx_http_core_server).
-        listens=(*(place for at in listens for place in _places_of(at, host)), "0.0.0.0:80"),
-    )
+            self._directories[self._absolute(value)] = None
+        return False
+
+    def _log(self, directive: str, value: str) -> None:
+        """Note a log that is a file of one name."""
+        if directive == "error_log":
+            no_file = value == "stderr" or value.startswith(("syslog:", "memory:"))
+        else:
+            no_file = value == "off" or value.startswith("syslog:") or "$" in value
+        if not no_file:
+            self._logs[self._absolute(value)] = None
 
 
 def _places_of(value: str, host: Host) -> list[str]:
-    """Return where ``listen`` has nginx listen: a port, an address, both, or a path.
+    """Return where ``listen`` has nginx listen (ngx_parse_url).
 
     >>> from initpy.host import HERE
-    >>> _places_of("8080", HERE), _places_of("[::1]:80", HERE)
-    (['0.0.0.0:8080'], ['::1:80'])
+    >>> _places_of("8080", HERE), _places_of("[::1]:80-81", HERE)
+    (['0.0.0.0:8080'], ['::1:80', '::1:81'])
     """
-    if value.startswith("unix:"):
-        return [value[len("unix:") :]]
-    if value.isdigit():
-        return [f"0.0.0.0:{value}"]
-    address, colon, port = value.rpartition(":")
+    if value[:5].lower() == "unix:":
+        return [os.path.normpath(os.path.join("/", value[5:]))]
+    address, colon, ports = value.rpartition(":")
     if not colon or value.endswith("]"):
-        address, port = value, "80"
-    return host.places(address, port)
+        address, ports = ("*", value) if _ports(value) else (value, "80")
+    if address == "*":
+        address = "0.0.0.0"  # noqa: S104 - compared, not bound
+    return [host.place(address, str(port)) for port in _ports(ports)]
 
 
-def _is_log(value: str) -> bool:
-    return value not in ("off", "stderr") and not value.startswith("syslog:") and "$" not in value
-
-
-def _directives(path: str, directory: str, host: Host, depth: int = 0) -> Iterator[list[str]]:
-    """Yield every directive with its arguments, whatever block it stands in.
-
-    directory: that of the main file, to which every include is relative.
-    """
-    import re
-
-    facts = host.examine(host.realpath(path), MOST_BYTES)
-    if facts is None or depth > MOST_DEPTH:
-        return
-    words: list[str] = []
-    for token in re.finditer(_TOKENS, facts.text, re.VERBOSE | re.DOTALL):
-        double, single, several, sign, bare = token.groups("")
-        words += several.split() if several else filter(None, (double, single, bare))
-        if not sign:
-            continue
-        if len(words) > 1 and words[0] == "include":
-            for included in host.glob(os.path.join(directory, words[1])):
-                yield from _directives(included, directory, host, depth + 1)
-        elif words:
-            yield words
-        words = []
+def _ports(value: str) -> range:
+    """Return the ports of ``8080`` or ``8000-8010``; none if it is neither."""
+    first, dash, last = value.partition("-")
+    if not all(port.isascii() and port.isdigit() for port in ([first, last] if dash else [first])):
+        return range(0)
+    return range(int(first), min(int(last or first), 65535) + 1)

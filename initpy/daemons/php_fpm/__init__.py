@@ -14,10 +14,22 @@ PHP_FPM = Service(
     default_config="/etc/php/8.2/fpm/php-fpm.conf",
     prefix="/usr",
     read_configuration="initpy.daemons.php_fpm.configuration:read",
+    # Its test prints the configuration as lines of its log, and so also on its standard
+    # error: with this error_log nothing is written to the real one.
+    dump_args=("-tt", "--fpm-config", "{file}"),
+    dump_text=(
+        "include = {config}\n"
+        "[global]\nerror_log = /dev/null\nlog_level = notice\nlog_limit = 65536\n"
+    ),
+    read_dump="initpy.daemons.php_fpm.dump:read",
     read_log="initpy.daemons.php_fpm.log:read",
     detect="initpy.daemons.php_fpm.build:detect",
     detect_args=("-t",),
-    detects=("config",),
+    detect_text=(
+        "[global]\nerror_log = /dev/null\nlog_level = notice\n"
+        "[probe]\nuser = root\nlisten = probe\npm = ondemand\npm.max_children = 1\n"
+    ),
+    detects=("config", "default_config", "prefix"),
     start_args=("--daemonize", "--fpm-config", "{config}", "--pid", "{pidfile}"),
     test_args=("--test", "--fpm-config", "{config}"),
     master_title="php-fpm: master process ({config})",

@@ -1,67 +1,105 @@
-"""Read php-fpm's configuration, in its own syntax (fpm_conf.c)."""
+"""Read php-fpm's configuration file, in its own syntax (fpm_conf.c).
+
+``dump`` reads what the daemon itself says of it, which is better. This is for ``status``,
+which never runs the daemon, and for a daemon that does not answer.
+"""
 
 from __future__ import annotations
 
 import os.path
 
-from ...contracts import Configuration
+from ...contracts import Configuration, Pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Mapping
 
     from ...host import Host
     from ...service import Service
 
 MOST_BYTES = 16 << 20  # of one file
-MOST_DEPTH = 10  # of includes in includes
+MOST_DEPTH = 5  # of includes in includes: php-fpm refuses more
+STATE = "/var"  # what pid and error_log are relative to (PHP_LOCALSTATEDIR)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_NO_FILE = ("syslog", "/proc/self/fd/2", "/dev/stderr")
 
 
 def read(service: Service, host: Host) -> Configuration:
-    """Read the service's configuration, with what it includes."""
-    pidfile, logs, drain, modes = None, ["log/php-fpm.log"], 0.0, {}
-    listens: list[str] = []
-    lines = list(_lines(service.config or "", service.prefix, host))
-    prefixes = {section: value for section, key, value in lines if key == "prefix"}
-    for section, key, value in lines:
-        if key == "pid":
-            pidfile = _absolute("/var", value)
-        elif key == "error_log":
-            logs[0] = value
-        elif key in ("slowlog", "access.log"):
-            prefix = prefixes.get(section, service.prefix)
-            logs.append(_absolute(prefix, value.replace("$pool", section)))
-        elif key == "process_control_timeout":
-            drain = _seconds(value)
-        elif key == "listen":
-            prefix = prefixes.get(section, service.prefix)
-            listens += _places_of(value.replace("$pool", section), prefix, host)
-        elif key == "pm":
-            modes[section] = value
-    logs[0] = _absolute("/var", logs[0])
+    """Read the service's configuration file, with what it includes."""
+    reader = _Reader(service, host)
+    reader.read_file(service.config or "", 1)
+    return configuration(service, reader.settings, reader.pools.values(), host)
+
+
+def configuration(
+    service: Service,
+    settings: Mapping[str, str],
+    pools: Iterable[Mapping[str, str]],
+    host: Host,
+) -> Configuration:
+    """Return what the [global] section and the pools say, each by its keys in small letters.
+
+    A pool's name stands under "".
+    """
+    given = _given_prefix(service)
+    pid = settings.get("pid")
+    error_log = settings.get("error_log", "log/php-fpm.log")
+    drain = _seconds(settings.get("process_control_timeout", "0"))
+    found = tuple(_pool(pool, given or service.prefix, host) for pool in pools)
+    logs = [] if error_log in _NO_FILE else [_absolute(given or STATE, error_log)]
     return Configuration(
-        pidfile=pidfile,
-        logs=tuple(path for path in logs if path not in ("/var/syslog", "/proc/self/fd/2")),
-        workerless=bool(modes) and set(modes.values()) == {"ondemand"},
+        pidfile=_absolute(given or STATE, pid) if pid else None,
+        logs=tuple(dict.fromkeys([*logs, *(log for pool in found for log in pool.logs)])),
         reload_drain=drain,
         reload_cuts="" if drain else "process_control_timeout is 0",
+        pools=found,
+        listens=tuple(dict.fromkeys(place for pool in found for place in pool.listens)),
+    )
+
+
+def _pool(keys: Mapping[str, str], prefix: str, host: Host) -> Pool:
+    name = keys[""]
+    values = {key: value.replace("$pool", name) for key, value in keys.items()}
+    base = _absolute(prefix, values.get("prefix", ""))
+    listens = [
+        place
+        # The pool's prefix is not for the status page (fpm_worker_pool_shared).
+        for key, folder in (("listen", base), ("pm.status_listen", prefix))
+        if values.get(key)
+        for place in _places_of(values[key], folder, host)
+    ]
+    logs = [values[key] for key in ("access.log", "slowlog") if values.get(key)]
+    return Pool(
+        name=name,
         listens=tuple(listens),
+        on_demand=values.get("pm", "").lower() == "ondemand",
+        logs=tuple(_absolute(base, log) for log in logs if log not in _NO_FILE),
     )
 
 
 def _places_of(value: str, prefix: str, host: Host) -> list[str]:
     """Return where ``listen`` has a pool listen: a port, an address with one, or a path."""
-    if value.isdigit():
-        return host.places("*", value)
     address, colon, port = value.rpartition(":")
-    if colon and port.isdigit() and not value.startswith("/"):
-        return host.places(address, port)
+    if colon and address != "*":
+        return [host.place(address, port)]
+    if port.isdigit():  # [::] where there is IPv6, else 0.0.0.0
+        return [f":::{port}", f"0.0.0.0:{port}"]
     return [_absolute(prefix, value)]
 
 
 def _absolute(prefix: str, path: str) -> str:
     return os.path.normpath(os.path.join(prefix, path))
+
+
+def _given_prefix(service: Service) -> str:
+    """Return the prefix among the administrator's options, or "": php-fpm(8)."""
+    words, prefix = iter(service.options), ""
+    for word in words:
+        if word in ("-p", "--prefix"):
+            prefix = next(words, "")
+        elif word.startswith(("-p", "--prefix=")):
+            prefix = word[len("--prefix=" if word.startswith("--") else "-p") :]
+    return prefix
 
 
 def _seconds(value: str) -> float:
@@ -70,24 +108,45 @@ def _seconds(value: str) -> float:
     return float(number) * _UNITS.get(unit, 1) if number.isdigit() else 0.0
 
 
-def _lines(
-    path: str, prefix: str, host: Host, section: str = "global", depth: int = 0
-) -> Iterator[tuple[str, str, str]]:
-    """Yield section, key and value of every line, includes followed from *prefix* on."""
-    facts = host.examine(host.realpath(path), MOST_BYTES)
-    if facts is None or depth > MOST_DEPTH:
-        return
-    for raw in facts.text.splitlines():
-        line = raw.strip()
-        if line.startswith("[") and line.endswith("]"):
-            section = line[1:-1].strip()
-            continue
-        key, equals, value = line.partition("=")
-        if not equals or line.startswith((";", "#")):
-            continue
-        key, value = key.strip(), value.partition(";")[0].strip().strip("\"'")
-        if key == "include":
-            for included in host.glob(_absolute(prefix, value)):
-                yield from _lines(included, prefix, host, section, depth + 1)
+class _Reader:
+    """The sections that have been read so far."""
+
+    def __init__(self, service: Service, host: Host) -> None:
+        self._host = host
+        self._prefix = _given_prefix(service) or service.prefix
+        self._section = self.settings = dict[str, str]()
+        self.pools: dict[str, dict[str, str]] = {}
+        self._seen: set[tuple[str, str]] = set()  # files, and the pool that each was read in
+
+    def read_file(self, path: str, depth: int) -> None:
+        """Read a file. A section goes on in the file that it includes, and after it."""
+        import re
+
+        path = self._host.realpath(path)
+        where = path, self._section.get("", "")
+        if where in self._seen or depth > MOST_DEPTH:
+            return
+        self._seen.add(where)
+        facts = self._host.examine(path, MOST_BYTES)
+        for raw in facts.text.split("\n") if facts else ():
+            line = raw.strip()
+            if header := re.match(r"\[([^\]]*)\]", line):
+                self._enter(header[1].strip())
+                continue
+            key, equals, value = map(str.strip, line.partition("="))
+            if not equals or line.startswith((";", "#")):
+                continue
+            quoted = re.match(r"""(["'])(.*?)\1""", value)
+            value = quoted[2] if quoted else value.partition(";")[0].strip()
+            if key != "include":
+                self._section[key.lower()] = value
+                continue
+            for included in self._host.glob(_absolute(self._prefix, value)):
+                self.read_file(included, depth + 1)
+
+    def _enter(self, name: str) -> None:
+        """Go on in a section, which may have begun before. Capitals do not count in its name."""
+        if name.lower() == "global":
+            self._section = self.settings
         else:
-            yield section, key, value
+            self._section = self.pools.setdefault(name.lower(), {"": name})
