@@ -1,12 +1,12 @@
-"""Ask an installed daemon for its paths: configuration, prefix, pidfile."""
+"""What an installed daemon says of itself: its configuration and its pidfile."""
 
 from __future__ import annotations
 
+from ..control.ask import ask, ask_configuration
 from ..control.run import run
 from ..errors import InitError, NotInstalled
 from ..host import Host
 from ..service import Service, resolve
-from ..state.configuration import read_configuration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def detect_service(service: Service, given: Mapping[str, str], host: Host) -> Se
     except ValueError as exc:
         raise InitError(str(exc)) from None
     if "daemon" not in given and not host.is_executable(service.daemon):
-        service = service.replace(daemon=_newest(service, host))
+        service = service.replace(**{**_newest(service, host), **given})
     if not host.is_executable(service.daemon):
         if all(fact in given for fact in ("daemon", "config", "pidfile")):
             return service
@@ -38,7 +38,7 @@ def detect_service(service: Service, given: Mapping[str, str], host: Host) -> Se
     service = _ask(service, given, host)
     if "pidfile" in given:
         return service
-    pidfile = read_configuration(service, host).pidfile
+    pidfile = ask_configuration(service, host).pidfile
     return service.replace(pidfile=pidfile or service.pidfile)
 
 
@@ -49,20 +49,35 @@ def _ask(service: Service, given: Mapping[str, str], host: Host) -> Service:
     detect: Detect = resolve(service.detect)
     command = [service.daemon, *service.detect_args]
     said = run(command, host, within=service.timeout).output
-    facts = detect(service, said).facts
-    if "config" not in facts:
-        raise InitError(
-            f"{' '.join(command)} names no configuration: is this the right daemon?", said
-        )
-    return service.replace(**{**facts, **given})
+    if service.detect_text:
+        said = f"{said}\n{ask(service, service.detect_text, host).output}"
+    detected = detect(service, said)
+    if "config" not in detected.facts and "config" not in given:
+        if not detected.unnamed:
+            what = f"{' '.join(command)} names no configuration: is this the right daemon?"
+            raise InitError(what, said)
+        # It does not say where its configuration is; the distribution does, of its own daemon.
+        if "daemon" in given or not host.exists(service.config or ""):
+            what = f"{' '.join(command)} names no configuration ({detected.unnamed}): give --config"
+            raise InitError(what, said)
+    return service.replace(**{**detected.facts, **given})
 
 
-def _newest(service: Service, host: Host) -> str:
-    """Return the executable with the greatest version in its name: php-fpm8.2, as on Debian."""
+def _newest(service: Service, host: Host) -> dict[str, str]:
+    """Return the executable with the greatest version in its name: php-fpm8.2, as on Debian.
+
+    The version is also in the paths of its configuration and of its pidfile.
+    """
     base = service.daemon.rstrip("0123456789.")
 
     def version(path: str) -> list[int]:
         return [int(part) for part in path[len(base) :].split(".") if part.isdigit()]
 
     found = [path for path in host.glob(base + "*") if host.is_executable(path)]
-    return max(found, key=version, default=service.daemon)
+    newest = max(found, key=version, default=service.daemon)
+    old, new = service.daemon[len(base) :], newest[len(base) :]
+    paths = ("config", "default_config", "pidfile") if old else ()
+    return {
+        "daemon": newest,
+        **{field: str(getattr(service, field)).replace(old, new) for field in paths},
+    }

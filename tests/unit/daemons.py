@@ -87,15 +87,8 @@ class FakeDaemon:
             bad = Run(code=1, output=self.complaint, seconds=0.003)
             return self.tested or (bad if self.bad else Run(seconds=0.003))
         if argv[1] == "-V":
-            return Run(output="nginx version: nginx/1.22.1\n" + self.compiled)
-        return self._start(kind)
-
-    def _start(self, kind):
-        if kind == "freezes":
-            return Run(seconds=FOREVER)
-        if self.bad or kind in ("fails", "late"):
-            return Run(code=1, output="it failed", seconds=0.5 if kind == "late" else 0.01)
-        run = Run(**vars(self.started or Run(seconds=0.01)))
+            return Run(output=f"nginx version: nginx/1.22.1\nconfigure arguments: {self.compiled}")
+        run = Run(**vars(self.started))
 
         def begin(child):
             if not child.start["sockets"] and self.taken():

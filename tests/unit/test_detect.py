@@ -22,6 +22,39 @@ def test_nginx_is_asked(host, nginx):
     assert ("/opt/n", "/opt/n/logs/n.pid") == (found.prefix, found.pidfile)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "config", "prefix", "pidfile"),
+    [
+        ("", "/usr/local/nginx/conf/nginx.conf", "/usr/local/nginx", "logs/nginx.pid"),
+        ("--with-stream", "/usr/local/nginx/conf/nginx.conf", "/usr/local/nginx", "logs/nginx.pid"),
+        ("--prefix=/opt/n", "/opt/n/conf/nginx.conf", "/opt/n", "logs/nginx.pid"),
+        ("--prefix=/opt/n --conf-path=c/n.conf", "/opt/n/c/n.conf", "/opt/n", "logs/nginx.pid"),
+        ("--prefix=/opt/n --pid-path=n.pid", "/opt/n/conf/nginx.conf", "/opt/n", "n.pid"),
+        (
+            "--prefix='/opt/my nginx' --conf-path='/etc/my nginx.conf'",
+            "/etc/my nginx.conf",
+            "/opt/my nginx",
+            "logs/nginx.pid",
+        ),
+        (
+            "--with-cc-opt='-g --prefix=/wrong --conf-path=/wrong' --prefix=/opt/n",
+            "/opt/n/conf/nginx.conf",
+            "/opt/n",
+            "logs/nginx.pid",
+        ),
+        ("--prefix=/opt/n --with-cc-opt='", "/opt/n/conf/nginx.conf", "/opt/n", "logs/nginx.pid"),
+    ],
+)
+def test_nginx_builds(host, nginx, arguments, config, prefix, pidfile):
+    """What a build was not told is what nginx's own configure takes."""
+    nginx.compiled = arguments
+
+    found = detect_service(NGINX, {}, host)
+
+    assert (config, config, prefix) == (found.config, found.default_config, found.prefix)
+    assert f"{prefix}/{pidfile}" == found.pidfile
+
+
 def test_given_goes_first(host, nginx):
     """What is given is not asked for."""
     host.put("/etc/b.conf", "pid /run/b.pid;")
@@ -41,7 +74,9 @@ def test_all_given(host):
 def test_all_given_and_there(host, service):
     """With everything given and the daemon there, nothing is changed of that."""
     host.put("/opt/x", mode=0o755)
-    host.programs["/opt/x"] = lambda _argv: Run(output="--conf-path=/etc/y.conf")
+    host.programs["/opt/x"] = lambda _argv: Run(
+        output="configure arguments: --conf-path=/etc/y.conf"
+    )
 
     found = detect_service(service, ALL, host)
 
@@ -74,6 +109,49 @@ def test_fpm_is_asked(host, fpm):
 
     assert ("/opt/php-fpm.conf",) * 2 == (found.config, found.default_config)
     assert "/run/x.pid" == found.pidfile
+
+
+TEST = "[x] NOTICE: configuration file {} test is successful\n"
+PROBE = "[x] NOTICE: \tlisten = /opt/probe\n" + TEST.format("/dev/fd/5")
+NO_POOL = "[x] ERROR: No pool defined. at least one pool section must be specified\n"
+
+
+def answers(host, path, test):
+    """Have a php-fpm that says this of its configuration."""
+    host.put(path, mode=0o755)
+    host.programs[path] = lambda argv: Run(output=test if "-t" in argv else PROBE)
+
+
+def test_fpm_prefix(host):
+    """A php-fpm tells its prefix when it is asked with a relative path."""
+    answers(host, PHP_FPM.daemon, TEST.format("/opt/etc/php-fpm.conf"))
+
+    found = detect_service(PHP_FPM, {}, host)
+
+    assert ("/opt", "/opt/etc/php-fpm.conf") == (found.prefix, found.config)
+
+
+def test_fpm_without_a_pool(host):
+    """Before there is a pool the configuration is where the distribution has it."""
+    config = "/etc/php/8.10/fpm/php-fpm.conf"
+    answers(host, "/usr/sbin/php-fpm8.10", NO_POOL)
+    host.put(config, "[global]\npid = /run/x.pid\n")
+
+    found = detect_service(PHP_FPM, {}, host)
+
+    assert (config, config, "/run/x.pid") == (found.config, found.default_config, found.pidfile)
+
+
+def test_fpm_without_a_pool_elsewhere(host):
+    """Of a daemon that is nobody's package it is said what is missing."""
+    answers(host, "/opt/sbin/php-fpm", NO_POOL)
+    given = {"daemon": "/opt/sbin/php-fpm", "pidfile": "/run/x.pid"}
+
+    with pytest.raises(InitError, match=r"\(No pool defined.*\): give --config"):
+        detect_service(PHP_FPM, given, host)
+
+    found = detect_service(PHP_FPM, {**given, "config": "/opt/fpm.conf"}, host)
+    assert ("/opt/fpm.conf", "/opt") == (found.config, found.prefix)
 
 
 def test_newest_fpm(host):

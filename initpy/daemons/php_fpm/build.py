@@ -1,4 +1,4 @@
-"""Read the output of ``php-fpm -t``: the path of the default configuration."""
+"""What php-fpm says of how it was built: its configuration, and its prefix."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ if TYPE_CHECKING:
 
 
 def detect(_service: Service, output: str) -> Detected:
-    """Return the path of the configuration that was tested."""
+    """Read the path of the configuration that was tested, and that of the probe's socket.
+
+    The probe is a pool that listens on a relative path: the daemon prints an absolute one.
+    The test names no configuration if there is no pool in it yet: then it says so.
+    """
     import re
 
-    config = re.search(r"configuration file '?(/[^\s']+)", output)
-    if config is None:
-        return Detected(facts={})
-    return Detected(facts={"config": config[1], "default_config": config[1]})
+    facts = {}
+    if prefix := re.search(r"NOTICE: +\tlisten = (/.*)/probe$", output, re.MULTILINE):
+        facts["prefix"] = prefix[1]
+    named = re.search(r"configuration file '?(/(?!dev/fd/)[^\s']+)", output)
+    if named is not None:
+        facts.update(config=named[1], default_config=named[1])
+    unnamed = re.search(r"(No pool defined.*)", output)
+    return Detected(facts=facts, unnamed=unnamed[1] if unnamed else "")
