@@ -88,6 +88,8 @@ class FakeDaemon:
             return self.tested or (bad if self.bad else Run(seconds=0.003))
         if argv[1] == "-V":
             return Run(output=f"nginx version: nginx/1.22.1\nconfigure arguments: {self.compiled}")
+        if argv[1] == "-tt":
+            return Run()  # it does not print its configuration: the file is read
         run = Run(**vars(self.started))
 
         def begin(child):
@@ -268,6 +270,9 @@ class FakeNginx(FakeDaemon):
 
     def __init__(self, host, service=NGINX, **facts):
         super().__init__(host, service, **facts)
+        self.new = "good"
+        self.reloads = True
+        host.files[service.config].text = "http { server { listen 80; } }"
         host.put("/bin/sh", mode=0o755)
         host.programs["/bin/sh"] = self.fostered
 

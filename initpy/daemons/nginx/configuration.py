@@ -57,6 +57,7 @@ class _Reader:
         self._directories: dict[str, None] = {}
         self._listens: dict[str, None] = {}
         self._texts: dict[str, str] = {}
+        self._matches: dict[str, list[str]] = {}  # of the patterns of includes
         # Whether a file, included in a context, has a ``listen`` for the block around it.
         self._listening: dict[tuple[str, str], bool] = {}
 
@@ -64,7 +65,7 @@ class _Reader:
         if self._options.error_log:
             self._log("error_log", self._options.error_log)
         self._read_text(self._options.directives, MAIN, 0)
-        self._read_file(self._config, MAIN, 0)
+        self._read_file(self._host.realpath(self._config), MAIN, 0)
         return Configuration(
             pidfile=self._pidfile and self._absolute(self._pidfile),
             logs=tuple(self._logs),
@@ -82,7 +83,6 @@ class _Reader:
 
         One that is being read already has none for itself: nginx refuses such a loop.
         """
-        path = self._host.realpath(path)
         if (path, context) not in self._listening and depth <= MOST_DEPTH:
             self._listening[path, context] = False
             if path not in self._texts:
@@ -111,7 +111,10 @@ class _Reader:
         """Take a directive by its first argument. Tell whether the block around it listens so."""
         if name == "include":
             pattern = os.path.join(os.path.dirname(self._config), value)
-            paths = self._host.glob(pattern)
+            if pattern not in self._matches:
+                found = self._host.glob(pattern)
+                self._matches[pattern] = list(map(self._host.realpath, found))
+            paths = self._matches[pattern]
             listening = [self._read_file(path, context, depth + 1) for path in paths]
             return any(listening)
         if name == "listen" and context in (HTTP_SERVER, SERVER):

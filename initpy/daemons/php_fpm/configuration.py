@@ -27,7 +27,7 @@ _NO_FILE = ("syslog", "/proc/self/fd/2", "/dev/stderr")
 def read(service: Service, host: Host) -> Configuration:
     """Read the service's configuration file, with what it includes."""
     reader = _Reader(service, host)
-    reader.read_file(service.config or "", 1)
+    reader.read_file(service.config or "")
     return configuration(service, reader.settings, reader.pools.values(), host)
 
 
@@ -116,19 +116,26 @@ class _Reader:
         self._prefix = _given_prefix(service) or service.prefix
         self._section = self.settings = dict[str, str]()
         self.pools: dict[str, dict[str, str]] = {}
+        self._texts: dict[str, str] = {}
+        self._matches: dict[str, list[str]] = {}  # of the patterns of includes
         self._seen: set[tuple[str, str]] = set()  # files, and the pool that each was read in
 
-    def read_file(self, path: str, depth: int) -> None:
+    def read_file(self, path: str) -> None:
+        """Read a file, and what it includes."""
+        self._read(self._host.realpath(path), 1)
+
+    def _read(self, path: str, depth: int) -> None:
         """Read a file. A section goes on in the file that it includes, and after it."""
         import re
 
-        path = self._host.realpath(path)
         where = path, self._section.get("", "")
         if where in self._seen or depth > MOST_DEPTH:
             return
         self._seen.add(where)
-        facts = self._host.examine(path, MOST_BYTES)
-        for raw in facts.text.split("\n") if facts else ():
+        if path not in self._texts:
+            facts = self._host.examine(path, MOST_BYTES)
+            self._texts[path] = facts.text if facts else ""
+        for raw in self._texts[path].split("\n"):
             line = raw.strip()
             if header := re.match(r"\[([^\]]*)\]", line):
                 self._enter(header[1].strip())
@@ -141,8 +148,14 @@ class _Reader:
             if key != "include":
                 self._section[key.lower()] = value
                 continue
-            for included in self._host.glob(_absolute(self._prefix, value)):
-                self.read_file(included, depth + 1)
+            for included in self._included(_absolute(self._prefix, value)):
+                self._read(included, depth + 1)
+
+    def _included(self, pattern: str) -> list[str]:
+        if pattern not in self._matches:
+            found = self._host.glob(pattern)
+            self._matches[pattern] = list(map(self._host.realpath, found))
+        return self._matches[pattern]
 
     def _enter(self, name: str) -> None:
         """Go on in a section, which may have begun before. Capitals do not count in its name."""
