@@ -9,8 +9,8 @@ from __future__ import annotations
 from .errors import SettingsError
 from .host import HERE, Host
 from .schedule import parse_schedule
-from .service import Service, resolve
-from .state.configuration import read_configuration
+from .service import Service
+from .state.configuration import read_configuration, split_config
 from .state.pidfile import UNUSABLE, read_pidfile
 from .value import Value
 
@@ -18,8 +18,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
-
-    from .contracts import TakeConfig
 
 DIRECTORIES = ("/etc/default", "/etc/sysconfig")
 MOST = 1 << 20  # bytes that are read of one file
@@ -61,7 +59,7 @@ def with_settings(service: Service, host: Host = HERE) -> Service:
     changes = _changes(service, found.values())
     changes.update(_deadline(changes))
     options = changes.get("options", service.options)
-    config, options = _without_config(service, options)
+    config, options = split_config(service, options)
     if config is not None:
         changes["config"] = config
     try:
@@ -210,32 +208,6 @@ def _deadline(changes: dict[str, Any]) -> dict[str, float]:
         return {}
     pause = micros / 1e6 if micros is not None else seconds if seconds is not None else 1.0
     return {"upgrade_timeout": (5.0 if loops is None else loops) * pause}
-
-
-def _without_config(
-    service: Service, options: tuple[str, ...]
-) -> tuple[str | None, tuple[str, ...]]:
-    """Return the configuration that the daemon's options name, and the other options.
-
-    The configuration identifies the instance, so it has its own field.
-    """
-    if service.take_config is not None:
-        take: TakeConfig = resolve(service.take_config)
-        return take(service, options)
-    # A long flag and its value in one word: --flag=VALUE. A short one: -fVALUE.
-    joined = tuple(f"{flag}=" if flag.startswith("--") else flag for flag in service.config_flags)
-    config = None
-    others = []
-    words = list(options)
-    while words:
-        word = words.pop(0)
-        if word in service.config_flags and words:
-            config = words.pop(0)
-        elif word not in service.config_flags and word.startswith(joined):
-            config = next(word[len(start) :] for start in joined if word.startswith(start))
-        else:
-            others.append(word)
-    return config, tuple(others)
 
 
 _KEYS: dict[str, tuple[str, Callable[[str], object]]] = {

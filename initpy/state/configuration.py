@@ -10,7 +10,7 @@ from ..service import Service, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..contracts import ReadConfiguration
+    from ..contracts import ReadConfiguration, TakeConfig
 
 
 def read_configuration(service: Service, host: Host) -> Configuration:
@@ -49,3 +49,27 @@ def _name_in(place: str, port: str) -> str:
     name, _, its_port = place.rpartition(":")
     literal = ":" in name or not name.strip("0123456789.")
     return "" if its_port != port or literal or name.startswith("/") else name
+
+
+def split_config(service: Service, options: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """Return the configuration that the daemon's options name, and the other options.
+
+    The configuration identifies the instance, so it has its own field.
+    """
+    if service.take_config is not None:
+        take: TakeConfig = resolve(service.take_config)
+        return take(service, options)
+    # A long flag and its value in one word: --flag=VALUE. A short one: -fVALUE.
+    joined = tuple(f"{flag}=" if flag.startswith("--") else flag for flag in service.config_flags)
+    config = None
+    others = []
+    words = list(options)
+    while words:
+        word = words.pop(0)
+        if word in service.config_flags and words:
+            config = words.pop(0)
+        elif word not in service.config_flags and word.startswith(joined):
+            config = next(word[len(start) :] for start in joined if word.startswith(start))
+        else:
+            others.append(word)
+    return config, tuple(others)

@@ -1,4 +1,4 @@
-"""What an installed daemon says of itself: its configuration and its pidfile."""
+"""Ask an installed daemon for its paths: configuration, prefix, pidfile."""
 
 from __future__ import annotations
 

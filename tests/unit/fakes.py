@@ -24,6 +24,7 @@ from initpy.host import (
     ProcessFacts,
     SignalMasks,
 )
+from initpy.host.addresses import Addresses
 
 TICKS = 100  # of the clock in which processes are dated, per second
 BOOTED = 100000.0  # seconds before the test began
