@@ -209,6 +209,8 @@ def test_configuration_among_the_options(host, options, config, rest):
         ("-c /a.conf -qc/b.conf", "/b.conf", ("-q",)),
         ("-g -c", None, ("-g", "-c")),
         ("-z -c /b.conf", None, ("-z", "-c", "/b.conf")),
+        ("'' -c /b.conf", None, ("", "-c", "/b.conf")),
+        ("-q -c", None, ("-q", "-c")),
     ],
 )
 def test_configuration_among_the_options_of_nginx(host, options, config, rest):

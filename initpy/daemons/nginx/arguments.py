@@ -38,7 +38,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     values: dict[str, str] = {}
     for _flags, letter, value, words in _options(arguments):
         if value is None:
-            return Options(invalid=words[0])
+            return Options(invalid=words[0] or '""')
         values[letter] = value
     prefix = values.get("p")
     if prefix and not prefix.endswith("/"):
@@ -86,7 +86,7 @@ def take_config(service: Service, options: tuple[str, ...]) -> tuple[str | None,
     ('/srv/conf/a.conf', ('-q', '-p', '/srv'))
     """
     read = read_options(options)
-    if read.invalid or read.config is None:
+    if read.invalid or not read.config:
         return None, options
     rest: list[str] = []
     for flags, letter, _value, words in _options(options):
