@@ -90,7 +90,14 @@ class FakeDaemon:
             return Run(output=f"nginx version: nginx/1.22.1\nconfigure arguments: {self.compiled}")
         if argv[1] == "-tt":
             return Run()  # it does not print its configuration: the file is read
-        run = Run(**vars(self.started))
+        return self._start(kind)
+
+    def _start(self, kind):
+        if kind == "freezes":
+            return Run(seconds=FOREVER)
+        if self.bad or kind in ("fails", "late"):
+            return Run(code=1, output="it failed", seconds=0.5 if kind == "late" else 0.01)
+        run = Run(**vars(self.started or Run(seconds=0.01)))
 
         def begin(child):
             if not child.start["sockets"] and self.taken():
@@ -103,7 +110,7 @@ class FakeDaemon:
 
     def launch(self, run, child, kind):
         """Have a master come up when the command that starts it has ended."""
-        run.then = lambda: self.boot(child.start["sockets"], kind)
+        run.then = lambda: self.boot(child.start["sockets"], kind, ppid=child.parent)
 
     def taken(self):
         """Tell whether somebody listens where it would."""
@@ -263,18 +270,14 @@ class FakeNginx(FakeDaemon):
     complaint = "[emerg] 1#1: unknown directive"
     access_log = "/var/log/nginx/access.log"
     compiled = (
-        "configure arguments: --prefix=/usr/share/nginx --conf-path=/etc/nginx/nginx.conf "
+        "--prefix=/usr/share/nginx --conf-path=/etc/nginx/nginx.conf "
         "--pid-path=/run/nginx.pid --error-log-path=/var/log/nginx/error.log "
         "--http-client-body-temp-path=/var/lib/nginx/body"
     )
 
     def __init__(self, host, service=NGINX, **facts):
         super().__init__(host, service, **facts)
-        self.new = "good"
-        self.reloads = True
         host.files[service.config].text = "http { server { listen 80; } }"
-        host.put("/bin/sh", mode=0o755)
-        host.programs["/bin/sh"] = self.fostered
 
     def new_master(self, *args, **facts):
         """Start a master, and nothing else."""
@@ -282,27 +285,20 @@ class FakeNginx(FakeDaemon):
         master.winched, master.successor = False, None
         return master
 
-    def fostered(self, argv):
-        """Run the shell that is nginx's parent until it serves (initpy.state.launcher)."""
+    def launch(self, run, child, kind):
+        """Have a master come up; told of inherited sockets, it stays in the foreground."""
+        sockets, seconds = child.start["sockets"], run.seconds
+        if not sockets:
+            super().launch(run, child, kind)
+            return
+        run.seconds, command = FOREVER, self.host.processes[child.pid]
 
-        def begin(child):
-            run = self.program(argv[4:])
-            kind, shell = self.on_disk, self.host.processes[child.pid]
-            starting = self.host.add(ppid=child.pid, argv=tuple(argv[4:]), exe=self.service.daemon)
+        def go_on():
+            parent = child.parent
+            self.host.end_silently(command)
+            self.boot(sockets, kind, ppid=parent, born_of=parent)
 
-            def ended():
-                # Nobody waits for it while the shell reads.
-                starting.state = "Z" if run.code and self.alive(shell) else starting.state
-                if starting.state != "Z":
-                    self.host.end(starting)
-                if not run.code:  # it goes on as the master, in the foreground
-                    parent = child.pid if self.alive(shell) else 1
-                    self.boot(child.start["sockets"], kind, ppid=parent, born_of=parent)
-
-            shell.at_end.append(lambda: starting.state == "Z" and self.host.end(starting))
-            self.host.at(run.seconds, ended, by=starting)
-
-        return Run(seconds=FOREVER, begin=begin)
+        self.host.at(seconds, go_on, by=command)
 
     def usr2(self, master):
         """Begin an upgrade, unless one is under way or the parent lives (ngx_parent)."""

@@ -16,6 +16,7 @@ from typing import Callable
 
 from initpy.errors import InitError, NotPermitted
 from initpy.host import (
+    BoundSocket,
     CannotCopy,
     FileFacts,
     Host,
@@ -55,6 +56,13 @@ class FakeProcess:
     open_files: list[str] = field(default_factory=list)
     sockets: dict[int, str] = field(default_factory=dict)  # inode: where it listens
     unit: str = ""  # of systemd
+    net: str = "net:[1]"  # its namespaces
+    mnt: str = "mnt:[1]"
+    root: tuple[int, int] | None = None  # its root directory, if that is another than ours
+    sees: dict = field(default_factory=dict)  # path: (device, inode), where it sees another file
+    forked: bool = False
+    comm: str = ""
+    subreaper: bool = False
     on: dict = field(default_factory=dict)  # what it does on a signal, by "SIGTERM"
     due: list = field(default_factory=list)  # what it would have done while it was stopped
     at_end: list = field(default_factory=list)  # what happens when it ends
@@ -144,12 +152,6 @@ class FakeChild:
         """Return what it said."""
         return self._run.output[-most:]
 
-    def release(self):
-        """Close what it reads from: a shell that waits for that ends."""
-        if self.start["held"]:
-            self._ended(0)
-            self._host.end(self._process)
-
     def group_lives(self):
         """Tell whether anything of its group is left: it ends at once here."""
         return False
@@ -163,6 +165,37 @@ class FakeChild:
     def close(self):
         """Forget it."""
         self.closed = True
+
+
+class FakeLaunched(FakeChild):
+    """A daemon that was started, below its launcher."""
+
+    def __init__(self, host, process, run, launcher, **start):
+        super().__init__(host, process, run, **start)
+        self._launcher = launcher
+
+    @property
+    def launcher(self):
+        """The launcher as the library knows it, while it lives."""
+        return self._launcher.id if self._host.processes.get(self._launcher.pid) else None
+
+    @property
+    def parent(self):
+        """The number of the launcher, or that of init, which has adopted its children."""
+        return self._launcher.pid if self.launcher else 1
+
+    def release(self):
+        """Have the launcher exit."""
+        self._host.end(self._launcher)
+
+    def bereave(self):
+        """Have the launcher see that the script was killed."""
+        self._host.at(1.0, self.release, by=self._launcher)
+
+    def close(self):
+        """Forget it."""
+        self.release()
+        super().close()
 
 
 class FakeHost(Host):
@@ -272,11 +305,19 @@ class FakeHost(Host):
         if self.processes.get(process.pid) is not process:
             return
         del self.processes[process.pid]
+        adopter = process.ppid
+        while adopter in self.processes and not self.processes[adopter].subreaper:
+            adopter = self.processes[adopter].ppid
         for other in self.processes.values():
             if other.ppid == process.pid:
-                other.ppid = 1
+                other.ppid = adopter if adopter in self.processes else 1
         for event in process.at_end:
             event()
+
+    def end_silently(self, process):
+        """End a process that goes on as another one: its parent is told nothing."""
+        process.at_end.clear()
+        self.end(process)
 
     def on(self, sig, behaviour, process=None):
         """Have every process, or one, do ``behaviour(process)`` on that signal."""
@@ -307,6 +348,8 @@ class FakeHost(Host):
             argv=found.argv,
             exe=found.exe,
             nested=found.nested,
+            forked=found.forked,
+            comm=found.comm,
         )
 
     def age(self, process):
@@ -326,6 +369,39 @@ class FakeHost(Host):
         self.happen()
         return list(self.processes)
 
+    def namespace(self, pid, kind):
+        found = self.processes.get(pid)
+        return getattr(found, kind, None) if found else f"{kind}:[1]"
+
+    def root_file(self, pid):
+        found = self.processes.get(pid)
+        return found and (found.root or self.file_id("/"))
+
+    def working_directory(self, pid):
+        return "/" if pid in self.processes else None
+
+    def file_seen_by(self, process, path):
+        return self.processes[process.pid].sees.get(path) or self.file_id(path)
+
+    def session(self, pid):
+        self.happen()
+        found = self.processes.get(pid)
+        return found.session if found else 0
+
+    def boot_id(self):
+        return "boot"
+
+    def listening_sockets(self):
+        held = {i: place for one in self.processes.values() for i, place in one.sockets.items()}
+        return [BoundSocket(inode=i, cookie=i, place=place) for i, place in held.items()]
+
+    def unix_sockets(self):
+        return [one for one in self.listening_sockets() if one.place.startswith("/")]
+
+    def socket_file(self, path):
+        file = self.files.get(path)
+        return (1, file.inode) if file and file.kind == "socket" and file.uid == 0 else None
+
     def sees_all(self):
         return self.all_seen
 
@@ -336,11 +412,6 @@ class FakeHost(Host):
         return [
             p.id for p in self.processes.values() if p.ppid == process.pid and self._alive(p.id)
         ]
-
-    def has_dead_child(self, process):
-        self.happen()
-        brood = [p for p in self.processes.values() if p.ppid == process.pid]
-        return self._alive(process) and any(p.state == "Z" for p in brood)
 
     def signals(self, process):
         self.happen()
@@ -570,9 +641,9 @@ class FakeHost(Host):
             raise InitError(f"{path} cannot be removed: Is a directory")
         self.files.pop(path, None)
 
-    def remove_trace(self, path):
+    def remove_empty(self, path):
         inside = any(os.path.dirname(other) == path for other in self.files)
-        if path in self.files and self.files[path].kind in ("file", "dir") and not inside:
+        if path in self.files and self.files[path].kind == "dir" and not inside:
             del self.files[path]
 
     def write(self, path, text, mode=0o644):
@@ -583,8 +654,13 @@ class FakeHost(Host):
 
     def make_directory(self, path, mode=0o755):
         self._may_write(path)
-        if path not in self.files:
-            self.put(path, kind="dir", mode=mode)
+        made = []
+        while path not in self.files:
+            made.append(path)
+            path = os.path.dirname(path)
+        for folder in reversed(made):
+            self.put(folder, kind="dir", mode=mode)
+        return made
 
     def mark_started(self, path):
         if os.path.dirname(path) in self.files and path not in self.files:
@@ -621,7 +697,23 @@ class FakeHost(Host):
         self.memory[self._count] = text
         return self._count
 
-    def spawn(self, argv, *, nice=0, limits=None, environment=None, descriptors=(), held=False):
+    def spawn(self, argv, *, nice=0, limits=None, environment=None, descriptors=()):
+        run = self._found(argv)
+        self.spawned.append((list(argv), nice, dict(limits or {})))
+        process = self.add(argv=tuple(argv), exe=self._resolved(argv[0]), ppid=self.getpid())
+        start = self._inherited(environment, descriptors)
+        return self._begun(FakeChild(self, process, run, **start), process, run)
+
+    def launch(self, argv, *, nice=0, limits=None, environment=None, descriptors=()):
+        run = self._found(argv)
+        self.spawned.append((list(argv), nice, dict(limits or {})))
+        launcher = self.add(title="an init script", ppid=self.getpid(), subreaper=True)
+        process = self.add(argv=tuple(argv), exe=self._resolved(argv[0]), ppid=launcher.pid)
+        start = self._inherited(environment, descriptors)
+        return self._begun(FakeLaunched(self, process, run, launcher, **start), process, run)
+
+    def _found(self, argv):
+        """Return how a program runs, or raise as execve(2) does."""
         path = argv[0]
         if not self._followed(path) and not self._running(path) and path not in self.programs:
             raise FileNotFoundError(2, "No such file or directory", path)
@@ -629,12 +721,15 @@ class FakeHost(Host):
             raise PermissionError(13, "Permission denied", path)
         running = self._running(path)
         program = self.programs.get(path) or (running.program if running else lambda _argv: Run())
-        run = program(list(argv))
-        self.spawned.append((list(argv), nice, dict(limits or {})))
-        process = self.add(argv=tuple(argv), exe=self._resolved(path), ppid=self.getpid())
+        return program(list(argv))
+
+    def _inherited(self, environment, descriptors):
+        """Return what a program is told of, and the sockets that it inherits."""
         sockets = dict(self.copies[fd] for fd in descriptors if fd in self.copies)
-        start = {"environment": dict(environment or {}), "sockets": sockets, "held": held}
-        child = FakeChild(self, process, run, **start)
+        return {"environment": dict(environment or {}), "sockets": sockets}
+
+    def _begun(self, child, process, run):
+        """Have a program run, and end by itself."""
         self.children_started.append(child)
         if run.begin:
             run.begin(child)

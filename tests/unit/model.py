@@ -9,7 +9,7 @@ any two of its system calls.
 from __future__ import annotations
 
 from daemons import BROKEN, FakeFpm, FakeNginx
-from fakes import FakeChild, FakeHost
+from fakes import FakeChild, FakeHost, FakeLaunched
 
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
@@ -76,7 +76,8 @@ class ModelHost(FakeHost):
             if process.ppid == self.getpid():
                 process.ppid = 1
         for child in self.children_started:
-            FakeChild.release(child)
+            if isinstance(child, FakeLaunched):
+                child.bereave()
 
     def forget(self):
         """Let nothing be due any more before a look."""
@@ -117,13 +118,13 @@ class ModelHost(FakeHost):
         self.act()
         super().remove(path)
 
-    def remove_trace(self, path):
+    def remove_empty(self, path):
         self.act()
-        super().remove_trace(path)
+        super().remove_empty(path)
 
     def make_directory(self, path, mode=0o755):
         self.act()
-        super().make_directory(path, mode)
+        return super().make_directory(path, mode)
 
     def mark_started(self, path):
         self.act()
@@ -152,6 +153,12 @@ class ModelHost(FakeHost):
         child.__class__ = ModelChild
         return child
 
+    def launch(self, argv, **start):
+        self.act()
+        child = super().launch(argv, **start)
+        child.__class__ = ModelLaunched
+        return child
+
 
 class ModelChild(FakeChild):
     """A program that the script started, and can do nothing about once it is killed."""
@@ -160,9 +167,16 @@ class ModelChild(FakeChild):
         if not self._host.killed:
             super().kill_group()
 
+
+class ModelLaunched(FakeLaunched):
+    """A daemon that the script started, and can do nothing about once it is killed."""
+
     def release(self):
         if not self._host.killed:
             super().release()
+
+    def bereave(self):
+        self._host.at(1.0, super().release, by=self._launcher)
 
 
 class Observed:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from fakes import Run
 
-from initpy.control.configtest import TestCannotRun, configtest, traceless_configtest
+from initpy.control.configtest import TestCannotRun, configtest, configtest_stopped
 from initpy.daemons.nginx import NGINX
 from initpy.errors import ConfigTestFailed, Interrupted, NotInstalled, Unimplemented
 
@@ -71,22 +71,29 @@ def test_interrupted(host, nginx):
         configtest(NGINX, host)
 
 
-def test_no_trace(host, nginx):
-    """An empty pidfile, log and directory that were not there before are removed."""
-    host.put("/var/lib/nginx", kind="dir")
-    host.put("/var/log/nginx", kind="dir")
+def test_only_an_empty_pidfile_is_removed(host, nginx):
+    """The test's own empty pidfile goes; logs and folders that the daemon makes are its own."""
 
     def litter():
         host.put(NGINX.pidfile)
         host.put(LOG)
         host.put(BODY, kind="dir")
 
-    before = set(host.files)
     nginx.tested = Run(then=litter)
 
-    traceless_configtest(NGINX, host)
+    configtest_stopped(NGINX, host)
 
-    assert before == set(host.files)
+    assert NGINX.pidfile not in host.files
+    assert {LOG, BODY} <= set(host.files)
+
+
+def test_pidfile_of_a_start_meanwhile_stays(host, nginx):
+    """A pidfile with a pid in it is of a daemon that was started by hand meanwhile."""
+    nginx.tested = Run(then=lambda: host.put(NGINX.pidfile, "42\n"))
+
+    configtest_stopped(NGINX, host)
+
+    assert "42\n" == host.files[NGINX.pidfile].text
 
 
 def test_no_trace_of_a_bad_one(host, nginx):
@@ -94,28 +101,18 @@ def test_no_trace_of_a_bad_one(host, nginx):
     nginx.tested = Run(code=1, then=lambda: host.put(NGINX.pidfile))
 
     with pytest.raises(ConfigTestFailed):
-        traceless_configtest(NGINX, host)
+        configtest_stopped(NGINX, host)
 
     assert NGINX.pidfile not in host.files
 
 
-def test_what_was_there_stays(host, nginx):
-    """What was there before, and a directory with something in it, is not ours to remove."""
-    host.put(LOG)
-    nginx.tested = Run(then=lambda: host.put(BODY + "/1", "a request"))
+def test_empty_pidfile_that_was_there_stays(host, nginx):
+    """What was there before the test is not the test's."""
+    host.put(NGINX.pidfile)
 
-    traceless_configtest(NGINX, host)
+    configtest_stopped(NGINX, host)
 
-    assert {LOG, BODY, BODY + "/1"} <= set(host.files)
-
-
-def test_log_with_a_line_in_it(host, fpm):
-    """A log that was not there before goes, whatever php-fpm has written to it."""
-    fpm.tested = Run(then=lambda: host.put("/var/log/php-fpm.log", "NOTICE: test is successful"))
-
-    traceless_configtest(fpm.service, host)
-
-    assert "/var/log/php-fpm.log" not in host.files
+    assert NGINX.pidfile in host.files
 
 
 def test_runtime_directory(host, fpm):
@@ -123,7 +120,7 @@ def test_runtime_directory(host, fpm):
     seen = []
     fpm.tested = Run(then=lambda: seen.append("/run/php" in host.files))
 
-    traceless_configtest(fpm.service, host)
+    configtest_stopped(fpm.service, host)
 
     assert [True] == seen
     assert "/run/php" not in host.files
@@ -132,12 +129,12 @@ def test_runtime_directory(host, fpm):
 def test_not_installed(host):
     """What is not there cannot be tested: 5."""
     with pytest.raises(NotInstalled):
-        traceless_configtest(NGINX, host)
+        configtest_stopped(NGINX, host)
 
 
 @pytest.mark.parametrize("facts", [{"seconds": 1000}, {"error": True}])
-def test_binary_that_cannot_tell_its_paths(host, nginx, facts):
-    """A binary that hangs on -V is broken."""
+def test_binary_that_cannot_test(host, nginx, facts):
+    """A binary that hangs, or cannot be executed, is broken."""
 
     def program(argv):
         if facts.get("error"):
@@ -147,13 +144,13 @@ def test_binary_that_cannot_tell_its_paths(host, nginx, facts):
     host.programs[NGINX.daemon] = program
 
     with pytest.raises(TestCannotRun):
-        traceless_configtest(NGINX, host)
+        configtest_stopped(NGINX, host)
 
 
 def test_service_without_a_reader(host, nginx):
     """Where the configuration is unknown, the pidfile at least is looked after."""
     nginx.tested = Run(then=lambda: host.put(NGINX.pidfile))
 
-    traceless_configtest(NGINX.replace(read_configuration=None), host)
+    configtest_stopped(NGINX.replace(read_configuration=None), host)
 
     assert NGINX.pidfile not in host.files

@@ -12,13 +12,12 @@ from contextlib import closing
 import pytest
 from daemons import FakeFpm, FakeNginx
 from fakes import FakeHost
-from initpy.state.launcher import launcher_command
 from real_daemons import Fpm, Nginx, Place
 
 from initpy.control.inherit import InheritedSockets
 from initpy.host.wait import wait_until
-from initpy.state.identity import is_master, workers_of
-from initpy.state.scan import places_of
+from initpy.state.identity import is_master
+from initpy.state.titles import workers_of
 
 REQUESTS = ("HUP", "USR1", "USR2", "WINCH", "QUIT", "TERM", "INT")
 
@@ -203,9 +202,9 @@ def test_start(daemon):
     assert daemon.host.reaper() == parent(daemon, master)
     assert set(daemon.host.children(master)) == workers(daemon, master)
     assert daemon.host.look(master.pid).session == master.pid
-    listens = places_of(master, daemon.host)
+    listens = daemon.host.listening_places(master)
     assert listens
-    assert all(listens == places_of(one, daemon.host) for one in workers(daemon, master))
+    assert all(listens == daemon.host.listening_places(one) for one in workers(daemon, master))
 
 
 def test_second_start(daemon):
@@ -247,14 +246,14 @@ def test_kill(daemon):
     """KILL ends the master alone: its workers listen on, init's children; the pidfile stays."""
     master = start(daemon)
     orphans = workers(daemon, master)
-    listens = places_of(master, daemon.host)
+    listens = daemon.host.listening_places(master)
 
     ask(daemon, master, "KILL")
     see_gone(daemon, master)
 
     assert all(alive(daemon, one) for one in orphans)
     assert {daemon.host.reaper()} == {parent(daemon, one) for one in orphans}
-    assert all(listens == places_of(one, daemon.host) for one in orphans)
+    assert all(listens == daemon.host.listening_places(one) for one in orphans)
     assert f"{master}" == daemon.host.examine(daemon.service.pidfile, 32).text.strip()
 
 
@@ -320,7 +319,7 @@ def test_nginx_usr2(nginx):
     assert old == named(nginx, nginx.service.oldbin)
     assert old.pid == parent(nginx, new)
     assert before == workers(nginx, old)
-    assert places_of(old, nginx.host) == places_of(new, nginx.host)
+    assert nginx.host.listening_places(old) == places_of(new, nginx.host)
     assert nginx.host.socket_inodes(old) & nginx.host.socket_inodes(new)
 
 
@@ -515,22 +514,20 @@ def test_nginx_inherits(nginx):
     ask(nginx, dead, "KILL")
     see_gone(nginx, dead)
     with InheritedSockets(nginx.service, orphans, nginx.host) as inheritance:
-        shell = nginx.host.spawn(
-            launcher_command(nginx.service.command(nginx.service.start_args)),
+        started = nginx.host.launch(
+            nginx.service.command(nginx.service.start_args),
             environment=inheritance.environment,
             descriptors=inheritance.descriptors,
-            held=True,
         )
     master = up(nginx)
-    bred = shell.pid == parent(nginx, master)
+    bred = started.launcher.pid == parent(nginx, master)
     before = workers(nginx, master)
 
     ask(nginx, master, "USR2")
     ask(nginx, master, "HUP")
     see(nginx, lambda: not before & workers(nginx, master), "HUP, which comes after it")
     alone = set(nginx.host.children(master)) == workers(nginx, master)
-    shell.release()
-    shell.close()
+    started.close()
     ask(nginx, master, "USR2")
     new = up(nginx, master)
 
@@ -562,7 +559,7 @@ def test_fpm_usr2(fpm):
 
     assert new == named(fpm)
     assert sockets & fpm.host.socket_inodes(new)
-    assert all(fpm.host.exists(place) for place in places_of(new, fpm.host))
+    assert all(fpm.host.exists(place) for place in fpm.host.listening_places(new))
 
 
 def test_fpm_usr2_with_a_bad_configuration(fpm):
@@ -581,7 +578,7 @@ def test_fpm_usr2_with_a_bad_configuration(fpm):
 def test_fpm_end(fpm, sig):
     """QUIT and TERM unlink its socket, too."""
     master = start(fpm)
-    (place,) = places_of(master, fpm.host)
+    (place,) = fpm.host.listening_places(master)
     there = fpm.host.exists(place)
 
     ask(fpm, master, sig)
@@ -632,7 +629,7 @@ def test_fpm_first_of_two_ends(fpm, sig):
     """The first of two removes pidfile and socket, which are the second's by now."""
     old = start(fpm)
     new = beside(fpm, old)
-    (place,) = places_of(new, fpm.host)
+    (place,) = fpm.host.listening_places(new)
 
     ask(fpm, old, sig)
     see_gone(fpm, old)

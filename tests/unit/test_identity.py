@@ -5,7 +5,7 @@ from fakes import FakeHost
 
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
-from initpy.state.identity import is_master, runs_daemon
+from initpy.state.identity import is_master, runs
 from initpy.state.titles import argv0_of, is_ready, is_worker, looks_like_master
 
 DAEMON, CONFIG = NGINX.daemon, NGINX.config
@@ -118,11 +118,11 @@ def test_untitled_children_are_workers():
         ({"exe": "/opt/nginx"}, False),
     ],
 )
-def test_runs_daemon(host, facts, expected):
+def test_runs(host, facts, expected):
     """A process runs this daemon if its binary says so, or is not ours to see."""
     seen = looked_at(host, **{"title": "nginx: worker process", **facts})
 
-    assert expected == runs_daemon(NGINX, seen, host)
+    assert expected == runs(NGINX, seen, host)
 
 
 @pytest.mark.parametrize(

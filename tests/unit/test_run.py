@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from fakes import Run
 
-from initpy.control.run import CannotExecute, Finished, run, spawn
+from initpy.control.run import CannotExecute, Finished, run, start_daemon
 from initpy.errors import Interrupted, NotInstalled, NotPermitted, WaitTimeout
 
 PROGRAM = "/bin/check"
@@ -55,7 +55,7 @@ def test_interrupted(host, program):
 def test_missing(host):
     """What is not there is not installed."""
     with pytest.raises(NotInstalled, match="/bin/check is not installed"):
-        spawn([PROGRAM], host)
+        start_daemon([PROGRAM], host)
 
 
 def test_dangling_link(host):
@@ -63,7 +63,7 @@ def test_dangling_link(host):
     host.put(PROGRAM, "/bin/nowhere", kind="link")
 
     with pytest.raises(NotInstalled):
-        spawn([PROGRAM], host)
+        start_daemon([PROGRAM], host)
 
 
 @pytest.mark.parametrize(("euid", "error"), [(0, CannotExecute), (33, NotPermitted)])
@@ -73,7 +73,7 @@ def test_not_executable(host, euid, error):
     host.euid = euid
 
     with pytest.raises(error):
-        spawn([PROGRAM], host)
+        start_daemon([PROGRAM], host)
 
 
 def test_no_program_at_all(host, program):
@@ -85,4 +85,4 @@ def test_no_program_at_all(host, program):
     host.programs[PROGRAM] = refused
 
     with pytest.raises(CannotExecute, match="/bin/check cannot be executed: Exec format error"):
-        spawn([PROGRAM], host)
+        start_daemon([PROGRAM], host)
