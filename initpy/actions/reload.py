@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..control.configtest import configtest
+from ..control.drain import drain_orphans
 from ..control.launch import wait_until_ready
 from ..control.lock import ActionLock
-from ..control.orphans import drain_orphans
 from ..control.pidfiles import restore_pidfile
 from ..control.record import record_running
 from ..control.stable import require_running, wait_until_stable

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from ..control.configtest import configtest, configtest_stopped
+from ..control.drain import drain_orphans
 from ..control.launch import launch, wait_until_ready
 from ..control.lock import ActionLock
-from ..control.orphans import drain_orphans
-from ..control.pidfiles import refuse_conflict, remove_stale_pidfiles, restore_pidfile
+from ..control.pidfiles import (
+    refuse_conflict,
+    remove_stale_pidfiles,
+    remove_stale_sockets,
+    restore_pidfile,
+)
 from ..control.record import record_running, write_record
 from ..control.signals import terminate
-from ..control.socket_paths import remove_stale_sockets
 from ..control.stable import wait_until_stable
 from ..host import HERE, Host, Process
 from ..schedule import parse_schedule

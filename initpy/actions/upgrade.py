@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..control.drain import drain_orphans
 from ..control.launch import wait_until_ready
 from ..control.lock import ActionLock
-from ..control.orphans import drain_orphans
 from ..control.record import record_running
 from ..control.stable import require_running
 from ..errors import NotRunning, Unimplemented

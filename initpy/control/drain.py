@@ -1,12 +1,15 @@
-"""Let processes finish their requests, then end, within a deadline."""
+"""Let processes finish their requests, then end: old workers, and orphans of a dead master."""
 
 from __future__ import annotations
 
-from ..errors import WaitTimeout
+from ..errors import InitError, WaitTimeout
 from ..host import Host, Process
 from ..schedule import Step, parse_schedule
 from ..service import Service
-from .signals import terminate
+from ..state.snapshot import named_master, take_snapshot
+from ..state.titles import workers_of
+from .signals import suspend, terminate
+from .stable import await_titles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,3 +46,45 @@ def drain(
             f"{len(late)} {what} had not finished after {service.drain_timeout:g} s: terminated"
         )
         terminate(left, LATE, host, what=what)
+
+
+def drain_orphans(service: Service, host: Host, known: Iterable[Process] = ()) -> None:
+    """Let orphans finish their requests; return when they are gone, and remove .oldbin.
+
+    known: orphans of a master that we have retired. Others are searched for: a master
+           that was killed has left its workers behind, and they still accept.
+
+    Raises WaitTimeout if an orphan survives KILL; InitError if no master serves: then
+    only the orphans serve, and they are not signalled.
+    """
+    ours = [one for one in known if host.alive(one)]
+    if ours:
+        if named_master(service, service.pidfile, host) is None:
+            _beside_a_master(service, host)
+        drain(service, ours, host)
+    while orphans := _beside_a_master(service, host):
+        drain(service, orphans, host, what="workers of a dead master")
+    host.remove(service.oldbin)
+
+
+def _beside_a_master(service: Service, host: Host) -> tuple[Process, ...]:
+    seen = take_snapshot(service, host, thorough=True)
+    # Looked at once more: a master that died since the pidfile was read has made them orphans.
+    if seen.orphans and (seen.master is None or not host.alive(seen.master)):
+        raise InitError("the master has died, its workers still serve: run start to recover it")
+    return seen.orphans
+
+
+def retire(service: Service, master: Process, host: Host) -> list[Process]:
+    """End *master* and return its workers, which go on.
+
+    It is ended by KILL: on QUIT or TERM it would remove its pidfile and the paths of its
+    unix sockets, which another master uses by now. STOP comes before, so that it cannot
+    fork another worker after they are listed. It is stopped only for a moment: a worker
+    that writes to a pipe which its master reads (catch_workers_output) would block.
+    """
+    suspend(master, host)
+    await_titles(service, master, host)
+    workers = list(workers_of(service, master, host))
+    terminate([master], parse_schedule("KILL/5"), host, what="old master")
+    return workers

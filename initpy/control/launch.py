@@ -15,9 +15,8 @@ from ..state.workers import SETTLE, ready_workers
 from ..value import Value
 from .ask import may_be_workerless
 from .background import background_command
-from .drain import drain
+from .drain import drain, retire
 from .error_log import describe_holders, read_log
-from .orphans import retire
 from .run import run, start_daemon
 from .signals import suspend, terminate
 from .upgrade_children import descendants

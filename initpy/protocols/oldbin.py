@@ -15,10 +15,9 @@ the old one renames its pidfile back by itself.
 
 from __future__ import annotations
 
-from ..control.drain import drain
+from ..control.drain import drain, drain_orphans
 from ..control.error_log import LogMark
 from ..control.launch import wait_until_ready
-from ..control.orphans import drain_orphans
 from ..control.pidfiles import restore_pidfile
 from ..control.signals import killproc, resume
 from ..control.stable import require_running

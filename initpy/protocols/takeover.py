@@ -12,10 +12,9 @@ the old processes when it serves. If it fails, the old processes serve as before
 from __future__ import annotations
 
 from ..control.ask import ask_configuration, may_be_workerless
-from ..control.drain import drain
+from ..control.drain import drain, drain_orphans, retire
 from ..control.inherit import InheritedSockets
 from ..control.launch import Started, launch
-from ..control.orphans import drain_orphans, retire
 from ..control.pidfiles import restore_pidfile, write_pidfile
 from ..control.record import write_record
 from ..control.signals import resume, terminate

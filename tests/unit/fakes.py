@@ -26,6 +26,7 @@ from initpy.host import (
     SignalMasks,
 )
 from initpy.host.addresses import Addresses
+from initpy.host.sockets import Sockets
 
 TICKS = 100  # of the clock in which processes are dated, per second
 BOOTED = 100000.0  # seconds before the test began
@@ -130,6 +131,7 @@ class FakeChild:
         self.start = start  # environment, descriptors, held
         self.pid = process.pid
         self.closed = False
+        self.parent = 1  # of what it leaves behind
         process.at_end.append(lambda: self._ended(-9))
 
     def finish(self, code):
@@ -184,6 +186,10 @@ class FakeLaunched(FakeChild):
         """The number of the launcher, or that of init, which has adopted its children."""
         return self._launcher.pid if self.launcher else 1
 
+    @parent.setter
+    def parent(self, _pid):
+        """Leave it as it is: the launcher's."""
+
     def release(self):
         """Have the launcher exit."""
         self._host.end(self._launcher)
@@ -233,6 +239,9 @@ class FakeHost(Host):
         self.variables = {}  # of the caller's environment
         self.euid, self.by_systemd, self.heeding = 0, False, ""
         self._events, self._before, self._count, self._last_pid = [], [], 0, 99
+
+    # Composed of what is faked below.
+    listening_places = Sockets.listening_places
 
     def __getattr__(self, name):
         """Refuse what is not faked: it would reach the real machine."""

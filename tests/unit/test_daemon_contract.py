@@ -319,7 +319,7 @@ def test_nginx_usr2(nginx):
     assert old == named(nginx, nginx.service.oldbin)
     assert old.pid == parent(nginx, new)
     assert before == workers(nginx, old)
-    assert nginx.host.listening_places(old) == places_of(new, nginx.host)
+    assert nginx.host.listening_places(old) == nginx.host.listening_places(new)
     assert nginx.host.socket_inodes(old) & nginx.host.socket_inodes(new)
 
 

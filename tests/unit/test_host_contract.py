@@ -15,7 +15,9 @@ from initpy.errors import InitError
 from initpy.host import Host, Process
 from initpy.host.addresses import Addresses
 from initpy.host.changes import Changes
+from initpy.host.launcher import Launching
 from initpy.host.programs import Programs
+from initpy.host.sock_diag import SockDiag
 from initpy.host.sockets import Sockets
 from initpy.host.wait import wait_until
 
@@ -24,7 +26,7 @@ USR2 = 1 << (signal.SIGUSR2 - 1)
 
 def test_every_public_method_is_faked():
     """What the fake leaves out would reach the real machine."""
-    parts = (Host, Changes, Programs, Sockets, Addresses)
+    parts = (Host, Changes, Programs, Sockets, Addresses, SockDiag, Launching)
     public = {name for part in parts for name in dir(part) if not name.startswith("_")}
     composed = {"alive"}  # of what is overridden
 
@@ -240,7 +242,6 @@ def test_former_owner_of_a_number(machine, host):
     wait_until(lambda: host.children(now), within=10, host=host, what="its child")
 
     assert [] == host.children(former)
-    assert not host.has_dead_child(former)
     assert [] == host.copy_listeners(former)
     assert set() == host.socket_inodes(former)
     assert not host.kill(former, signal.SIGKILL)
@@ -402,7 +403,7 @@ def test_nothing_there(machine, host, name):
     assert ([], "") == (host.glob(path), host.read_from(path, 0))
     assert path == host.realpath(path)
     host.remove(path)
-    host.remove_trace(path)
+    host.remove_empty(path)
 
 
 @pytest.mark.parametrize(("kind", "fixed"), [("fifo", False), ("link", False), ("folder", True)])
@@ -507,7 +508,7 @@ def test_remove_trace(machine, host):
     stay = [machine.folder("z"), machine.file("z/x"), machine.fifo("f"), machine.link("l", "x")]
 
     for path in (*gone, stay[0], *stay[2:]):
-        host.remove_trace(path)
+        host.remove_empty(path)
 
     assert ([False] * 2, [True] * 4) == (list(map(host.exists, gone)), list(map(host.exists, stay)))
 
@@ -661,31 +662,6 @@ def test_kill_group_after_its_end(machine, host):
     alive = [one for one in reversed(left) if host.find(one.pid) == one]
     child.close()
     assert (100, []) == (len(left), alive)
-
-
-def test_held(machine, host):
-    """A program that reads is held until it is released."""
-    path = machine.program(endless=True)
-    if isinstance(machine, RealMachine):
-        machine.file("program", "#!/bin/sh\nread _\nexit 0\n", 0o755)
-    child = host.spawn([path], held=True)
-    before = child.poll()
-
-    child.release()
-
-    assert (None, 0) == (before, child.poll())
-    child.close()
-
-
-def test_not_held(machine, host):
-    """To release one that is not held is to do nothing."""
-    child = host.spawn([machine.program(endless=True)])
-
-    child.release()
-
-    assert child.poll() is None
-    child.kill_group()
-    child.close()
 
 
 @pytest.mark.parametrize(("name", "error"), [("none", FileNotFoundError), ("y", PermissionError)])

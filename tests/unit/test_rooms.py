@@ -27,7 +27,7 @@ FLOORS = [
     {"cli"},
     {"tools"},
 ]
-MOST_MODULES = 13  # in one folder, its __init__ not counted
+MOST_MODULES = 14  # in one folder, its __init__ not counted
 MOST_LINES = 250  # of one module
 
 # What a module outside ``host`` may import from elsewhere: nothing of it looks at the
@@ -199,7 +199,16 @@ def test_only_wait_sleeps():
 def test_state_changes_nothing(module):
     """A look sends no signal, writes no file, and starts nothing."""
     calls = {ast.unparse(node.func) for node in nodes(module, ast.Call)}
-    changes = {"kill", "write", "remove", "remove_trace", "make_directory", "spawn", "lock"}
+    changes = {
+        "kill",
+        "write",
+        "remove",
+        "remove_empty",
+        "make_directory",
+        "spawn",
+        "launch",
+        "lock",
+    }
 
     assert set() == calls & {f"host.{name}" for name in changes}
 
