@@ -23,7 +23,7 @@ _initpy() {
             offered+=' --name --daemon --config --pidfile --format --help'
             [[ ${words[1]} == generate ]] && offered+=' -o'
             ;;
-        status) offered='--json --help' ;;
+        status) offered='--json --explain --help' ;;
         killproc)
             [[ $cur == -* ]] && offered="-p -b -d --help $(kill -l | grep -o 'SIG[A-Z12]*')"
             offered=${offered//SIG/-}
