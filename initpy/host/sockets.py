@@ -122,12 +122,15 @@ class Sockets(Processes):
         os.close(fd)
 
     def holders(self, place: str) -> list[Holder]:
-        """Return the processes that listen on an address, ``127.0.0.1:9000``, or a path."""
+        """Return the processes that listen on an address, ``127.0.0.1:9000``, or a path.
+
+        We are none of them: what we hold are copies of others' sockets.
+        """
         import psutil
 
         found = []
         for connection in psutil.net_connections(kind="all"):
-            if connection.pid is not None and _has(connection, place):
+            if connection.pid not in (None, os.getpid()) and _has(connection, place):
                 try:
                     found.append(_holder(psutil.Process(connection.pid)))
                 except psutil.Error:

@@ -99,7 +99,9 @@ def test_actions_of_a_script(offered):
 def test_options_of_a_script(offered):
     """Zsh knows those too; bash-completion leaves them to the person."""
     if "zsh" == offered.shell:
-        assert {"--quiet", "--json", "--explain", "--timeout"} == offered("/etc/init.d/web reload --")
+        assert {"--quiet", "--json", "--explain", "--timeout"} == offered(
+            "/etc/init.d/web reload --"
+        )
 
 
 def test_other_scripts_are_left_alone(offered):

@@ -316,15 +316,30 @@ def test_connected_sockets_are_not_listeners(machine):
     assert set() == talking & inodes
 
 
+LISTENING = """
+import socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
 def test_holders(machine):
     """The process that listens is named, or its parent if that has the same name."""
-    ours = [os.getpid(), *(parent.pid for parent in psutil.Process().parents())]
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", LISTENING], **pipes) as child:
+        port = child.stdout.readline().strip()
         (found,) = machine.holders(f"0.0.0.0:{port}")
+        child.stdin.close()
 
-    assert found.pid in ours
+    assert found.pid in [child.pid, os.getpid(), *(one.pid for one in psutil.Process().parents())]
     assert "" not in (found.name, found.user, found.started)
+
+
+def test_we_hold_nothing(machine):
+    """What we hold ourselves are copies of others' sockets."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert [] == machine.holders(f"127.0.0.1:{server.getsockname()[1]}")
 
 
 @pytest.mark.parametrize(
