@@ -39,11 +39,16 @@ def ask_configuration(service: Service, host: Host) -> Configuration:
     return told or written
 
 
-def may_be_workerless(service: Service, host: Host) -> bool:
-    """Tell whether the service can serve without a worker: it may start them on demand."""
+def may_be_workerless(service: Service, host: Host, config: Configuration | None = None) -> bool:
+    """Tell whether the service can serve without a worker, and start one on demand.
+
+    True also for a daemon whose workers cannot be recognised, because they have no titles.
+
+    config: what the daemon has answered; without it, it is asked if that matters.
+    """
     if not service.worker_titles:
         return True
-    return service.on_demand and ask_configuration(service, host).workerless
+    return service.on_demand and (config or ask_configuration(service, host)).workerless
 
 
 def ask(service: Service, text: str, host: Host) -> Finished:

@@ -32,8 +32,8 @@ def reload(service: Service, master: Process, host: Host) -> None:
     assert service.reload is not None
     old = ready_workers(service, master, host)
     before = host.version(service.pidfile)
-    workerless = may_be_workerless(service, host)
     config = ask_configuration(service, host)
+    workerless = may_be_workerless(service, host, config)
     if config.reload_cuts:
         host.tell(
             f"requests in flight are cut: {config.reload_cuts}. "

@@ -30,6 +30,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..contracts import Configuration
+
 
 def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
     """Start a master on the sockets of *orphans*, then let the orphans finish.
@@ -178,7 +180,8 @@ def _finish(
     any_binary: bool = False,
 ) -> None:
     """Verify the new master, then retire the old ones. If it fails, undo it instead."""
-    workerless = may_be_workerless(service, host)
+    config = ask_configuration(service, host)
+    workerless = may_be_workerless(service, host, config)
     try:
         verify_master(service, new, host, workerless=workerless, any_binary=any_binary)
         if service.upgrade_check:
@@ -197,16 +200,15 @@ def _finish(
             drain_orphans(service, host, retire(service, master, host))
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, f"{exc}") from exc
-    _see_paths(service, new, host)
+    _see_paths(config, new, host)
 
 
-def _see_paths(service: Service, new: Process, host: Host) -> None:
+def _see_paths(config: Configuration, new: Process, host: Host) -> None:
     """Raise RollbackFailed if the path of a unix socket is gone: no client could connect.
 
     If someone else sends QUIT or TERM to the old master, it removes these paths.
     """
-    listens = ask_configuration(service, host).listens
-    gone = [place for place in listens if place.startswith("/") and not host.exists(place)]
+    gone = [place for place in config.listens if place.startswith("/") and not host.exists(place)]
     if gone:
         raise upgrade_failed(
             RollbackFailed, f"Master {new} serves, but {', '.join(gone)} is gone: restart"

@@ -85,6 +85,8 @@ def test_parent_that_lingers(host, fpm):
     """While who has put it in the background lives, the master would seem to be supervised."""
 
     def program(argv):
+        if "-tt" in argv:
+            return Run()
         return Run(seconds=0.5, begin=lambda child: fpm.boot(child.start["sockets"]))
 
     host.programs[PHP_FPM.daemon] = program
@@ -113,7 +115,8 @@ def test_parent_that_exits(host, fpm):
 
 def test_parent_that_stays(host, fpm):
     """Of a daemon that is never upgraded it does not matter."""
-    host.programs[PHP_FPM.daemon] = lambda argv: Run(seconds=999, begin=lambda _: fpm.boot())
+    begun = Run(seconds=999, begin=lambda _: fpm.boot())
+    host.programs[PHP_FPM.daemon] = lambda argv: Run() if "-tt" in argv else begun
 
     launch(PHP_FPM.replace(upgrade=None), host)
 
