@@ -331,7 +331,7 @@ def test_binary_that_fails(site, body):
     genuine = site.place.copy(site.binary, "sbin/genuine")
     site.place.script(
         f"sbin/{site.kind}",
-        f'case "$1" in -t|--test|-V) exec {genuine} "$@";; esac\n'
+        f'case "$1" in -t|-tt|--test|-V) exec {genuine} "$@";; esac\n'
         + body.format(sleep=site.place.tool("sleep")),
     )
 

@@ -231,7 +231,8 @@ def passing(fpm, body):
     """Put a binary there that passes every test, and then does something else."""
     genuine = fpm.place.copy(fpm.binary, "sbin/genuine")
     fpm.place.script(
-        "sbin/php-fpm", f'case " $* " in *" --test "*|*" -t "*) exec {genuine} "$@";; esac\n{body}'
+        "sbin/php-fpm",
+        f'case " $* " in *" --test "*|*" -t "*|*" -tt "*) exec {genuine} "$@";; esac\n{body}',
     )
 
 

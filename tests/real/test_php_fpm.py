@@ -294,7 +294,7 @@ def test_reload_that_kills_it(fpm):
     os.rename(fpm.daemon, good)
     fpm.place.script(
         "sbin/php-fpm",
-        f'case "$1" in -t|--test) exec {good} "$@";; esac\n'
+        f'case "$1" in -t|-tt|--test) exec {good} "$@";; esac\n'
         f'test -e {fpm.path("once")} && exec {good} "$@"\ntouch {fpm.path("once")}; exit 1',
     )
 

@@ -296,7 +296,7 @@ def interrupted(host, fpm, then=lambda _child: None):
 
     tested = fpm.program([PHP_FPM.daemon, "--test"])
     host.programs[PHP_FPM.daemon] = lambda argv: (
-        tested if argv[1] == "--test" else Run(seconds=999, begin=begin)
+        tested if argv[1] in ("--test", "-tt") else Run(seconds=999, begin=begin)
     )
     with pytest.raises(Reverted):
         upgrade(PHP_FPM, host)
