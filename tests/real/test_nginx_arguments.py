@@ -19,7 +19,7 @@ LISTS = int(os.environ.get("INITPY_TEST_ARGUMENTS", "150"))
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """Return a folder with configurations under several prefixes, links to them included."""
+    """Give a folder with configurations under several prefixes, links to them included."""
     root = tmp_path_factory.mktemp("arguments")
     for folder in ("one", "two", "one/conf", "with blank"):
         (root / folder).mkdir()
@@ -29,7 +29,11 @@ def tree(tmp_path_factory):
                 f"http {{ access_log off; server {{ listen unix:{root}/x.sock; }} }}\n"
             )
     (root / "link.conf").symlink_to("one/a.conf")
-    return root
+    there = os.path.exists(NGINX.pidfile)
+    yield root
+    # Where no -c is given it has tested the machine's own configuration.
+    if not there and os.path.exists(NGINX.pidfile) and not os.path.getsize(NGINX.pidfile):
+        os.unlink(NGINX.pidfile)
 
 
 def arguments(tree, chance):
