@@ -71,8 +71,8 @@ class Running:
         return self
 
     def __exit__(self, *exc):
-        if self.child.poll() is None:
-            self.child.send_signal(signal.SIGKILL)
+        if self.child.poll() is None:  # with its workers, which KILL would leave behind
+            self.child.send_signal(signal.SIGTERM)
         self.child.wait()
 
 
