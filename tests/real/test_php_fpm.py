@@ -260,20 +260,6 @@ def test_status(running):
     assert 2 == len(json.loads(told.out)["workers"])
 
 
-@pytest.mark.parametrize("broken", [False, True])
-def test_configtest_leaves_nothing(fpm, broken):
-    """A configtest of a stopped php-fpm leaves none of the logs that its pools name."""
-    logs = "access.log = {0}/access.log\nslowlog = {0}/$pool.slow\nrequest_slowlog_timeout = 5s\n"
-    pool = logs.format(fpm.path()) + ("frobnicate = on\n" if broken else "")
-    fpm.configure(pool=pool)
-    before = fpm.place.tree()
-
-    result = fpm.act("configtest")
-
-    assert (6 if broken else 0) == result.code, result
-    assert before == fpm.place.tree()
-
-
 def test_start_makes_its_runtime_directory(fpm):
     """A directory of the pidfile that is gone, as /run/php after a boot, is made by start."""
     fpm.pidfile = fpm.path("run", "php", "fpm.pid")
