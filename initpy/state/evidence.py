@@ -29,19 +29,20 @@ class Strays(Value):
 
 def judge_strays(service: Service, scan: ProcessScan, host: Host) -> Strays:
     """Tell which of the workers without a master are the service's."""
-    if not scan.strays:
+    strays = [facts for facts in scan.strays if not _why_others(service, facts, scan, host)]
+    if not strays:
         return Strays()
     judge = _Judge(service, scan, host)
-    verdicts = {facts.process: judge.verdict(facts) for facts in scan.strays}
+    verdicts = {facts.process: judge.verdict(facts) for facts in strays}
     # Helpers hold no socket: they are judged as the family that they share a session with.
-    families = {
-        facts.session: verdicts[facts.process]
-        for facts in scan.strays
-        if verdicts[facts.process] != UNJUDGED and judge.leads_a_family(facts)
-    }
-    for facts in scan.strays:
-        if verdicts[facts.process] == UNJUDGED:
-            verdicts[facts.process] = families.get(facts.session, UNJUDGED)
+    families: dict[int, set[str]] = {}
+    for facts in strays:
+        if verdicts[facts.process] != UNJUDGED and judge.leads_a_family(facts):
+            families.setdefault(facts.session, set()).add(verdicts[facts.process])
+    for facts in strays:
+        family = families.get(facts.session, set())
+        if verdicts[facts.process] == UNJUDGED and len(family) == 1:
+            (verdicts[facts.process],) = family
         host.explain(f"pid {facts.process} ({facts.title[:60]}): {verdicts[facts.process]}")
 
     def those(verdict: str) -> tuple[Process, ...]:
@@ -50,11 +51,24 @@ def judge_strays(service: Service, scan: ProcessScan, host: Host) -> Strays:
     return Strays(orphans=those(OURS), unjudged=those(UNJUDGED))
 
 
+def _why_others(service: Service, facts: ProcessFacts, scan: ProcessScan, host: Host) -> str:
+    """Return why a stray cannot be the service's, whatever it holds, or ""."""
+    reason = why_elsewhere_whoever(facts, host)
+    if not reason and not runs(service, facts, host):
+        # The binary may have been renamed since: then the record knows that of its master.
+        record = scan.record
+        if record is None or not knows(record, facts, host.socket_inodes(facts.process), host):
+            reason = f"it runs {facts.exe}, not {service.daemon}"
+    if reason:
+        host.explain(f"pid {facts.process} ({facts.title[:60]}): {OTHERS}: {reason}")
+    return reason
+
+
 class _Judge:
     """What strays are compared with, looked up once."""
 
     def __init__(self, service: Service, scan: ProcessScan, host: Host) -> None:
-        self._service, self._host, self._record = service, host, scan.record
+        self._host, self._record = host, scan.record
         masters = [facts.process for facts in scan.masters.values()]
         self._held = {inode for master in masters for inode in host.socket_inodes(master)}
         # A newborn worker of ours may have its own user already, and its master's title still.
@@ -68,9 +82,7 @@ class _Judge:
 
     def verdict(self, facts: ProcessFacts) -> str:
         """Judge one stray by itself."""
-        service, host = self._service, self._host
-        if why_elsewhere_whoever(facts, host) or not runs(service, facts, host):
-            return OTHERS
+        host = self._host
         inodes = host.socket_inodes(facts.process)
         if self._record is not None and knows(self._record, facts, inodes, host):
             return OURS

@@ -112,7 +112,7 @@ def test_what_an_action_loads(tmp_path, recorded, action):
 def test_what_status_loads_of_a_running_service(tmp_path, recorded):
     """A monitor that asks every few seconds pays for the least."""
     title = f"initpy-test: master {tmp_path}/x -c {tmp_path}/x.conf"
-    with subprocess.Popen([title, "60"], executable="/bin/sleep") as master:
+    with subprocess.Popen([title], executable="/bin/cat", stdin=subprocess.PIPE) as master:
         (tmp_path / "x.pid").write_text(str(master.pid))
 
         loaded = loaded_by("status", tmp_path)
