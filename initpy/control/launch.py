@@ -209,14 +209,21 @@ def _undo(service: Service, child: Launched, host: Host, *, shared: bool) -> Non
         return _lineage(child, host)
 
     what = f"new {service.name} processes"
-    masters = [one for one in lineage() if looks_like_master(service, host.title(one.pid))]
     if shared:
         _suspend_all(service, child, host)
-        for master in masters:
+        # Only now: until it was stopped, the daemon could fork a master.
+        for master in _masters(service, lineage(), host):
             drain(service, retire(service, master, host), host, what="new workers")
-    elif masters:
-        terminate(lineage(), service.force_quit, host, more=lineage, leaders=masters, what=what)
+    elif leaders := _masters(service, lineage(), host):
+        terminate(lineage(), service.force_quit, host, more=lineage, leaders=leaders, what=what)
     terminate(lineage(), parse_schedule("KILL/5"), host, more=lineage, what=what)
+
+
+def _masters(service: Service, lineage: list[Process], host: Host) -> list[Process]:
+    """Return the masters among *lineage*, without new workers that still have their title."""
+    titled = [one for one in lineage if looks_like_master(service, host.title(one.pid))]
+    workers = {worker for master in titled for worker in host.children(master)}
+    return [master for master in titled if master not in workers]
 
 
 def _suspend_all(service: Service, child: Launched, host: Host) -> None:
@@ -224,8 +231,10 @@ def _suspend_all(service: Service, child: Launched, host: Host) -> None:
     stopped: set[Process] = set()
 
     def all_stopped() -> bool:
-        workers = {worker for one in stopped for worker in workers_of(service, one, host)}
-        fresh = set(_lineage(child, host)) - stopped - workers
+        lineage = _lineage(child, host)
+        masters = _masters(service, lineage, host)
+        workers = {worker for master in masters for worker in host.children(master)}
+        fresh = set(lineage) - stopped - workers
         for process in fresh:
             suspend(process, host)
         stopped.update(fresh)

@@ -380,7 +380,9 @@ class FakeHost(Host):
 
     def namespace(self, pid, kind):
         found = self.processes.get(pid)
-        return getattr(found, kind, None) if found else f"{kind}:[1]"
+        if kind == "pid":
+            return "pid:[2]" if found and found.nested else "pid:[1]"
+        return getattr(found, kind) if found else f"{kind}:[1]"
 
     def root_file(self, pid):
         found = self.processes.get(pid)
@@ -421,6 +423,10 @@ class FakeHost(Host):
         return [
             p.id for p in self.processes.values() if p.ppid == process.pid and self._alive(p.id)
         ]
+
+    def child_pids(self, pid):
+        self.happen()
+        return [one.pid for one in self.processes.values() if one.ppid == pid]
 
     def signals(self, process):
         self.happen()
@@ -744,6 +750,17 @@ class FakeHost(Host):
             run.begin(child)
         self.at(run.seconds, lambda: child.finish(run.code), by=process)
         return child
+
+    def bury_script(self):
+        """Do what the kernel and the launchers do when the script has been killed."""
+        self.locks.clear()
+        self.copies.clear()
+        for process in self.processes.values():
+            if process.ppid == self.getpid():
+                process.ppid = 1
+        for child in self.children_started:
+            if isinstance(child, FakeLaunched):
+                child.bereave()
 
     def heed_signals(self):
         self.heeding = "heeds"

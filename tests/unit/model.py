@@ -68,16 +68,11 @@ class ModelHost(FakeHost):
         raise Killed
 
     def bury_script(self):
-        """Do what the kernel does for the dead, and let another script begin."""
+        """Let another script begin. What another action has locked stays so."""
         self.killed = False
-        self.locks = {path: fd for path, fd in self.locks.items() if fd == "another"}
-        self.copies.clear()
-        for process in self.processes.values():
-            if process.ppid == self.getpid():
-                process.ppid = 1
-        for child in self.children_started:
-            if isinstance(child, FakeLaunched):
-                child.bereave()
+        others = {path: by for path, by in self.locks.items() if by == "another"}
+        super().bury_script()
+        self.locks.update(others)
 
     def forget(self):
         """Let nothing be due any more before a look."""

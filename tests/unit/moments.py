@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from initpy.control.record import record_running
+
 
 def looks(scene, act):
     """Return how many looks an action takes if nothing happens: done once, they are counted.
@@ -12,6 +14,11 @@ def looks(scene, act):
     before = host.looks
     act(host, *others)
     return host.looks - before
+
+
+def looks_of_recording(service, scene):
+    """Return how many looks are the last of an action that has succeeded: those of its record."""
+    return looks(scene, lambda host, *_: record_running(service, host))
 
 
 def at_every_look(scene, act):

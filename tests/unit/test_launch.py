@@ -14,11 +14,12 @@ PLAIN = NGINX.replace(master_title=None, worker_titles=(), upgrade=None)
 
 
 def test_master_is_returned(host, nginx):
-    """What comes back is the master, which serves."""
-    master = launch(NGINX, host)
+    """What comes back is the master, which serves, and all else that its start has left running."""
+    started = launch(NGINX, host)
 
-    assert nginx.masters[0].id == master
-    assert [master.pid] == nginx.serving()
+    assert nginx.masters[0].id == started.master
+    assert {worker.id for worker in nginx.workers(nginx.masters[0])} == set(started.helpers)
+    assert [started.master.pid] == nginx.serving()
     assert all(child.closed for child in host.children_started)
 
 
@@ -76,24 +77,30 @@ def test_workers_on_demand(host, fpm):
     fpm.count = 0
     host.files[PHP_FPM.config].text = "[www]\npm = ondemand\n"
 
-    master = launch(PHP_FPM, host)
+    started = launch(PHP_FPM, host)
 
-    assert fpm.masters[0].id == master
+    assert fpm.masters[0].id == started.master
+
+
+def starts_by(fpm, seconds):
+    """Have php-fpm be started by a process that ends after so many seconds."""
+
+    def program(argv):
+        if "-tt" in argv:
+            return fpm.program(argv)
+        return Run(seconds=seconds, begin=lambda child: fpm.boot(child.start["sockets"]))
+
+    fpm.host.programs[PHP_FPM.daemon] = program
 
 
 def test_parent_that_lingers(host, fpm):
     """While who has put it in the background lives, the master would seem to be supervised."""
 
-    def program(argv):
-        if "-tt" in argv:
-            return Run()
-        return Run(seconds=0.5, begin=lambda child: fpm.boot(child.start["sockets"]))
+    starts_by(fpm, seconds=0.5)
 
-    host.programs[PHP_FPM.daemon] = program
+    started = launch(PHP_FPM, host)
 
-    master = launch(PHP_FPM, host)
-
-    assert [master.pid] == fpm.serving()
+    assert [started.master.pid] == fpm.serving()
     assert 0.5 <= host.now <= 0.6
 
 
@@ -115,8 +122,7 @@ def test_parent_that_exits(host, fpm):
 
 def test_parent_that_stays(host, fpm):
     """Of a daemon that is never upgraded it does not matter."""
-    begun = Run(seconds=999, begin=lambda _: fpm.boot())
-    host.programs[PHP_FPM.daemon] = lambda argv: Run() if "-tt" in argv else begun
+    starts_by(fpm, seconds=999)
 
     launch(PHP_FPM.replace(upgrade=None), host)
 
@@ -128,9 +134,9 @@ def test_empty_pidfile_is_not_yet(host, nginx):
     nginx.booting = 2
     host.at(0.02, lambda: host.put(NGINX.pidfile))
 
-    master = launch(NGINX, host)
+    started = launch(NGINX, host)
 
-    assert nginx.masters[0].id == master
+    assert nginx.masters[0].id == started.master
 
 
 def test_not_installed(host):
@@ -158,10 +164,10 @@ def plain(host, nginx):
 
 def test_daemon_that_cannot_background_itself(host, plain):
     """One that stays in the foreground is put in the background by python-daemon."""
-    master = launch(PLAIN.replace(background=True), host)
+    started = launch(PLAIN.replace(background=True), host)
 
     argv = host.spawned[0][0]
-    assert plain[0].id == master
+    assert plain[0].id == started.master
     assert [sys.executable, "-IS", "-c"] == argv[:3]
     assert [NGINX.pidfile, NGINX.daemon] == argv[4:6]
 
