@@ -13,6 +13,7 @@ from initpy.actions.start import start
 from initpy.actions.stop import force_quit, stop
 from initpy.actions.upgrade import upgrade
 from initpy.control.lock import lock_path
+from initpy.control.record import record_running
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import (
@@ -129,6 +130,7 @@ def test_start_after_a_crash(host, nginx):
 def test_start_after_a_crash_without_a_takeover(host, nginx):
     """Where sockets cannot be copied the orphans are ended first, which is said."""
     master = nginx.run()
+    record_running(NGINX, host)
     pids = ", ".join(str(orphan.pid) for orphan in nginx.workers(master))
     host.end(master)
     host.copyable = False
@@ -137,6 +139,20 @@ def test_start_after_a_crash_without_a_takeover(host, nginx):
 
     assert [nginx.masters[-1].pid] == nginx.serving()
     assert host.told[0].endswith(f"terminating the workers of a dead master: pids {pids}")
+
+
+def test_start_after_a_crash_without_a_takeover_and_a_record(host, nginx):
+    """Orphans that cannot be judged are left alone, which is said, and they keep the port."""
+    master = nginx.run()
+    workers = nginx.workers(master)
+    host.end(master)
+    host.copyable = False
+
+    with pytest.raises(InitError, match="Address already in use"):
+        start(NGINX, host)
+
+    assert all(map(nginx.alive, workers))
+    assert "whether they are this service's cannot be told" in host.told[0]
 
 
 def test_start_of_one_that_just_comes_up(host, nginx):

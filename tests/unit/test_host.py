@@ -403,7 +403,7 @@ def test_make_directory_where_a_file_is(machine, tmp_path):
     """A directory that cannot be made is told."""
     (tmp_path / "x").touch()
 
-    with pytest.raises(InitError, match="cannot be created"):
+    with pytest.raises(InitError, match="cannot be made"):
         machine.make_directory(str(tmp_path / "x/y"))
 
 

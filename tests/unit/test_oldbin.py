@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from daemons import FakeNginx
 from fakes import FakeHost, Run
-from moments import at_every_look
+from moments import at_every_look, looks_of_recording
 
 from initpy.actions.upgrade import upgrade
 from initpy.daemons.nginx import NGINX
@@ -268,7 +268,8 @@ def test_death_between_any_two_looks(number, host, nginx, old):
         assert "SIGQUIT" == host.sent[-1][2]
         assert [] != [one for one in host.processes.values() if one.ppid == 1 and not one.retired]
     else:
-        assert all(look >= host.looks - 2 for look in dead)
+        last = 2 + looks_of_recording(NGINX, scene)
+        assert all(look >= host.looks - last for look in dead)
 
 
 @at_every_look(scene, smooth)

@@ -123,4 +123,4 @@ def test_directory_is_left_alone(host, nginx, kind):
     remove_stale_pidfiles(NGINX, host)
 
     assert NGINX.pidfile in host.files
-    assert [f"{NGINX.pidfile} is a directory or a device and is not removed"] == host.told
+    assert [f"{NGINX.pidfile} is a directory or a device, and left alone"] == host.told

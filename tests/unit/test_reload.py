@@ -166,7 +166,8 @@ def test_fpm_in_the_foreground(host, fpm):
 def test_fpm_drains(host, fpm):
     """What its configuration gives the old workers is not counted as hanging."""
     old = fpm.run()
-    host.files[PHP_FPM.config].text += "[global]\nprocess_control_timeout = 2m\n"
+    text = host.files[PHP_FPM.config].text
+    host.files[PHP_FPM.config].text = f"[global]\nprocess_control_timeout = 2m\n{text}"
     fpm.drain, fpm.patience = 100, 120
 
     reload_and_see(PHP_FPM, old.id, host)

@@ -76,17 +76,6 @@ def test_others_without_arguments(host):
     assert 0 == host.now
 
 
-def test_foster_parent_of_a_killed_script(host, nginx):
-    """While it lives its nginx would ignore USR2."""
-    command = NGINX.command(NGINX.start_args)
-    launched = host.add(argv=("/bin/sh", "-c", "...", "initpy-launcher", *command), exe="/bin/dash")
-    host.at(1, lambda: host.end(launched))
-
-    wait_until_stable(NGINX, host, thorough=True)
-
-    assert 1 <= host.now < 2
-
-
 def test_blind(host, nginx):
     """Where /proc shows nothing, nothing is taken for stopped."""
     nginx.run()
