@@ -267,6 +267,7 @@ class FakeNginx(FakeDaemon):
     title = f"nginx: master process {NGINX.daemon} -c {NGINX.config}"
     worker, draining = "nginx: worker process", "nginx: worker process is shutting down"
     place = "0.0.0.0:80"
+    server = "http { server { listen 80; } }"
     complaint = "[emerg] 1#1: unknown directive"
     access_log = "/var/log/nginx/access.log"
     compiled = (
@@ -277,7 +278,7 @@ class FakeNginx(FakeDaemon):
 
     def __init__(self, host, service=NGINX, **facts):
         super().__init__(host, service, **facts)
-        host.files[service.config].text = "http { server { listen 80; } }"
+        host.files[service.config].text = f"pid {service.pidfile}; {self.server}"
 
     def new_master(self, *args, **facts):
         """Start a master, and nothing else."""

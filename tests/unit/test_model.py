@@ -506,6 +506,15 @@ def may_end_service(world, name, code, before, harmed):
     return name == "start" and not world.host.copyable
 
 
+def names_nobody(world, path):
+    """Tell whether a pidfile is stale: what names a living stranger, or holds no number, is not."""
+    file = world.host.files.get(path)
+    if file is None or not (file.text.strip().isdigit() or not file.text):
+        return False
+    named = world.host.processes.get(int(file.text or "0"))
+    return named is None or named.owner is world.daemon
+
+
 def is_as_before(world, before):
     """The masters that were there are there, named, and nobody else is."""
     assert before.masters[:1] == world.daemon.alive_masters()
@@ -530,7 +539,7 @@ def runs(world, before):
     (master,) = world.daemon.alive_masters()
     if not world.host.full:
         assert f"{master.pid}" == world.host.files[world.service.pidfile].text.strip()
-        assert world.service.oldbin not in world.host.files
+        assert not names_nobody(world, world.service.oldbin)
     assert world.daemon.takers(), "workers serve"
     assert [] == world.daemon.orphans(), "no orphans"
     return master
@@ -555,10 +564,10 @@ def runs_anew(world, before):
 
 
 def is_stopped(world, before):
-    """No process of the service is left, and no pidfile."""
+    """No process of the service is left, and no stale pidfile."""
     assert [] == world.daemon.own()
-    assert world.service.pidfile not in world.host.files
-    assert world.service.oldbin not in world.host.files
+    assert not names_nobody(world, world.service.pidfile)
+    assert not names_nobody(world, world.service.oldbin)
 
 
 def is_reloaded(world, before):
