@@ -40,6 +40,7 @@ class FakeDaemon:
     bad:     whether the configuration is.
     reloads: whether a reload can have its port.
     silent:  whether it does nothing but be there: no pidfile, no worker, no request heeded.
+    shares:  whether another instance has its address, too.
     tested:  how the test of the configuration runs, if it is to be said.
     started: how the command that starts it runs, if it is to be said; it does not come
              up if the code is not 0.
@@ -48,7 +49,7 @@ class FakeDaemon:
     def __init__(self, host, service, *, workers=2):
         self.host, self.service, self.count = host, service, workers
         self.drain, self.booting = 0.0, 0.005
-        self.bad, self.reloads, self.silent = False, True, False
+        self.bad, self.reloads, self.silent, self.shares = False, True, False, False
         self.tested = self.started = None
         self.masters = []  # every one there ever was
         self.path = None  # the socket that clients reach: its inode
@@ -114,8 +115,12 @@ class FakeDaemon:
 
     def taken(self):
         """Tell whether somebody listens where it would."""
-        everybody = self.host.processes.values()
+        everybody = (p for p in self.host.processes.values() if not self.shared_with(p))
         return self.place in {place for one in everybody for place in one.sockets.values()}
+
+    def shared_with(self, process):
+        """Tell whether another instance lets this one have its address, too: reuseport."""
+        return self.shares and process.owner not in (None, self)
 
     # Its processes.
 
@@ -267,7 +272,6 @@ class FakeNginx(FakeDaemon):
     title = f"nginx: master process {NGINX.daemon} -c {NGINX.config}"
     worker, draining = "nginx: worker process", "nginx: worker process is shutting down"
     place = "0.0.0.0:80"
-    server = "http { server { listen 80; } }"
     complaint = "[emerg] 1#1: unknown directive"
     access_log = "/var/log/nginx/access.log"
     compiled = (
@@ -278,7 +282,13 @@ class FakeNginx(FakeDaemon):
 
     def __init__(self, host, service=NGINX, **facts):
         super().__init__(host, service, **facts)
-        host.files[service.config].text = f"pid {service.pidfile}; {self.server}"
+        self.configure([self.place])
+
+    def configure(self, places):
+        """Write a configuration that has it listen at these places."""
+        servers = " ".join(f"server {{ listen {place}; }}" for place in places)
+        text = f"pid {self.service.pidfile}; http {{ {servers} }}"
+        self.host.files[self.service.config].text = text
 
     def new_master(self, *args, **facts):
         """Start a master, and nothing else."""
@@ -399,9 +409,13 @@ class FakeFpm(FakeDaemon):
 
     def __init__(self, host, service=PHP_FPM, **facts):
         super().__init__(host, service, **facts)
-        host.files[
-            service.config
-        ].text = f"[global]\npid = {service.pidfile}\n[www]\nlisten = {self.place}\n"
+        self.configure([self.place])
+
+    def configure(self, places):
+        """Write a configuration that has it listen at these places, a pool at each."""
+        pools = "".join(f"[www{n or ''}]\nlisten = {at}\n" for n, at in enumerate(places))
+        text = f"[global]\npid = {self.service.pidfile}\n{pools}"
+        self.host.files[self.service.config].text = text
 
     def listen(self, master):
         """Make its socket."""

@@ -15,6 +15,7 @@ from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError
 from initpy.schedule import parse_schedule
+from initpy.state.record import record_path
 
 MOST_CALLS = 20_000  # of the system in one action: more is a loop that does not end
 QUICK = {
@@ -42,8 +43,9 @@ class ModelHost(FakeHost):
         self.killed = False
         self.calls = self.acts = 0
         self.full = set()  # paths that cannot be written: no space left
-        self.wrongs = []  # signals to strangers
+        self.wrongs = []  # signals to strangers, and removals of what is not the service's
         self.strangers = set()
+        self._own_files = set()
         self._last = 200
         self._dates = {}
 
@@ -73,6 +75,10 @@ class ModelHost(FakeHost):
         others = {path: by for path, by in self.locks.items() if by == "another"}
         super().bury_script()
         self.locks.update(others)
+
+    def owns(self, service):
+        """Have a script of that service run from now on: what it may remove."""
+        self._own_files = {service.pidfile, service.oldbin, record_path(service)}
 
     def forget(self):
         """Let nothing be due any more before a look."""
@@ -111,7 +117,21 @@ class ModelHost(FakeHost):
 
     def remove(self, path):
         self.act()
+        file = self.files.get(path)
+        if file and path not in self._own_files and not self._is_stale_socket(path, file):
+            self.wrongs.append(f"{path} removed")
+        # An .oldbin is written by a recovery itself, for a master whose number may be another's.
+        named = file and file.text.strip()
+        if path.endswith(".pid") and named and named.isdigit() and self._is_strangers(int(named)):
+            self.wrongs.append(f"{path} removed, which names a stranger")
         super().remove(path)
+
+    def _is_strangers(self, pid):
+        return self.processes.get(pid) in self.strangers
+
+    def _is_stale_socket(self, path, file):
+        held = {place for process in self.processes.values() for place in process.sockets.values()}
+        return file.kind == "socket" and path not in held
 
     def remove_empty(self, path):
         self.act()

@@ -29,6 +29,7 @@ from initpy.actions.stop import force_quit, stop
 from initpy.actions.upgrade import upgrade
 from initpy.control.lock import lock_path
 from initpy.errors import ExitCode, InitError
+from initpy.state.record import record_path
 from initpy.state.status import status
 
 ACTIONS = {
@@ -73,26 +74,27 @@ def fault(*, harms=()):
 
 
 class World:
-    """One service on one machine, beside another instance of the same daemon."""
+    """One service on one machine, beside another instance of the same daemon.
 
-    def __init__(self, daemon, *, running):
+    shared: whether the two have one address in common, and the other one a second.
+    """
+
+    def __init__(self, daemon, *, running, shared=False):
         self.host = ModelHost()
         model, service = MODELS[daemon]
-        other = service.replace(
-            config=service.config + ".other", pidfile=service.pidfile + ".other"
-        )
-        self.other = model(self.host, other)
-        self.other.title = model.title.replace(service.config, other.config)
-        self.other.place = model.place + "81"
+        self.other = another(self.host, model, service, shared=shared)
         self.neighbour = self.other.run()
+        self.family = set(self.other.own())  # of the other instance, as it is to stay
         self.daemon = model(self.host, service)
+        self.daemon.shares = shared
         self.service = self.daemon.service
-        self.host.strangers.update(self.host.processes.values())
+        self.host.strangers.update(self.family)
+        self.host.owns(self.service)
         self.harmed = set()
         self.coming = []  # faults in the middle of the next action: (moment, name)
         self.unsettled = 0.0  # until then a signal has effects that nobody can see yet
         self.squatter = None
-        self.acting = False
+        self.said, self.acting = "", False
         self.host.put("/bin/check", mode=0o755)
         if running:
             self.daemon.run()
@@ -297,7 +299,29 @@ class World:
     @fault()
     def other_instance_killed(self):
         """The other instance's master is killed: its orphans are no business of ours."""
+        self.family.discard(self.neighbour)
         self.host.end(self.neighbour)
+
+    @fault()
+    def other_instance_started(self):
+        """The script of the other instance recovers it, and we are a stranger to it."""
+        if self.acting:
+            return
+        self.host.strangers -= self.family
+        self.host.strangers.update(self.daemon.own())
+        self.host.owns(self.other.service)
+        start(self.other.service, self.host)
+        self.host.owns(self.service)
+        self.host.strangers.difference_update(self.daemon.own())
+        self.family = set(self.other.own())
+        self.host.strangers |= self.family
+        (self.neighbour,) = self.other.alive_masters()
+
+    @fault()
+    def records_lost(self):
+        """Somebody empties /run/initpy."""
+        for service in (self.service, self.other.service):
+            self.host.files.pop(record_path(service), None)
 
     # How.
 
@@ -328,10 +352,17 @@ class World:
             self.host.put(path, self.terminating())
 
     def neighbour_unharmed(self):
-        """Tell whether the other instance is as it was."""
-        family = {p for p in self.host.strangers if p.owner is self.other}
-        gone = {p for p in family if self.host.processes.get(p.pid) is not p}
-        return gone <= {self.neighbour} and not any(p.retired for p in family)
+        """Tell whether the other instance is as it was, and its sockets its own."""
+        alive = all(map(self.other.alive, self.family))
+        sockets = {inode for process in self.family for inode in process.sockets}
+        taken = any(sockets.intersection(process.sockets) for process in self.daemon.own())
+        return alive and not taken and not any(process.retired for process in self.family)
+
+    def unjudged(self):
+        """Tell whether it cannot be known whose the orphans of the other instance are."""
+        recorded = record_path(self.other.service) in self.host.files
+        orphans = not self.other.alive(self.neighbour)
+        return orphans and not recorded and (self.daemon.shares or not self.host.copyable)
 
     def by_hand(self, signal):
         """Have somebody signal the oldest master."""
@@ -366,7 +397,7 @@ class World:
         self.host.told.clear()
         self.host.interrupted_by, self.host.calls, self.acting = "", 0, True
         code, said = self.run(name)
-        self.acting = False
+        self.said, self.acting = said, False
         self.host.forget()
         harmed, self.harmed = self.harmed, set()
         check(self, name, code, said, before, harmed)
@@ -428,6 +459,25 @@ class World:
         return False
 
 
+def another(host, model, service, *, shared):
+    """Return another instance of the daemon, which has not been started."""
+    config, pidfile = service.config + ".other", service.pidfile + ".other"
+    other = model(host, service.replace(config=config, pidfile=pidfile))
+    other.title = model.title.replace(service.config, config)
+    places = [model.place + "81", *([model.place] if shared else [])]
+    other.place = places[0]
+
+    def listen(master):
+        for place in places:
+            if place.startswith("/"):
+                host.put(place, kind="socket")
+        return {7000 + 1000 * n + master.pid: place for n, place in enumerate(places)}
+
+    other.listen = listen
+    other.configure(places)
+    return other
+
+
 def broken_binary(kind):
     """Make a fault of a binary that is broken in some way."""
 
@@ -468,7 +518,7 @@ class Before:
 
 def check(world, name, code, said, before, harmed):
     """Hold an action to what is promised of every one, and to what it itself promises."""
-    assert [] == world.host.wrongs, "no signal to strangers"
+    assert [] == world.host.wrongs, "no signal to strangers, and no file of theirs removed"
     assert world.neighbour_unharmed(), "the other instance is left alone"
     assert world.host.now - before.now < LONGEST, "every wait ends"
     assert set() == {path for path, by in world.host.locks.items() if by != "another"}
@@ -618,9 +668,9 @@ STEPS = st.one_of(
 )
 
 
-def play(daemon, running, steps, last):
+def play(daemon, running, steps, last, *, shared=False):
     """Play a sequence; in the end, all being healed, the *last* action must succeed."""
-    world = World(daemon, running=running)
+    world = World(daemon, running=running, shared=shared)
     for name, moment in steps:
         if name in ACTIONS:
             world.act(name)
@@ -634,6 +684,10 @@ def play(daemon, running, steps, last):
         code = world.act(last)  # a new binary was hanging from before, and is ended now
     if code == ExitCode.NOT_RUNNING or (code != ExitCode.OK and world.daemon.crippled()):
         code = world.act("restart")
+    if last == "stop" and code == ExitCode.GENERIC and world.unjudged():
+        is_stopped(world, None)
+        assert "cannot be told" in world.said
+        return
     assert ExitCode.OK == code, "all being well, it succeeds"
 
 
@@ -803,8 +857,9 @@ def test_anything(daemon):
         running=st.booleans(),
         steps=st.lists(STEPS, max_size=8),
         last=st.sampled_from(["start", "restart", "stop", "upgrade"]),
+        shared=st.booleans(),
     )
-    def holds(running, steps, last):
-        play(daemon, running, steps, last)
+    def holds(running, steps, last, shared):
+        play(daemon, running, steps, last, shared=shared)
 
     holds()
