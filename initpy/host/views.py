@@ -48,6 +48,23 @@ class Views:
             return None
         return info.st_dev, info.st_ino
 
+    def root_mount(self, pid: int) -> int | None:
+        """Return the number of the mount that a process has as its root; None if we may not see.
+
+        Within one mount namespace it tells a chroot into a bind mount of / from /, which
+        have the same device and inode.
+        """
+        try:
+            root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY)
+        except (*_GONE, PermissionError):
+            return None
+        try:
+            with open(f"/proc/self/fdinfo/{root}") as file:
+                lines = dict(line.split(":", 1) for line in file)
+        finally:
+            os.close(root)
+        return int(lines["mnt_id"])
+
     def working_directory(self, pid: int) -> str | None:
         """Return the working directory of a process, as a path below its root."""
         try:

@@ -74,9 +74,17 @@ def why_elsewhere_whoever(facts: ProcessFacts, host: Host) -> str:
         return "it is in another network namespace"
     root, our_root = host.root_file(pid), host.file_id("/")
     host.explain(f"pid {pid}: root directory {_file(root)}, ours is {_file(our_root)}")
-    if root not in (None, our_root):
+    if root not in (None, our_root) or _has_another_root_mount(pid, host):
         return "its root directory is another one"
     return ""
+
+
+def _has_another_root_mount(pid: int, host: Host) -> bool:
+    """Tell whether the root of a process in our mount namespace is another mount than ours."""
+    ours = host.getpid()
+    if host.namespace(pid, "mnt") != host.namespace(ours, "mnt"):
+        return False
+    return host.root_mount(pid) not in (None, host.root_mount(ours))
 
 
 def is_starting(service: Service, facts: ProcessFacts, host: Host) -> bool:

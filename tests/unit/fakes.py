@@ -60,6 +60,7 @@ class FakeProcess:
     net: str = "net:[1]"  # its namespaces
     mnt: str = "mnt:[1]"
     root: tuple[int, int] | None = None  # its root directory, if that is another than ours
+    root_mount: int = 1
     sees: dict = field(default_factory=dict)  # path: (device, inode), where it sees another file
     forked: bool = False
     comm: str = ""
@@ -387,6 +388,10 @@ class FakeHost(Host):
     def root_file(self, pid):
         found = self.processes.get(pid)
         return found and (found.root or self.file_id("/"))
+
+    def root_mount(self, pid):
+        found = self.processes.get(pid)
+        return found.root_mount if found else 1
 
     def working_directory(self, pid):
         return "/" if pid in self.processes else None

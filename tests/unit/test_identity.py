@@ -38,6 +38,9 @@ def looked_at(host, **facts):
         (f"perl -c {CONFIG}", {"exe": None}, False),
         (f"{DAEMON} -c {CONFIG}", {"uid": 33}, False),
         (f"{DAEMON} -c {CONFIG}", {"nested": True}, False),
+        (f"{DAEMON} -c {CONFIG}", {"root": (1, 2)}, False),
+        (f"{DAEMON} -c {CONFIG}", {"root_mount": 2}, False),
+        (f"{DAEMON} -c {CONFIG}", {"root_mount": 2, "mnt": "mnt:[2]"}, True),
     ],
 )
 def test_master_of_nginx(host, told, facts, expected):
