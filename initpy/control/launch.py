@@ -10,7 +10,7 @@ from ..service import Service
 from ..state.identity import why_not
 from ..state.pidfile import Pidfile, read_pidfile
 from ..state.snapshot import proven_master, take_snapshot
-from ..state.titles import looks_like_master, workers_of
+from ..state.titles import looks_like_master
 from ..state.workers import SETTLE, ready_workers
 from ..value import Value
 from .ask import may_be_workerless

@@ -95,7 +95,6 @@ def starts_by(fpm, seconds):
 
 def test_parent_that_lingers(host, fpm):
     """While who has put it in the background lives, the master would seem to be supervised."""
-
     starts_by(fpm, seconds=0.5)
 
     started = launch(PHP_FPM, host)
