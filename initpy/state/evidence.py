@@ -41,7 +41,8 @@ def judge_strays(service: Service, scan: ProcessScan, host: Host) -> Strays:
             families.setdefault(facts.session, set()).add(verdicts[facts.process])
     for facts in strays:
         family = families.get(facts.session, set())
-        if verdicts[facts.process] == UNJUDGED and len(family) == 1:
+        # Where its binary may not be seen, it may be a job that one of them has executed.
+        if verdicts[facts.process] == UNJUDGED and facts.exe is not None and len(family) == 1:
             (verdicts[facts.process],) = family
         host.explain(f"pid {facts.process} ({facts.title[:60]}): {verdicts[facts.process]}")
 
