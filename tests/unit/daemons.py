@@ -55,7 +55,10 @@ class FakeDaemon:
         self.path = None  # the socket that clients reach: its inode
         host.put(service.config)
         host.put("/run/initpy", kind="dir")
-        host.programs[service.daemon] = self.program
+        others = host.programs.get(service.daemon)  # of another instance
+        host.programs[service.daemon] = lambda argv: (
+            others(argv) if others and service.config not in argv else self.program(argv)
+        )
         self.replace()
 
     # The binary.

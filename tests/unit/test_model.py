@@ -725,6 +725,22 @@ FOUND = {
         [("other instance killed", 0), ("pidfile of the other instance", 0)],
         "start",
     ),
+    "other instance recovered by its own script": (
+        True,
+        [("other instance killed", 7), ("restart", 0), ("other instance started", 0)],
+        "upgrade",
+    ),
+    "two instances killed, one recovered after the other": (
+        True,
+        [
+            ("master killed", 0),
+            ("other instance killed", 0),
+            ("start", 0),
+            ("other instance started", 0),
+            ("stop", 0),
+        ],
+        "start",
+    ),
     "stop killed while it drains": (
         True,
         [("script killed", 55), ("quick clients", 0), ("restart", 0)],
@@ -831,7 +847,7 @@ def test_once_found(daemon, found):
     running, steps, last = FOUND[found]
     for shift in range(-6, 7):
         shifted = [(name, moment and max(1, moment + shift)) for name, moment in steps]
-        play(daemon, running, shifted, last)
+        play(daemon, running, shifted, last, shared=shift % 2 == 0)
 
 
 @pytest.fixture
