@@ -55,25 +55,35 @@ def start_service(
     seen = seen or wait_until_stable(service, host, thorough=True)
     if seen.unjudged:
         host.tell(seen.unjudged_sentence)
-    if seen.master is not None:
-        restore_pidfile(service, seen, host, needed=False)
-        if not wait_until_ready(service, seen.master, host):
-            start_service(service, host)  # it was ending: look again
-            return
-        if seen.upgrading and service.finish_upgrade is not None:
-            finish: Upgrade = resolve(service.finish_upgrade)
-            finish(service, seen, host)
-        elif seen.upgrading:
-            host.tell(
-                f"an upgrade is unfinished, old master {seen.masters[0]} still serves: "
-                "finish it with upgrade"
-            )
-        elif seen.orphans or seen.leftover:
-            drain_orphans(service, host)
-        if seen.starting and not seen.upgrading:
-            pids = ", ".join(map(str, seen.starting))
-            host.tell(f"an upgrade is unfinished, its new {service.daemon} hangs (pid {pids})")
+    if seen.master is None:
+        _start_stopped(service, seen, host, tested=tested)
         return
+    restore_pidfile(service, seen, host, needed=False)
+    if wait_until_ready(service, seen.master, host):
+        _finish_upgrade(service, seen, host)
+    else:
+        start_service(service, host)  # it was ending: look again
+
+
+def _finish_upgrade(service: Service, seen: Snapshot, host: Host) -> None:
+    """Finish an upgrade that is unfinished, or tell of it."""
+    if seen.upgrading and service.finish_upgrade is not None:
+        finish: Upgrade = resolve(service.finish_upgrade)
+        finish(service, seen, host)
+    elif seen.upgrading:
+        host.tell(
+            f"an upgrade is unfinished, old master {seen.masters[0]} still serves: "
+            "finish it with upgrade"
+        )
+    elif seen.orphans or seen.leftover:
+        drain_orphans(service, host)
+    if seen.starting and not seen.upgrading:
+        pids = ", ".join(map(str, seen.starting))
+        host.tell(f"an upgrade is unfinished, its new {service.daemon} hangs (pid {pids})")
+
+
+def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool) -> None:
+    """Test, start, and record; orphans go on serving until the new master does."""
     refuse_conflict(service, seen, host)
     if not seen.pidfile.regular:
         # Before the test: it opens the pidfile, too, and would follow a link.

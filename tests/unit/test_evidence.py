@@ -292,7 +292,7 @@ def test_family_of_another(host, nginx, master, workers, forget):
 
 
 def test_session_of_both(host, nginx, master, workers, forget):
-    """Who is in one session with ours and with another's is left alone: a shell had started both."""
+    """Who is in one session with ours and with another's is left alone."""
     forget()
     helper = stray(host, title="nginx: cache manager process", session=master.pid)
     stray(host, session=master.pid, sockets={1: "0.0.0.0:81"})
