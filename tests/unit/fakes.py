@@ -62,6 +62,8 @@ class FakeProcess:
     root: tuple[int, int] | None = None  # its root directory, if that is another than ours
     root_mount: int = 1
     sees: dict = field(default_factory=dict)  # path: (device, inode), where it sees another file
+    cwd: str = "/"
+    unseen: bool = False  # we may not look at what ptrace(2) guards: exe, root, namespaces, fds
     forked: bool = False
     comm: str = ""
     subreaper: bool = False
@@ -356,7 +358,7 @@ class FakeHost(Host):
             state=found.state,
             uid=found.uid,
             argv=found.argv,
-            exe=found.exe,
+            exe=None if found.unseen else found.exe,
             nested=found.nested,
             forked=found.forked,
             comm=found.comm,
@@ -368,7 +370,7 @@ class FakeHost(Host):
     def exe(self, pid):
         self.happen()
         found = self.processes.get(pid)
-        return found.exe if found and found.state != "Z" else None
+        return found.exe if found and found.state != "Z" and not found.unseen else None
 
     def title(self, pid):
         self.happen()
@@ -381,12 +383,14 @@ class FakeHost(Host):
 
     def namespace(self, pid, kind):
         found = self.processes.get(pid)
+        if found and found.unseen:
+            return None
         if kind == "pid":
             return "pid:[2]" if found and found.nested else "pid:[1]"
         return getattr(found, kind) if found else f"{kind}:[1]"
 
     def root_file(self, pid):
-        found = self.processes.get(pid)
+        found = self._seen(pid)
         return found and (found.root or self.file_id("/"))
 
     def root_mount(self, pid):
@@ -394,10 +398,20 @@ class FakeHost(Host):
         return found.root_mount if found else 1
 
     def working_directory(self, pid):
-        return "/" if pid in self.processes else None
+        found = self._seen(pid)
+        return found and found.cwd
 
     def file_seen_by(self, process, path):
-        return self.processes[process.pid].sees.get(path) or self.file_id(path)
+        found = self._seen(process.pid)
+        if found is None:
+            raise NotPermitted(f"the root of pid {process} cannot be seen")
+        path = os.path.normpath(path)
+        return found.sees[path] if path in found.sees else self.file_id(path)
+
+    def _seen(self, pid):
+        """Return a process if we may look at it as ptrace(2) lets us."""
+        found = self.processes.get(pid)
+        return None if found is None or found.unseen else found
 
     def session(self, pid):
         self.happen()
@@ -447,23 +461,24 @@ class FakeHost(Host):
 
     def exe_file(self, process):
         self.happen()
-        found = self.processes.get(process.pid)
+        found = self._seen(process.pid)
         return found and found.exe_id
 
     def open_files(self, process):
         self.happen()
-        found = self.processes.get(process.pid)
+        found = self._seen(process.pid)
         return list(found.open_files) if found else []
 
     def socket_inodes(self, process):
         self.happen()
-        found = self._alive(process) and self.processes[process.pid]
+        found = self._alive(process) and self._seen(process.pid)
         return set(found.sockets) if found else set()
 
     def copy_listeners(self, process, known=None):
         known = set() if known is None else known
         self.happen()
-        if not self.copyable:
+        guarded = self._alive(process) and self._seen(process.pid) is None
+        if guarded or not self.copyable:
             raise CannotCopy(f"the sockets of pid {process} cannot be copied: no right to")
         listeners = []
         found = self._alive(process) and self.processes[process.pid]

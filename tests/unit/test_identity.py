@@ -5,7 +5,7 @@ from fakes import FakeHost
 
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
-from initpy.state.identity import is_master, runs
+from initpy.state.identity import configuration_in_force, is_master, reads_file, runs, why_not
 from initpy.state.titles import argv0_of, is_ready, is_worker, looks_like_master
 
 DAEMON, CONFIG = NGINX.daemon, NGINX.config
@@ -159,3 +159,195 @@ def test_looks_like_master():
     assert looks_like_master(NGINX, "nginx: master process anything")
     assert not looks_like_master(NGINX, "nginx: worker process")
     assert not looks_like_master(NGINX.replace(master_title=None), "anything")
+
+
+# Where it is.
+
+
+@pytest.fixture
+def facts(nginx):
+    """Return what a process is that is our master, to be changed."""
+    return {"exe": DAEMON, "title": f"nginx: master process {DAEMON} -c {CONFIG}"}
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [
+        ({"net": "net:[2]"}, "in another network namespace"),
+        ({"root": (9, 9)}, "its root directory is another one"),
+        ({"nested": True}, "in another pid namespace"),
+        ({"uid": 33}, "belongs to uid 33"),
+        ({"mnt": "mnt:[2]", "sees": {CONFIG: (9, 9)}}, f"reads the configuration {CONFIG}"),
+        ({"mnt": "mnt:[2]", "sees": {CONFIG: None}}, f"reads the configuration {CONFIG}"),
+    ],
+    ids=["network", "chroot", "container", "user", "file bound over", "no such file there"],
+)
+def test_elsewhere(host, facts, where, why):
+    """Whoever is elsewhere is a stranger, whatever its title says, and it is said why."""
+    seen = looked_at(host, **facts, **where)
+
+    assert why in why_not(NGINX, seen, host)
+    assert not is_master(NGINX, seen, host)
+
+
+def test_mount_namespace_with_the_same_file(host, facts):
+    """A unit with PrivateTmp=yes has another mount namespace, and reads our file all the same."""
+    assert is_master(NGINX, looked_at(host, **facts, mnt="mnt:[2]"), host)
+
+
+def test_configuration_that_is_gone(host, facts):
+    """Where the file is gone, here and there, its path has to do."""
+    host.remove(CONFIG)
+
+    assert is_master(NGINX, looked_at(host, **facts), host)
+    assert is_master(NGINX, looked_at(host, **facts, mnt="mnt:[2]"), host)
+
+
+def test_file_replaced_between_two_looks(host, facts, monkeypatch):
+    """An editor that replaces the file while we compare makes no stranger of our master."""
+    process = host.add(**facts, mnt="mnt:[2]")
+    seen = iter([(1, 1), host.file_id(CONFIG)])
+    monkeypatch.setattr(host, "file_seen_by", lambda *_: next(seen), raising=False)
+
+    assert reads_file(process.id, CONFIG, CONFIG, host)
+
+
+def test_unseen(host, facts):
+    """What we may not see is left out: a title, a user and a configuration that fit say running."""
+    assert is_master(NGINX, looked_at(host, **facts, unseen=True), host)
+
+
+@pytest.mark.parametrize("told", [f"{DAEMON} -c /opt/x.conf", f"/bin/perl -c {CONFIG}"])
+def test_unseen_and_another(host, nginx, told):
+    """But where these do not fit, it is another's."""
+    title = f"nginx: master process {told}"
+
+    assert not is_master(NGINX, looked_at(host, title=title, exe=DAEMON, unseen=True), host)
+
+
+def test_file_that_may_not_be_seen(host, facts):
+    """Its namespace can be seen and its root cannot: then the paths are compared."""
+    process = host.add(**facts, unseen=True)
+
+    assert reads_file(process.id, f"/etc//nginx/{CONFIG[len('/etc/nginx/') :]}", CONFIG, host)
+    assert not reads_file(process.id, "/etc/other.conf", CONFIG, host)
+
+
+# What it reads.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        (f"-qc {CONFIG}", CONFIG),
+        ("-qc /opt/x.conf", "/opt/x.conf"),
+        (f"-c /opt/x.conf -c {CONFIG}", CONFIG),
+        (f"-c {CONFIG} -c /opt/x.conf", "/opt/x.conf"),
+        (f"-c{CONFIG} -q -c/opt/x.conf", "/opt/x.conf"),
+        (f"-c {CONFIG} -p /opt", CONFIG),
+        ("-p /opt -c x.conf", "/opt/x.conf"),
+        ("-c x.conf -p opt/", "/srv/opt/x.conf"),
+        ("-c conf/x.conf", "/usr/share/nginx/conf/x.conf"),
+        (f"-e stderr -g daemon off; -c {CONFIG}", CONFIG),
+        ("-z", None),
+        (f"-c {CONFIG} -s", None),
+        (f"{CONFIG}", None),
+    ],
+)
+def test_configuration_in_force(host, arguments, path):
+    """Arguments are read as nginx reads them: clusters, the last -c, -p, the working directory."""
+    title = f"nginx: master process {DAEMON} {arguments}"
+    facts = looked_at(host, title=title, exe=DAEMON, cwd="/srv")
+
+    assert path == configuration_in_force(NGINX.replace(prefix="/usr/share/nginx"), facts, host)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc//nginx/nginx.conf",
+        "/etc/nginx/./nginx.conf",
+        "/etc/x/../nginx/nginx.conf",
+        "/etc/link.conf",
+    ],
+)
+@pytest.mark.parametrize("mnt", ["mnt:[1]", "mnt:[2]"])
+def test_other_names_of_our_file(host, nginx, path, mnt):
+    """Files are compared and not strings: two slashes, or a link, lead to ours, too."""
+    host.put("/etc/link.conf", CONFIG, kind="link")
+    title = f"nginx: master process {DAEMON} -c {path}"
+
+    assert is_master(NGINX, looked_at(host, title=title, exe=DAEMON, mnt=mnt), host)
+
+
+def test_relative_configuration_of_one_that_may_not_be_seen(host, nginx):
+    """Then it cannot be told which file that is, so it is not ours."""
+    title = f"nginx: master process {DAEMON} -p conf -c nginx.conf"
+
+    assert not is_master(NGINX, looked_at(host, title=title, exe=DAEMON, unseen=True), host)
+
+
+# What it runs.
+
+
+def test_binary_that_was_replaced(host, nginx):
+    """The path at the time of exec counts, although another file stands there by now."""
+    master = nginx.run()
+    nginx.replace()
+
+    assert is_master(NGINX, host.look(master.pid), host)
+
+
+def test_binary_by_another_path(host, facts, nginx):
+    """And the file counts, although it was executed by another of its names."""
+    same = {"exe": "/usr/lib/nginx/nginx", "exe_id": host.file_id(DAEMON)}
+    title = f"nginx: master process nginx -c {CONFIG}"
+
+    assert is_master(NGINX, looked_at(host, **{**facts, **same, "title": title}), host)
+
+
+# A title that was cut short, for want of room.
+
+
+def cut(fpm):
+    """Return a master of php-fpm whose title has lost its end."""
+    master = fpm.run()
+    master.title = master.title[: len("php-fpm: master pro")]
+    return master
+
+
+def test_cut_title(host, fpm):
+    """It listens where the configuration says, and nowhere else."""
+    assert is_master(PHP_FPM, host.look(cut(fpm).pid), host)
+
+
+@pytest.mark.parametrize("sockets", [{}, {1: "/run/php/other.sock"}], ids=["nowhere", "elsewhere"])
+def test_cut_title_of_another(host, fpm, sockets):
+    """One that listens elsewhere too, or nowhere, is not ours."""
+    master = cut(fpm)
+    master.sockets = {**(master.sockets if sockets else {}), **sockets}
+
+    assert not is_master(PHP_FPM, host.look(master.pid), host)
+
+
+def test_any_binary_of_our_lineage(host, nginx):
+    """What we have started ourselves may be a script that executes another one."""
+    title = f"nginx: master process /opt/sbin/nginx -c {CONFIG}"
+    facts = looked_at(host, title=title, exe="/opt/sbin/nginx")
+
+    assert "it runs /opt/sbin/nginx" in why_not(NGINX, facts, host)
+    assert "" == why_not(NGINX, facts, host, any_binary=True)
+
+
+def test_it_is_explained(host, facts):
+    """Every comparison is told to who asks for it."""
+    said = []
+    host.explain = said.append
+
+    is_master(NGINX, looked_at(host, **facts), host)
+
+    assert "network namespace net:[1], ours is net:[1]" in said[0]
+    assert "root directory 1:0, ours is 1:0" in said[1]
+    assert f"executable {DAEMON}" in said[2]
+    assert f"configuration {CONFIG}, ours is {CONFIG}" in said[3]
+    assert said[4].endswith("it is the master")
