@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from initpy.control.pidfiles import remove_stale_pidfiles, restore_pidfile
+from initpy.actions.start import start
+from initpy.control.pidfiles import remove_stale_pidfiles, remove_stale_sockets, restore_pidfile
 from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError, PidfileError
+from initpy.host import BoundSocket
 from initpy.state.snapshot import take_snapshot
 
 
@@ -124,3 +126,98 @@ def test_directory_is_left_alone(host, nginx, kind):
 
     assert NGINX.pidfile in host.files
     assert [f"{NGINX.pidfile} is a directory or a device, and left alone"] == host.told
+
+
+# Paths of unix sockets
+
+SOCKET = "/run/nginx.sock"
+
+
+@pytest.fixture
+def left(host, nginx):
+    """Return the path of a socket that the configuration names, and that no process has."""
+    nginx.configure([f"unix:{SOCKET}"])
+    host.put(SOCKET, kind="socket")
+    return SOCKET
+
+
+def test_stale_socket_is_removed(host, left):
+    """Nginx would take it for taken, for ever: it is removed, and said."""
+    remove_stale_sockets(NGINX, host)
+
+    assert left not in host.files
+    assert [f"removed {left}: no process has that socket any more"] == host.told
+
+
+def test_start_removes_a_stale_socket(host, nginx, left):
+    """A start succeeds after a crash."""
+    nginx.place = left
+
+    start(NGINX, host)
+
+    assert [nginx.masters[0].pid] == nginx.serving()
+    assert left not in host.files
+
+
+@pytest.mark.parametrize("by", ["name", "inode"])
+def test_socket_of_somebody_stays(host, monkeypatch, left, by):
+    """Whoever has it keeps it: by its path, or by its inode, where the path is another now."""
+    inode = host.files[left].inode
+    there = BoundSocket(inode=7, cookie=7, place="/elsewhere", file=(inode, 0))
+    if by == "name":
+        there = there.replace(place=left, file=None)
+    monkeypatch.setattr(host, "unix_sockets", lambda: [there], raising=False)
+
+    remove_stale_sockets(NGINX, host)
+
+    assert left in host.files
+
+
+def test_socket_that_is_bound_between_two_looks_stays(host, monkeypatch, left):
+    """A daemon that starts meanwhile binds it: the kernel is asked twice."""
+    there = BoundSocket(inode=7, cookie=7, place=left)
+    looks = iter([[], [there]])
+    monkeypatch.setattr(host, "unix_sockets", lambda: next(looks), raising=False)
+
+    remove_stale_sockets(NGINX, host)
+
+    assert left in host.files
+
+
+def test_socket_stays_where_the_kernel_does_not_tell(host, monkeypatch, left):
+    """Without sock_diag(7) nothing is known, and nothing removed."""
+    monkeypatch.setattr(host, "unix_sockets", lambda: None, raising=False)
+
+    remove_stale_sockets(NGINX, host)
+
+    assert left in host.files
+
+
+@pytest.mark.parametrize(
+    "facts", [{"uid": 33, "kind": "socket"}, {"kind": "file"}, {"kind": "dir"}], ids=str
+)
+def test_what_is_no_socket_of_roots_stays(host, left, facts):
+    """A file, or a socket of www-data's, is not ours to remove."""
+    host.put(left, **facts)
+
+    remove_stale_sockets(NGINX, host)
+
+    assert left in host.files
+
+
+def test_socket_in_a_folder_that_others_can_write_stays(host, left):
+    """Another user could have put a link there between the look and the removal."""
+    host.distrusted["/run"] = "it can be written by others"
+
+    remove_stale_sockets(NGINX, host)
+
+    assert left in host.files
+
+
+def test_socket_that_nobody_names_stays(host, nginx):
+    """Only what the configuration names is the service's."""
+    host.put(SOCKET, kind="socket")
+
+    remove_stale_sockets(NGINX, host)
+
+    assert SOCKET in host.files
