@@ -417,3 +417,71 @@ def test_lock_that_cannot_be_made(host, nginx):
     codes = [wrapper(host, action) for action in ("restart", "reload", "stop")]
 
     assert [ExitCode.GENERIC, ExitCode.GENERIC, ExitCode.OK] == codes
+
+
+# --explain
+
+
+@pytest.mark.parametrize("action", VERBS)
+def test_explain(host, nginx, capsys, action):
+    """Every action says which process it looked at, what it compared, and what it believed."""
+    master = nginx.run()
+
+    code = wrapper(host, action, "--explain")
+
+    said = capsys.readouterr().err.splitlines()
+    assert ExitCode.OK == code
+    assert f"nginx: pidfile {NGINX.pidfile}: ok, it names pid {master.pid}" == said[0]
+    assert f"nginx: pid {master.pid} ({master.title[:60]}): it is the master" in said
+    assert len(said) == len(set(said)), "each sentence once"
+
+
+def test_explain_why_not(host, nginx, capsys):
+    """Of a process that is not believed it says why, and what it is taken for."""
+    nginx.run().net = "net:[2]"
+
+    code = wrapper(host, "status", "--explain")
+
+    said = capsys.readouterr().err
+    assert StatusCode.DEAD_PIDFILE == code
+    assert "network namespace net:[2], ours is net:[1]" in said
+    assert "it is in another network namespace" in said
+
+
+def test_explain_orphans(host, nginx, capsys):
+    """And of workers without a master whose they are."""
+    master = nginx.run()
+    first, second = nginx.workers(master)
+    second.sockets = {1: "0.0.0.0:81"}
+    host.end(master)
+
+    wrapper(host, "status", "--explain")
+
+    said = capsys.readouterr().err
+    assert f"pid {first.pid} ({nginx.worker}): ours" in said
+    assert f"pid {second.pid} ({nginx.worker}): another instance's" in said
+
+
+def test_explain_as_json(host, nginx, capsys):
+    """In JSON it is one more key, and nothing else is printed."""
+    master = nginx.run()
+    for action in ("status", "reload"):
+        wrapper(host, action, "--json", "--explain")
+
+        said = capsys.readouterr()
+        assert (
+            f"pid {master.pid} ({master.title[:60]}): it is the master"
+            in json.loads(said.out)["evidence"]
+        )
+        assert "" == said.err
+
+
+def test_nothing_is_explained_unasked(host, nginx, capsys):
+    """Who does not ask is told the answer alone."""
+    nginx.run()
+
+    wrapper(host, "status", "--json")
+
+    said = capsys.readouterr()
+    assert "evidence" not in json.loads(said.out)
+    assert "" == said.err

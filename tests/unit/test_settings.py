@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from initpy.cli import main
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
-from initpy.errors import SettingsError
+from initpy.errors import ExitCode, SettingsError, StatusCode
 from initpy.schedule import parse_schedule
 from initpy.settings import with_settings
 
@@ -242,3 +243,45 @@ def test_other_spellings_of_its_flag(host, args):
 
     assert "/etc/b.conf" == changed.config
     assert set(changed.options) <= {"-R"}
+
+
+@pytest.mark.parametrize("text", ["root:x:0:0:root:/root:/bin/bash\n", "1 2\n", "-1", "x" * 99])
+def test_pidfile_that_is_none(host, nginx, text):
+    """A key that names some other file is refused: an action would write over it."""
+    host.put("/etc/passwd", text)
+
+    with pytest.raises(SettingsError, match="line 1: PIDFILE: /etc/passwd is not a pidfile"):
+        set_by(host, "PIDFILE=/etc/passwd")
+
+    assert text == host.files["/etc/passwd"].text
+
+
+@pytest.mark.parametrize("action", ["start", "stop", "status", "restart", "configtest"])
+def test_pidfile_that_is_none_is_6(host, nginx, action):
+    """No action goes on from there; the file stays as it is."""
+    host.put("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\n")
+    host.put("/etc/default/nginx", "PIDFILE=/etc/passwd")
+
+    code = main(NGINX, [action], host)
+
+    expected = StatusCode.UNKNOWN if action == "status" else ExitCode.NOT_CONFIGURED
+    assert expected == code
+    assert host.files["/etc/passwd"].text.startswith("root:")
+    assert ([], []) == (host.sent, host.spawned)
+
+
+@pytest.mark.parametrize("text", ["", "42\n", None])
+def test_pidfile_that_may_be_one(host, nginx, text):
+    """One that is empty, stale, or not there is a pidfile."""
+    if text is not None:
+        host.put("/run/x.pid", text)
+
+    assert "/run/x.pid" == set_by(host, "PIDFILE=/run/x.pid").pidfile
+
+
+def test_damaged_pidfile_of_the_daemon(host, nginx):
+    """If the configuration names it, it is the daemon's, and damaged: that is for an action."""
+    host.put("/run/x.pid", "garbage")
+    host.files[NGINX.config].text = "pid /run/x.pid;"
+
+    assert "/run/x.pid" == set_by(host, "PIDFILE=/run/x.pid").pidfile
