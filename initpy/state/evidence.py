@@ -2,9 +2,9 @@
 
 A worker is ours if the record knows it, or if it holds a socket that a master of ours
 holds too. Without these it is ours only if all agrees: it runs the daemon, in our root
-and network, and every place that root made it listen on is in the configuration. One
-shared address is no proof, and none shared is a veto. What cannot be judged is left
-alone, and named.
+and network, every place that root made it listen on is in the configuration, and there
+is no record, which would know it. One shared address is no proof, and none shared is a
+veto. What cannot be judged is left alone, and named.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from ..service import Service
 from ..value import Value
 from .configuration import listens_at, read_configuration
 from .identity import runs, why_elsewhere_whoever
-from .record import Record, other_records, sign_of
+from .record import Record, other_records, read_record, sign_of
 from .scan import ProcessScan
+from .titles import is_worker
 
 OURS, OTHERS, UNJUDGED = "ours", "another instance's", "not to be judged"
 
@@ -42,7 +43,8 @@ def judge_strays(service: Service, scan: ProcessScan, host: Host) -> Strays:
     for facts in strays:
         family = families.get(facts.session, set())
         # Where its binary may not be seen, it may be a job that one of them has executed.
-        if verdicts[facts.process] == UNJUDGED and facts.exe is not None and len(family) == 1:
+        seen = facts.exe is not None and runs(service, facts, host)
+        if verdicts[facts.process] == UNJUDGED and seen and len(family) == 1:
             (verdicts[facts.process],) = family
         host.explain(f"pid {facts.process} ({facts.title[:60]}): {verdicts[facts.process]}")
 
@@ -55,7 +57,7 @@ def judge_strays(service: Service, scan: ProcessScan, host: Host) -> Strays:
 def _why_others(service: Service, facts: ProcessFacts, scan: ProcessScan, host: Host) -> str:
     """Return why a stray cannot be the service's, whatever it holds, or ""."""
     reason = why_elsewhere_whoever(facts, host)
-    if not reason and not runs(service, facts, host):
+    if not reason and not runs(service, facts, host) and not is_worker(service, facts.title):
         # The binary may have been renamed since: then the record knows that of its master.
         record = scan.record
         if record is None or not knows(record, facts, host.socket_inodes(facts.process), host):
@@ -69,11 +71,14 @@ class _Judge:
     """What strays are compared with, looked up once."""
 
     def __init__(self, service: Service, scan: ProcessScan, host: Host) -> None:
-        self._host, self._record = host, scan.record
+        self._service, self._host, self._record = service, host, scan.record
         masters = [facts.process for facts in scan.masters.values()]
         self._held = {inode for master in masters for inode in host.socket_inodes(master)}
         # A newborn worker of ours may have its own user already, and its master's title still.
         self._foreign = {one.session for one in scan.foreign if one.ppid not in scan.masters}
+        # Whom a record does not know is not ours because of an address; also in a stop,
+        # when nothing of what was recorded lives any more.
+        self._recorded = read_record(service, host) is not None
         self._others = other_records(service, host)
         self._config = read_configuration(service, host)
 
@@ -83,11 +88,12 @@ class _Judge:
 
     def verdict(self, facts: ProcessFacts) -> str:
         """Judge one stray by itself."""
-        host = self._host
+        service, host = self._service, self._host
         inodes = host.socket_inodes(facts.process)
+        # Before its binary is looked at: that may have been renamed since.
         if self._record is not None and knows(self._record, facts, inodes, host):
             return OURS
-        if self._held & inodes:
+        if self._held & inodes and runs(service, facts, host):
             return OURS
         if facts.session in self._foreign:
             return OTHERS
@@ -96,13 +102,14 @@ class _Judge:
         return self._by_places(facts)
 
     def _by_places(self, facts: ProcessFacts) -> str:
+        ours = runs(self._service, facts, self._host)
         places = self._host.listening_places(facts.process)
         if not places or facts.exe is None:
-            return UNJUDGED
+            return UNJUDGED if ours else OTHERS
         named = {listens_at(self._config, place, self._host) for place in places}
-        if named == {True}:
-            return OURS
-        return OTHERS if named == {False} else UNJUDGED
+        if named == {False}:
+            return OTHERS
+        return OURS if named == {True} and ours and not self._recorded else UNJUDGED
 
 
 def knows(record: Record, facts: ProcessFacts, inodes: set[int], host: Host) -> bool:
