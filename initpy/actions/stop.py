@@ -54,7 +54,9 @@ def terminate_service(
     """
     seen = wait_until_stable(service, host)
     ended_at: float | None = None
+    sockets: set[int] = set()
     while seen.processes:
+        sockets.update(*(host.socket_inodes(process) for process in seen.processes))
         if ended_at is not None:
             _refuse_restarted(service, seen, host.monotonic() - ended_at, host)
         lock.record_terminating(seen.masters)
@@ -85,7 +87,18 @@ def terminate_service(
     lock.record_terminating(())
     remove_stale_pidfiles(service, host)
     remove_record(service, host)
+    _tell_holders(sockets, host)
     return seen
+
+
+def _tell_holders(inodes: set[int], host: Host) -> None:
+    """Tell who still holds one of those sockets: a job that a worker has started inherits it."""
+    left = {one.inode: one.place for one in host.listening_sockets() or () if one.inode in inodes}
+    for pid in host.pids() if left else ():
+        process = host.find(pid)
+        if process is not None and (held := left.keys() & host.socket_inodes(process)):
+            places = " ".join(sorted(left[inode] for inode in held))
+            host.tell(f"pid {process} ({host.title(pid)[:60]}) still holds {places}")
 
 
 def _refuse_restarted(service: Service, seen: Snapshot, since: float, host: Host) -> None:
