@@ -6,7 +6,7 @@ from ..control.drain import drain_orphans
 from ..control.launch import wait_until_ready
 from ..control.lock import ActionLock
 from ..control.record import record_running
-from ..control.stable import require_running
+from ..control.stable import await_launcher, require_running
 from ..errors import NotRunning, Unimplemented
 from ..host import HERE, Host
 from ..service import Service, resolve
@@ -35,6 +35,7 @@ def upgrade(service: Service, host: Host = HERE) -> None:
             drain_orphans(service, host)
         if service.upgrade is None:
             raise Unimplemented("cannot replace the binary of this daemon while it runs")
+        await_launcher(seen.masters[0], host)
         replace: Upgrade = resolve(service.upgrade)
         replace(service, seen, host)
         record_running(service, host)

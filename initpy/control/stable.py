@@ -12,6 +12,7 @@ from ..state.titles import looks_like_master, workers_of
 from .signals import resume
 
 INFANCY = 1.0  # seconds; a new worker has its master's title for 1 to 4 ms, or longer if busy
+LONE = 2.0  # seconds; a launcher lives on for one if its script is killed
 
 
 def wait_until_stable(service: Service, host: Host, *, thorough: bool = False) -> Snapshot:
@@ -84,3 +85,22 @@ def await_titles(service: Service, master: Process, host: Host) -> None:
         host=host,
         what=f"the children of master {master} to set their titles",
     )
+
+
+def await_launcher(master: Process, host: Host) -> None:
+    """Wait until a launcher whose script was killed has left *master* to init.
+
+    Until then the master would be taken for supervised, by itself or by us. A launcher has
+    executed nothing since it was forked, as most supervisors have; others are not waited
+    for longer.
+    """
+
+    def left() -> bool:
+        facts = host.look(master.pid)
+        parent = host.look(facts.ppid) if facts and facts.ppid > 1 else None
+        return parent is None or not parent.forked
+
+    try:
+        wait_until(left, within=LONE, host=host, what=f"the launcher of master {master} to exit")
+    except WaitTimeout:
+        return

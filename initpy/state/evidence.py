@@ -38,7 +38,8 @@ def judge_strays(service: Service, scan: ProcessScan, host: Host) -> Strays:
     # Helpers hold no socket: they are judged as the family that they share a session with.
     families: dict[int, set[str]] = {}
     for facts in strays:
-        if verdicts[facts.process] != UNJUDGED and judge.leads_a_family(facts):
+        speaks = judge.leads_a_family(facts) and runs(service, facts, host)
+        if verdicts[facts.process] != UNJUDGED and speaks:
             families.setdefault(facts.session, set()).add(verdicts[facts.process])
     for facts in strays:
         family = families.get(facts.session, set())

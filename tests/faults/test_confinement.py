@@ -14,6 +14,7 @@ from real_daemons import NOBODY, Fpm, can_bind, wait_until
 from real_load import Shop, crash, load, run
 
 from initpy.state.record import DIRECTORY as LOCKS
+from initpy.state.record import record_path
 
 pytestmark = pytest.mark.fault
 
@@ -95,21 +96,28 @@ def test_recovery_without_ptrace(site):
     assert site.ask()
 
 
-def test_pidfile_lost_without_ptrace(site):
-    """CAP_SYS_PTRACE and the pidfile are missing, orphans are www-data's: start is 1, and why."""
+@pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "record lost"])
+def test_pidfile_lost_without_ptrace(site, recorded):
+    """CAP_SYS_PTRACE and the pidfile are missing: the record tells whose www-data's orphans are."""
     if site.kind == "nginx":
         site.configure(user="www-data")
     assert 0 == confined(site, "start").code
     wait_until(lambda: len(site.workers) == site.crew, "all workers")
     orphans = crash(site)
     os.unlink(site.pidfile)
+    if not recorded:
+        os.unlink(record_path(site.service))
 
     result = confined(site, "start")
+    no_traceback(result)
 
-    # Whose they are cannot be seen.
-    assert 1 == no_traceback(result), result
-    assert f"127.0.0.1:{site.port}" in result.err
-    assert orphans == set(site.place.processes())
+    if recorded:
+        assert 0 == result.code, result
+        assert not orphans & set(site.place.processes())
+    else:  # whose they are cannot be seen
+        assert 1 == result.code, result
+        assert f"127.0.0.1:{site.port}" in result.err
+        assert orphans == set(site.place.processes())
     assert site.ask()
 
 
