@@ -127,9 +127,11 @@ def walk_in_root(root: int, path: str) -> int | None:
     try:
         while names and links <= _MOST_LINKS:
             name = names.pop()
-            if name == "..":
-                up_to(max(len(trail) - 1, 1))
-            elif name not in ("", "."):
+            if name in ("", ".", ".."):
+                os.close(os.open(".", os.O_PATH, dir_fd=trail[-1]))  # FILE/ and FILE/.. are nothing
+                if name == "..":
+                    up_to(max(len(trail) - 1, 1))
+            else:
                 trail.append(os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=trail[-1]))
                 target = _link_text(trail[-1])
                 if target:
