@@ -6,11 +6,13 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 
 import pytest
 from fakes import ALL_SIGNALS, FakeHost, Run
 
 from initpy.control.run import end_group
+from initpy.control.upgrade_children import descendants
 from initpy.errors import InitError
 from initpy.host import Host, Process
 from initpy.host.addresses import Addresses
@@ -22,6 +24,14 @@ from initpy.host.sockets import Sockets
 from initpy.host.wait import wait_until
 
 USR2 = 1 << (signal.SIGUSR2 - 1)
+
+LAUNCH_AND_DIE = """
+import os, sys
+from initpy.host import Host
+child = Host().launch(sys.argv[1:])
+print(child.pid, child.launcher.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
 
 
 def test_every_public_method_is_faked():
@@ -102,6 +112,26 @@ class FakeMachine:
         run = Run(code=code, output=output, seconds=seconds, begin=begin)
         self.host.programs[path] = lambda _argv: run
         return path
+
+    def background(self):
+        """Have a program that leaves a process behind as a daemon does; return its path."""
+        path = self.file("background", mode=0o755)
+        exe = self.file("sleeper", mode=0o755)
+        run = Run(seconds=0.01)
+
+        def begin(child):
+            run.then = lambda: self.host.add(ppid=child.parent, argv=(exe, "60"), exe=exe)
+
+        run.begin = begin
+        self.host.programs[path] = lambda _argv: run
+        return path
+
+    def launch_and_die(self, path):
+        """Have a script launch a program, and be killed; return the two processes."""
+        child = self.host.launch([path])
+        launched = self.host.find(child.pid), child.launcher
+        self.host.bury_script()
+        return launched
 
     def listener(self):
         """Return a process that listens, and where."""
@@ -186,6 +216,17 @@ class RealMachine(FakeMachine):
         lines += ["sleep 60 &"] * children
         lines += ["exec sleep 60" if endless else f"exit {code}"]
         return self.file("program", "\n".join(lines), mode=0o755)
+
+    def background(self):
+        """Have a program that leaves a process behind as a daemon does; return its path."""
+        return self.file("background", "#!/bin/sh\n(setsid sleep 60 &)\n", mode=0o755)
+
+    def launch_and_die(self, path):
+        """Have a script launch a program, and be killed; return the two processes."""
+        command = [sys.executable, "-c", LAUNCH_AND_DIE, path]
+        ended = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+        assert -signal.SIGKILL == ended.returncode
+        return tuple(map(self.host.find, map(int, ended.stdout.split())))
 
     def listener(self):
         """Return a process that listens, and where."""
@@ -672,6 +713,113 @@ def test_not_spawned(machine, host, name, error):
 
     with pytest.raises(error):
         host.spawn([machine.path(name)])
+
+
+# Daemons
+
+
+def end_all(child, host):
+    """End what was launched, and all that it has left."""
+    for process in descendants(child.launcher, host)[1:]:
+        host.kill(process, signal.SIGKILL)
+    wait_until(lambda: not host.children(child.launcher), within=10, host=host, what="their end")
+    child.close()
+
+
+def test_launch(machine, host):
+    """What a daemon leaves behind descends from its launcher, though its parent has ended."""
+    child = host.launch([machine.background()])
+    wait_until(lambda: child.poll() is not None, within=10, host=host, what="its end")
+
+    (left,) = host.children(child.launcher)
+
+    assert 0 == child.poll()
+    assert child.launcher.pid == host.look(left.pid).ppid
+    assert left.pid != child.pid
+    end_all(child, host)
+    assert not host.alive(left)
+
+
+def test_release(machine, host):
+    """When the launcher is gone, init has adopted what was started, and it goes on."""
+    child = host.launch([machine.program(endless=True)])
+    process, launcher = host.find(child.pid), child.launcher
+
+    child.release()
+
+    assert (None, False) == (child.launcher, host.alive(launcher))
+    assert host.reaper() == host.look(process.pid).ppid
+    assert host.alive(process)
+    child.release()
+    child.close()
+    host.kill(process, signal.SIGKILL)
+    wait_until(lambda: not host.alive(process), within=10, host=host, what="its end")
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_launch_reports(machine, host, code):
+    """The daemon's own end is told with its code, and what it has said."""
+    child = host.launch([machine.program(code=code, output="said"), "x"])
+
+    wait_until(lambda: child.poll() is not None, within=10, host=host, what="its end")
+
+    assert (code, "said", None) == (child.poll(), child.output(), host.find(child.pid))
+    assert host.alive(child.launcher)
+    child.close()
+    assert code == child.poll()
+
+
+def test_launched_daemon_is_killed(machine, host):
+    """While it runs it has no code, and killed it has that of the signal."""
+    child = host.launch([machine.program(endless=True)])
+    before = child.poll()
+
+    host.kill(host.find(child.pid), signal.SIGKILL)
+    wait_until(lambda: child.poll() is not None, within=10, host=host, what="its end")
+
+    assert (None, -signal.SIGKILL) == (before, child.poll())
+    child.close()
+
+
+@pytest.mark.parametrize(("name", "error"), [("none", FileNotFoundError), ("y", PermissionError)])
+def test_not_launched(machine, host, name, error):
+    """What cannot be executed is told as execve(2) tells it, and no launcher is left."""
+    machine.file("y", "#!/bin/sh\n")
+
+    def ours():
+        looks = [facts for pid in host.pids() if (facts := host.look(pid))]
+        return {facts.process for facts in looks if facts.ppid == host.getpid()}
+
+    before = ours()
+
+    with pytest.raises(error):
+        host.launch([machine.path(name)])
+
+    assert before == ours()
+
+
+def test_launcher_holds_no_lock(machine, host):
+    """The lock is free when the action that has started a daemon is over, or was killed."""
+    lock = host.lock(machine.path("lock"))
+    child = host.launch([machine.program(endless=True)])
+
+    host.unlock(lock)
+
+    again = host.lock(machine.path("lock"))
+    assert again is not None
+    host.unlock(again)
+    end_all(child, host)
+
+
+def test_script_is_killed(machine, host):
+    """The daemon goes on, adopted by init, when its launcher is gone, which is soon."""
+    process, launcher = machine.launch_and_die(machine.program(endless=True))
+    assert host.alive(launcher)
+
+    wait_until(lambda: not host.alive(launcher), within=10, host=host, what="its launcher's end")
+
+    assert host.reaper() == host.look(process.pid).ppid
+    host.kill(process, signal.SIGKILL)
 
 
 # Sockets
