@@ -186,6 +186,7 @@ def test_no_pidfile(host, fpm):
 
 def test_built_in_pidfile(host, nginx):
     """An nginx.conf that names none leaves the one that was built in."""
+    host.files[NGINX.config].text = "http { }"
     nginx.compiled = f"--conf-path={NGINX.config} --pid-path=/var/run/n.pid"
 
     assert "/var/run/n.pid" == detect_service(NGINX, {}, host).pidfile
