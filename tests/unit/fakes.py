@@ -232,6 +232,7 @@ class FakeHost(Host):
         self.children_started = []
         self.copies = {}  # descriptor: (inode, place) of a copied socket
         self.copyable = True
+        self.traces = True  # we have CAP_SYS_PTRACE, or need none
         self.all_seen = True  # /proc hides nobody
         self.holding = {}  # place: who holds it
         self.memory = {}  # descriptor of a file without a name: its text
@@ -358,7 +359,7 @@ class FakeHost(Host):
             state=found.state,
             uid=found.uid,
             argv=found.argv,
-            exe=None if found.unseen else found.exe,
+            exe=None if self._is_guarded(found) else found.exe,
             nested=found.nested,
             forked=found.forked,
             comm=found.comm,
@@ -369,8 +370,8 @@ class FakeHost(Host):
 
     def exe(self, pid):
         self.happen()
-        found = self.processes.get(pid)
-        return found.exe if found and found.state != "Z" and not found.unseen else None
+        found = self._seen(pid)
+        return found.exe if found and found.state != "Z" else None
 
     def title(self, pid):
         self.happen()
@@ -383,7 +384,7 @@ class FakeHost(Host):
 
     def namespace(self, pid, kind):
         found = self.processes.get(pid)
-        if found and found.unseen:
+        if found and self._is_guarded(found):
             return None
         if kind == "pid":
             return "pid:[2]" if found and found.nested else "pid:[1]"
@@ -411,7 +412,10 @@ class FakeHost(Host):
     def _seen(self, pid):
         """Return a process if we may look at it as ptrace(2) lets us."""
         found = self.processes.get(pid)
-        return None if found is None or found.unseen else found
+        return None if found is None or self._is_guarded(found) else found
+
+    def _is_guarded(self, process):
+        return process.unseen or not (self.traces or process.uid == self.euid)
 
     def session(self, pid):
         self.happen()

@@ -124,11 +124,9 @@ def test_configuration_has_changed(host, nginx, master, workers):
 
 def test_binary_that_may_not_be_seen(host, master, workers):
     """Without CAP_SYS_PTRACE name and signals tell a fork from a job that it has executed."""
-    later = stray(host, session=master.pid, exe=None)
-    for worker in workers:
-        worker.exe = worker.exe_id = None
-    job = stray(host, title="mysqldump", session=master.pid, exe=None, comm="mysqldump", caught=0)
-    host.copyable = False
+    later = stray(host, session=master.pid)
+    job = stray(host, title="mysqldump", session=master.pid, comm="mysqldump", caught=0)
+    host.traces = host.copyable = False
     host.end(master)
 
     assert (ids(*workers, later), ids(job)) == judged(host)

@@ -104,9 +104,15 @@ class World:
 
     @fault()
     def nobody_may_copy_sockets(self):
-        """The script lacks CAP_SYS_PTRACE."""
+        """The kernel cannot: pidfd_getfd(2) came with Linux 5.6."""
         if not self.acting:
             self.host.copyable = False
+
+    @fault()
+    def no_right_to_trace(self):
+        """The script lacks CAP_SYS_PTRACE: it sees neither binary nor sockets of a worker."""
+        if not self.acting:
+            self.host.copyable = self.host.traces = False
 
     @fault(harms=["state"])
     def bad_configuration(self):
@@ -426,7 +432,7 @@ class World:
         self.service = self.daemon.service
         if self.squatter:
             self.host.end(self.squatter)
-        self.host.copyable = True
+        self.host.copyable = self.host.traces = True
         self.host.sleep(1.0)
         self.harmed = set()
 
