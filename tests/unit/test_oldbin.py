@@ -246,6 +246,9 @@ def test_handover_between_any_two_looks(number, host, nginx, old):
     asserts_new_serves(nginx, old)
 
 
+LAST = 2 + looks_of_recording(NGINX, scene)  # after which nothing is noticed any more
+
+
 @at_every_look(scene, smooth)
 def test_death_between_any_two_looks(number, host, nginx, old):
     """A new master may die between any two looks: it is noticed, but for the last ones.
@@ -268,8 +271,7 @@ def test_death_between_any_two_looks(number, host, nginx, old):
         assert "SIGQUIT" == host.sent[-1][2]
         assert [] != [one for one in host.processes.values() if one.ppid == 1 and not one.retired]
     else:
-        last = 2 + looks_of_recording(NGINX, scene)
-        assert all(look >= host.looks - last for look in dead)
+        assert all(look >= host.looks - LAST for look in dead)
 
 
 @at_every_look(scene, smooth)

@@ -341,6 +341,10 @@ def serving_orphans(fpm):
     return [one for one in fpm.host.processes.values() if one.ppid == 1 and not one.retired]
 
 
+# After these nothing is noticed any more. It is recorded by the takeover, and by the action.
+LAST = 2 + 2 * looks_of_recording(PHP_FPM, scene)
+
+
 @at_every_look(scene, smooth)
 def test_death_between_any_two_looks(number, host, fpm, old):
     """A new master may die between any two looks: it is noticed, but for the last ones.
@@ -362,9 +366,7 @@ def test_death_between_any_two_looks(number, host, fpm, old):
     except RollbackFailed:
         assert [] != serving_orphans(fpm)
     else:
-        # It is recorded twice: by the takeover, and at the end of the action.
-        last = 2 + 2 * looks_of_recording(PHP_FPM, scene)
-        assert all(look >= host.looks - last for look in dead)
+        assert all(look >= host.looks - LAST for look in dead)
 
 
 class Killed(BaseException):
