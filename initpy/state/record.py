@@ -100,13 +100,21 @@ def still_there(record: Record, host: Host) -> bool:
 
 
 def is_recorded_master(service: Service, process: Process, host: Host) -> bool:
-    """Tell whether the record names this very process, with its start time, as the master."""
+    """Tell whether the record knows that process as the master.
+
+    It names this very process with its start time; or the process has executed the
+    recorded file and holds a recorded socket: php-fpm has another pid after a reload.
+    """
     record = read_record(service, host)
-    same = record is not None and record.master == process
-    host.explain(
-        f"pid {process}: the record {'names' if same else 'does not name'} it as the master"
-    )
+    same = record is not None and (record.master == process or _succeeds(record, process, host))
+    host.explain(f"pid {process}: the record {'knows' if same else 'does not know'} it")
     return same
+
+
+def _succeeds(record: Record, process: Process, host: Host) -> bool:
+    if record.exe is None or host.exe_file(process) != record.exe:
+        return False
+    return not host.socket_inodes(process).isdisjoint(one.inode for one in record.sockets)
 
 
 def format_record(record: Record, host: Host) -> str:
