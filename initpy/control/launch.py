@@ -17,6 +17,7 @@ from .ask import may_be_workerless
 from .background import background_command
 from .drain import drain, retire
 from .error_log import describe_holders, read_log
+from .pidfiles import remove_stale_pidfiles
 from .run import run, start_daemon
 from .signals import suspend, terminate
 from .upgrade_children import descendants
@@ -217,6 +218,8 @@ def _undo(service: Service, child: Launched, host: Host, *, shared: bool) -> Non
     elif leaders := _masters(service, lineage(), host):
         terminate(lineage(), service.force_quit, host, more=lineage, leaders=leaders, what=what)
     terminate(lineage(), parse_schedule("KILL/5"), host, more=lineage, what=what)
+    if not shared:
+        remove_stale_pidfiles(service, host)
 
 
 def _masters(service: Service, lineage: list[Process], host: Host) -> list[Process]:
