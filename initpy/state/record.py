@@ -103,7 +103,8 @@ def is_recorded_master(service: Service, process: Process, host: Host) -> bool:
     """Tell whether the record knows that process as the master.
 
     It names this very process with its start time; or the process has executed the
-    recorded file and holds a recorded socket: php-fpm has another pid after a reload.
+    recorded file and holds a recorded socket: a daemon that executes itself anew, and
+    goes to the background, has another pid then.
     """
     record = read_record(service, host)
     same = record is not None and (record.master == process or _succeeds(record, process, host))
