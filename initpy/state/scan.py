@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..host import Host, Process, ProcessFacts
 from ..service import Service
-from .identity import executes, is_master, is_starting
+from .identity import INFANCY, executes, is_master, is_starting
 from .record import Record, read_record, still_there
 from .titles import is_worker, looks_like_master, workers_of
 
@@ -64,6 +64,10 @@ class ProcessScan:
             self.masters[facts.process.pid] = facts
         elif looks_like_master(service, facts.title):
             self.foreign.append(facts)
+            # A worker just forked, by a master that may be dead by now: it tells soon.
+            others = facts.uid not in (0, host.geteuid())
+            young = facts.forked and host.age(facts.process) < INFANCY
+            self.executing = self.executing or (others and young)
         elif self._is_helper(facts):
             # A process with another title, seen beside the master: without it, an orphan too.
             if self.record is not None and not host.alive(self.record.master):
