@@ -85,7 +85,8 @@ def terminate(
 ) -> None:
     """Send each signal of *schedule* in turn until *processes* are gone.
 
-    more:    returns further processes to end: a master may start a worker meanwhile.
+    more:    returns further processes to end: a master may start a worker meanwhile, even
+             between the look at its children and its KILL.
     leaders: masters that pass a signal on to their workers. While one is alive only the
              leaders are signalled. KILL goes to all: it cannot be passed on.
     what:    what the processes are, for messages.
@@ -99,6 +100,15 @@ def terminate(
         targets.update(dict.fromkeys(more()))
         return [process for process in targets if host.alive(process)]
 
+    killed: set[Process] = set()
+
+    def all_gone() -> bool:
+        left = alive()
+        if killed:  # it has come to KILL: what was born since then gets it, too
+            _send("KILL", [process for process in left if process not in killed], leaders, host)
+            killed.update(left)
+        return not left
+
     def awaited() -> str:
         living = alive()
         left = [process for process in living if process not in leaders] or living
@@ -109,14 +119,11 @@ def terminate(
 
     for number, step in enumerate(schedule, 1):
         left = alive()
-        sig = signal_named(step.sig)
-        leading = [process for process in left if process in leaders]
-        for process in left if step.sig == "KILL" else leading or left:
-            host.kill(process, sig)
-            resume(process, host)
+        _send(step.sig, left, leaders, host)
+        killed.update(left if step.sig == "KILL" else ())
         try:
             wait_until(
-                lambda: not alive(),
+                all_gone,
                 within=step.seconds,
                 host=host,
                 what=awaited,
@@ -128,3 +135,11 @@ def terminate(
                 raise
         else:
             return
+
+
+def _send(name: str, processes: list[Process], leaders: Collection[Process], host: Host) -> None:
+    """Send that signal to *processes*, or only to the leaders among them; KILL goes to all."""
+    leading = [process for process in processes if process in leaders]
+    for process in processes if name == "KILL" else leading or processes:
+        host.kill(process, signal_named(name))
+        resume(process, host)

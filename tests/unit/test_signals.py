@@ -170,6 +170,22 @@ def test_kin_is_ended_too(host):
     assert (35, 1002, "SIGKILL") in host.sent
 
 
+def test_kin_born_between_look_and_kill(host):
+    """A master that forks just before its KILL leaves nobody: what is born gets it, too."""
+    master = host.add(argv=("x",))
+    born = []
+
+    def fork():
+        born.append(host.add(argv=("x",)).id)
+
+    master.at_end.append(fork)
+
+    terminate([master.id], parse_schedule("KILL/5"), host, more=lambda: born)
+
+    assert {} == host.processes
+    assert host.now < 1
+
+
 def test_interrupted_half_way(host):
     """A wait that may be given up is, when we are told to end."""
     process = host.add(42)
