@@ -210,3 +210,93 @@ def test_ready_command_that_never_succeeds(host, nginx):
         launch(NGINX.replace(ready=("/bin/ping",)), host)
 
     assert {} == host.processes
+
+
+# What a start has started that failed
+
+
+def starts(host, born):
+    """Have nginx be a program that does ``born(child)`` as it starts, and nothing else."""
+    host.programs[NGINX.daemon] = lambda _argv: Run(seconds=999, begin=born)
+
+
+def test_script_that_executes_another_binary(host, nginx):
+    """A script in the daemon's place is that in the end, which serves: it is ours by lineage."""
+
+    def program(_argv):
+        def begin(child):
+            master = nginx.boot(ppid=child.parent, exe="/opt/nginx/sbin/nginx")
+            master.title = nginx.title.replace(NGINX.daemon, "/opt/nginx/sbin/nginx")
+
+        return Run(seconds=0.01, begin=begin)
+
+    nginx.title = nginx.title.replace(NGINX.daemon, "/opt/nginx/sbin/nginx")
+    host.programs[NGINX.daemon] = program
+
+    started = launch(NGINX, host)
+
+    assert nginx.masters[0].id == started.master
+
+
+def test_failed_start_of_a_fork_with_other_titles(host, nginx):
+    """Whatever it calls itself, all of it is gone when the start has failed."""
+
+    def born(child):
+        master = host.add(title="tengine: master", ppid=child.parent)
+        for _ in range(2):
+            host.add(title="tengine: worker", ppid=master.pid)
+
+    starts(host, born)
+
+    with pytest.raises(WaitTimeout):
+        launch(NGINX, host)
+
+    assert {} == host.processes
+
+
+def test_failed_start_that_forks_on_and_on(host, nginx):
+    """What forks while it is ended is ended, too."""
+
+    def born(child):
+        def fork(process):
+            again = host.add(title="again", ppid=child.launcher.pid)
+            again.at_end.append(lambda: len(host.processes) < 9 and host.now < 31 and fork(again))
+
+        fork(None)
+
+    starts(host, born)
+
+    with pytest.raises(WaitTimeout):
+        launch(NGINX, host)
+
+    assert {} == host.processes
+
+
+def test_failed_start_spares_who_was_there(host, nginx):
+    """What has not descended from it is left alone: another instance, and the old master."""
+    old, stranger = nginx.run(), host.add(title="sleep 1000", exe="/bin/sleep")
+    before = set(host.processes)
+    starts(host, lambda child: host.add(title=nginx.title, exe=NGINX.daemon, ppid=child.parent))
+
+    with pytest.raises(WaitTimeout):
+        launch(NGINX, host, beside=[old.id])
+
+    assert before == set(host.processes)
+    assert host.processes[stranger.pid] is stranger
+
+
+def test_helper_of_a_start_is_told(host, nginx):
+    """An extension's helper is none of a failed start: it is returned, to be recorded."""
+    helpers = []
+
+    def begin(child):
+        nginx.boot(ppid=child.parent)
+        helpers.append(host.add(title="a helper", ppid=child.parent))
+
+    host.programs[NGINX.daemon] = lambda _argv: Run(seconds=0.01, begin=begin)
+
+    started = launch(NGINX, host)
+
+    assert helpers[0].id in started.helpers
+    assert host.processes[helpers[0].pid] is helpers[0]
+    assert 1 == helpers[0].ppid
