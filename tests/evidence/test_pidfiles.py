@@ -241,7 +241,7 @@ def others_folder(path):
 
 @contextmanager
 def plain_file(path):
-    """A file stands there."""
+    """Have a file stand there."""
     with open(path, "w") as file:
         file.write("precious")
     yield
