@@ -111,11 +111,14 @@ def test_parent_that_exits(host, fpm):
         fpm.boot(child.start["sockets"], ppid=child.pid)
         host.at(0.1, lambda: setattr(launcher, "exe", None))
 
-    host.programs[PHP_FPM.daemon] = lambda _argv: Run(seconds=0.5, begin=begin)
+    def program(argv):
+        return fpm.program(argv) if "-tt" in argv else Run(seconds=0.5, begin=begin)
 
-    master = launch(PHP_FPM, host)
+    host.programs[PHP_FPM.daemon] = program
 
-    assert 1 == host.look(master.pid).ppid
+    started = launch(PHP_FPM, host)
+
+    assert 1 == host.look(started.master.pid).ppid
     assert 0.5 <= host.now <= 0.6
 
 
