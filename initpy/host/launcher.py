@@ -59,8 +59,11 @@ class Launching:
                 # We alone hold the other end: it closes when we are killed.
                 os.close(control)
                 surroundings = {**CLEAN_ENVIRONMENT, **(environment or {})}
-                daemon = _start(argv, surroundings, output, descriptors, nice, limits, telling)
+                daemon, why = _start(argv, surroundings, output, descriptors, nice, limits)
+                # Before it is reported: the caller may unlock what we would hold.
                 _keep_only(reading, telling)
+                report = f"failed {why}" if why else f"started {daemon}"
+                os.write(telling, f"{report}\n".encode())
                 _watch(daemon, reading, telling)
             finally:  # whatever happens, there is not to be a second script
                 os._exit(0)
@@ -81,9 +84,8 @@ def _start(
     descriptors: Sequence[int],
     nice: int,
     limits: Mapping[str, tuple[int, int]] | None,
-    telling: int,
-) -> int:  # pragma: no cover - in the child of a fork
-    """Fork and execute the daemon; report "started PID", or "failed" and why. Return its pid."""
+) -> tuple[int, str]:  # pragma: no cover - in the child of a fork
+    """Fork and execute the daemon; return its pid, and why it was not executed, or ""."""
     told, failing = map(above_standard, os.pipe())
     daemon = os.fork()
     if daemon == 0:
@@ -97,9 +99,7 @@ def _start(
         finally:
             os._exit(127)
     os.close(failing)
-    why = os.read(told, 32).decode()  # nothing, once it has been executed
-    os.write(telling, (f"failed {why}\n" if why else f"started {daemon}\n").encode())
-    return daemon
+    return daemon, os.read(told, 32).decode()  # nothing, once it has been executed
 
 
 def _keep_only(*kept: int) -> None:  # pragma: no cover - in the child of a fork
