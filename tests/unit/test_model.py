@@ -311,7 +311,9 @@ class World:
     @fault()
     def other_instance_started(self):
         """The script of the other instance recovers it, and we are a stranger to it."""
-        if self.acting:
+        # Where ours are orphans that nothing is recorded of, all their places may be theirs.
+        unknown = self.daemon.orphans() and record_path(self.service) not in self.host.files
+        if self.acting or (unknown and self.daemon.shares):
             return
         self.host.strangers -= self.family
         self.host.strangers.update(self.daemon.own())
