@@ -75,6 +75,8 @@ class _Judge:
         self._service, self._host, self._record = service, host, scan.record
         masters = [facts.process for facts in scan.masters.values()]
         self._held = {inode for master in masters for inode in host.socket_inodes(master)}
+        # A master that has executed another binary since is recorded with the one of before.
+        self._held |= {socket.inode for socket in scan.record.sockets} if scan.record else set()
         # A newborn worker of ours may have its own user already, and its master's title still.
         self._foreign = {one.session for one in scan.foreign if one.ppid not in scan.masters}
         # Whom a record does not know is not ours because of an address; also in a stop,

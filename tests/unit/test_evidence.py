@@ -114,6 +114,18 @@ def test_binary_renamed_and_a_later_worker(host, master, workers):
     assert (ids(*workers, later), set()) == judged(host)
 
 
+def test_another_binary_since(host, nginx, master):
+    """A package has replaced the binary, and a signal had it executed: the sockets are the same."""
+    sockets = dict(master.sockets)
+    host.end(master)
+    for worker in [one for one in host.processes.values() if one.uid == 33]:
+        host.end(worker)
+    nginx.replace()
+    worker = stray(host, sockets=sockets)
+
+    assert (ids(worker), set()) == judged(host)
+
+
 def test_configuration_has_changed(host, nginx, master, workers):
     """Where the service listens by now does not matter."""
     nginx.configure(["127.0.0.1:8080"])
