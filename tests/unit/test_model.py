@@ -749,6 +749,11 @@ FOUND = {
         ],
         "start",
     ),
+    "another binary by a signal, and its master dies": (
+        False,
+        [("restart", 0), ("binary that dies", 0), ("USR2 by hand", 0)],
+        "start",
+    ),
     "stop killed while it drains": (
         True,
         [("script killed", 55), ("quick clients", 0), ("restart", 0)],
