@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import InitError, NotInstalled
 from ..host import Host, Process
 from ..host.wait import wait_until
-from ..schedule import parse_schedule
+from ..schedule import signal_named
 from ..service import Service
 from ..state.identity import why_not
 from ..state.pidfile import Pidfile, read_pidfile
@@ -217,7 +217,13 @@ def _undo(service: Service, child: Launched, host: Host, *, shared: bool) -> Non
             drain(service, retire(service, master, host), host, what="new workers")
     elif leaders := _masters(service, lineage(), host):
         terminate(lineage(), service.force_quit, host, more=lineage, leaders=leaders, what=what)
-    terminate(lineage(), parse_schedule("KILL/5"), host, more=lineage, what=what)
+
+    def gone() -> bool:
+        for process in lineage():
+            host.kill(process, signal_named("KILL"))
+        return child.is_gone()
+
+    wait_until(gone, within=5.0, host=host, what=f"{what} to end")
     if not shared:
         remove_stale_pidfiles(service, host)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _PR_SET_CHILD_SUBREAPER = 36
 _RELEASE = b"r"
+_ASK = b"?"  # whether anything is left
 _LONE = 1.0  # seconds for which it lives on if we are killed
 _POLL = 0.005  # seconds between two looks for children that have ended
 _UNPREPARED = "unprepared"
@@ -121,24 +122,30 @@ def _watch(daemon: int, control: int, reports: int) -> None:  # pragma: no cover
 
     told = select.poll()
     told.register(control, select.POLLIN | select.POLLHUP)
-    while not told.poll(_POLL * 1000):
-        _reap(daemon, reports)
-    if os.read(control, 1) != _RELEASE:
+    word = _ASK
+    while word == _ASK:
+        asked = bool(told.poll(_POLL * 1000))
+        if asked:
+            word = os.read(control, 1)
+        alone = not _reap(daemon, reports)
+        if asked and word == _ASK:
+            os.write(reports, b"alone\n" if alone else b"busy\n")
+    if word != _RELEASE:
         # We were killed. A daemon in the foreground must have seen a parent that is not
         # init, or it takes itself for supervised (nginx compares getppid()).
         time.sleep(_LONE)
 
 
-def _reap(daemon: int, reports: int) -> None:  # pragma: no cover - as above
-    """Wait for every child that has ended, each by its own number."""
-    machine = Processes()
-    for pid in machine.child_pids(os.getpid()):
-        try:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            continue
-        if ended == daemon:
-            os.write(reports, f"ended {os.waitstatus_to_exitcode(status)}\n".encode())
+def _reap(daemon: int, reports: int) -> bool:  # pragma: no cover - as above
+    """Wait for every child that has ended, by its number; tell whether any child is left."""
+    try:
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            _, status = os.waitpid(ended.si_pid, 0)
+            if ended.si_pid == daemon:
+                os.write(reports, f"ended {os.waitstatus_to_exitcode(status)}\n".encode())
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _is_heard(control: int) -> bool:
@@ -159,6 +166,7 @@ class Launched:
         self._output, self._control, self._reports = output, control, reports
         self._code: int | None = None
         self._left = ""  # of a report that has not come whole
+        self._answer = ""  # alone or busy
         self.pid = 0
         self.why_not = ""  # an errno, if the daemon was not executed
         while not self.pid and not self.why_not:
@@ -178,6 +186,26 @@ class Launched:
             except BlockingIOError:
                 return None
         return self._code
+
+    def is_gone(self) -> bool:
+        """Tell whether nothing is left of all that was started.
+
+        The launcher is asked, which has no child then: a list of descendants misses one
+        whose parent ends meanwhile (proc(5)). True, too, if the launcher was killed.
+        """
+        import select
+
+        if not self._launcher or not _is_heard(self._control):
+            return True
+        os.write(self._control, _ASK)
+        reports = select.poll()
+        reports.register(self._reports, select.POLLIN)
+        self._answer = ""
+        while not self._answer:
+            reports.poll()
+            text = os.read(self._reports, 4096).decode()
+            self._hear(text or "alone\n")
+        return self._answer == "alone"
 
     def output(self) -> str:
         """Return what the daemon has said until now, the last 64 KiB of it."""
@@ -210,3 +238,5 @@ class Launched:
                 self.why_not = value
             elif word == "ended":
                 self._code = int(value)
+            else:
+                self._answer = word

@@ -193,6 +193,10 @@ class FakeLaunched(FakeChild):
     def parent(self, _pid):
         """Leave it as it is: the launcher's."""
 
+    def is_gone(self):
+        """Tell whether nothing is left of what was started."""
+        return self.launcher is None or not self._host.children(self.launcher)
+
     def release(self):
         """Have the launcher exit."""
         self._host.end(self._launcher)

@@ -740,6 +740,21 @@ def test_launch(machine, host):
     assert not host.alive(left)
 
 
+def test_is_gone(machine, host):
+    """The launcher tells when nothing is left of what it has started."""
+    child = host.launch([machine.background()])
+    wait_until(lambda: child.poll() is not None, within=10, host=host, what="its end")
+    (left,) = host.children(child.launcher)
+
+    there = child.is_gone()
+    host.kill(left, signal.SIGKILL)
+
+    assert not there
+    wait_until(child.is_gone, within=10, host=host, what="its end")
+    assert 0 == child.poll()
+    child.close()
+
+
 def test_release(machine, host):
     """When the launcher is gone, init has adopted what was started, and it goes on."""
     child = host.launch([machine.program(endless=True)])
