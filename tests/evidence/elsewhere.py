@@ -5,10 +5,12 @@ Elsewhere is a chroot, or a network or mount namespace of its own.
 
 from __future__ import annotations
 
+import itertools
 import os
 
-from real_daemons import FPM_BINARY, NGINX_BINARY, free_port, wait_until
+from real_daemons import FPM_BINARY, NGINX_BINARY, wait_until
 
+FREE_PORTS = itertools.count(8001)  # its network is the chamber's own
 BINARIES = {"nginx": NGINX_BINARY, "php-fpm": FPM_BINARY}
 CONFIGS = {"nginx": "/etc/nginx/nginx.conf", "php-fpm": "/etc/php/8.2/fpm/php-fpm.conf"}
 OPTIONS = {"nginx": "-c", "php-fpm": "-y"}
@@ -101,7 +103,7 @@ class Instance:
         self.config = CONFIGS[kind]
         self.pidfile = f"/run/{name}.pid"
         self.log = place.path(f"{name}.log")
-        self.text = STOCK[kind].format(pidfile=self.pidfile, log=self.log, port=free_port())
+        self.text = STOCK[kind].format(pidfile=self.pidfile, log=self.log, port=next(FREE_PORTS))
         self.source = place.write(f"{name}.conf", self.text)
         self.wrapper = place.path(f"{name}.init")
 
