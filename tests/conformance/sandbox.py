@@ -282,8 +282,11 @@ def _forget_what_runs():
     for folder, folders, names in os.walk("/run", topdown=False):
         for name in names:
             path = os.path.join(folder, name)
-            if not stat.S_ISLNK(os.lstat(path).st_mode) and _tells_of_a_process(path):
-                os.unlink(path)
+            try:
+                if not stat.S_ISLNK(os.lstat(path).st_mode) and _tells_of_a_process(path):
+                    os.unlink(path)
+            except FileNotFoundError:
+                continue  # the host has removed it meanwhile: its /run lies below ours
         if (folder + "/").startswith("/run/systemd/"):
             for name in (*folders, *names):
                 path = os.path.join(folder, name)
