@@ -49,10 +49,9 @@ def launch(
     inheritance: the sockets it is to listen on, instead of making its own.
     beside:      masters that are there already, and stay whatever happens.
 
-    The master is up, its pidfile names it, and a worker takes requests. If
-    that is not seen within the service's timeout, or the daemon ends with an
-    error, all that descends from what was started is ended, and InitError
-    tells why.
+    The master is up, its pidfile names it, and a worker takes requests. If that is not seen
+    within the service's timeout, or the daemon ends with an error, all that descends from
+    what was started is ended, and InitError tells why.
     """
     argv = service.command(service.start_args)
     if service.background:
@@ -161,9 +160,8 @@ def _leaves(started: Process, master: Process, host: Host) -> bool:
     A daemon that goes to the background forks, and its first process exits. While that
     process exits, it has no binary any more, and is still the parent of *master*.
     """
-    exe = host.exe(started.pid)
     lives = started != master and host.find(started.pid) == started
-    return lives and exe in (None, host.exe(master.pid))
+    return lives and host.exe(started.pid) in (None, host.exe(master.pid))
 
 
 def _awaited(service: Service, host: Host) -> str:
@@ -241,9 +239,8 @@ def _suspend_all(service: Service, child: Launched, host: Host) -> None:
 
     def all_stopped() -> bool:
         lineage = _lineage(child, host)
-        masters = _masters(service, lineage, host)
-        workers = {worker for master in masters for worker in host.children(master)}
-        fresh = set(lineage) - stopped - workers
+        spared = {it for one in _masters(service, lineage, host) for it in host.children(one)}
+        fresh = set(lineage) - stopped - spared
         for process in fresh:
             suspend(process, host)
         stopped.update(fresh)
