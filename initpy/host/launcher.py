@@ -2,7 +2,7 @@
 
 It makes itself a subreaper (prctl(2)) and then starts the daemon, so that everything
 that the daemon starts stays its descendant, however often it forks and whatever it
-calls itself. When the start has succeeded, the launcher exits, and init adopts what is
+calls itself. When the start has succeeded, the launcher is ended, and init adopts what is
 left; when it has failed, all its descendants are ended.
 
     we  --control-->  launcher  --fork, execve-->  daemon  --forks-->  ...
@@ -11,6 +11,7 @@ left; when it has failed, all its descendants are ended.
 
 from __future__ import annotations
 
+import _signal
 import os
 import time
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _PR_SET_CHILD_SUBREAPER = 36
-_RELEASE = b"r"
 _ASK = b"?"  # whether anything is left
+_ANSWER = 1.0  # seconds for which its answer is awaited
 _LONE = 1.0  # seconds for which it lives on if we are killed
 _POLL = 0.005  # seconds between two looks for children that have ended
 _UNPREPARED = "unprepared"
@@ -117,7 +118,7 @@ def _keep_only(*kept: int) -> None:  # pragma: no cover - in the child of a fork
 
 
 def _watch(daemon: int, control: int, reports: int) -> None:  # pragma: no cover - as above
-    """Reap what ends, report the daemon's own end, and return when we are told to, or alone."""
+    """Reap what ends, report the daemon's own end, answer, and return when we were killed."""
     import select
 
     told = select.poll()
@@ -130,10 +131,9 @@ def _watch(daemon: int, control: int, reports: int) -> None:  # pragma: no cover
         alone = not _reap(daemon, reports)
         if asked and word == _ASK:
             os.write(reports, b"alone\n" if alone else b"busy\n")
-    if word != _RELEASE:
-        # We were killed. A daemon in the foreground must have seen a parent that is not
-        # init, or it takes itself for supervised (nginx compares getppid()).
-        time.sleep(_LONE)
+    # A daemon in the foreground must have seen a parent that is not init, or it takes
+    # itself for supervised.
+    time.sleep(_LONE)
 
 
 def _reap(daemon: int, reports: int) -> bool:  # pragma: no cover - as above
@@ -191,20 +191,24 @@ class Launched:
         """Tell whether nothing is left of all that was started.
 
         The launcher is asked, which has no child then: a list of descendants misses one
-        whose parent ends meanwhile (proc(5)). True, too, if the launcher was killed.
+        whose parent ends meanwhile (proc(5)). False, too, if it does not answer: it was
+        killed or stopped, and nobody knows.
         """
         import select
 
-        if not self._launcher or not _is_heard(self._control):
-            return True
+        if not _is_heard(self._control):
+            return False
         os.write(self._control, _ASK)
         reports = select.poll()
         reports.register(self._reports, select.POLLIN)
         self._answer = ""
         while not self._answer:
-            reports.poll()
+            if not reports.poll(_ANSWER * 1000):
+                return False
             text = os.read(self._reports, 4096).decode()
-            self._hear(text or "alone\n")
+            if not text:
+                return False
+            self._hear(text)
         return self._answer == "alone"
 
     def output(self) -> str:
@@ -214,11 +218,13 @@ class Launched:
         return os.pread(self._output, 65536, start).decode(errors="replace").strip()
 
     def release(self) -> None:
-        """Let the launcher exit, and see it gone: init adopts what it has started."""
+        """End the launcher, and see it gone: init adopts what it has started.
+
+        By KILL, which it obeys though it be stopped. It is our child, and not yet reaped.
+        """
         if self._launcher:
             launcher, self._launcher = self._launcher, 0
-            if _is_heard(self._control):
-                os.write(self._control, _RELEASE)
+            os.kill(launcher, _signal.SIGKILL)
             os.waitpid(launcher, 0)
 
     def close(self) -> None:

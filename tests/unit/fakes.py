@@ -195,7 +195,7 @@ class FakeLaunched(FakeChild):
 
     def is_gone(self):
         """Tell whether nothing is left of what was started."""
-        return self.launcher is None or not self._host.children(self.launcher)
+        return self.launcher is not None and not self._host.children(self.launcher)
 
     def release(self):
         """Have the launcher exit."""

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import psutil
@@ -439,3 +440,19 @@ def test_lock_is_not_inherited(machine, tmp_path):
     child.close()
     assert again is not None
     machine.unlock(again)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("what", [signal.SIGSTOP, signal.SIGKILL])
+def test_launcher_that_does_not_answer(machine, what):
+    """Then nobody has seen that nothing is left; and it is not waited for without an end."""
+    child = machine.launch(["/bin/sleep", "60"])
+    daemon = machine.find(child.pid)
+    os.kill(child.launcher.pid, what)
+
+    began = time.monotonic()
+    gone = child.is_gone()
+    child.close()
+
+    assert (False, True) == (gone, time.monotonic() - began < 5)
+    machine.kill(daemon, signal.SIGKILL)
