@@ -27,9 +27,10 @@ mkdir "$1"
 mount -t tmpfs -o mode=755 tmpfs "$1"
 mkdir "$1/run"
 cp -a /etc "$1/etc"
-for name in bin dev lib lib64 proc sbin tmp usr var; do
-    mkdir "$1/$name"
-    mount --rbind "/$name" "$1/$name"
+for folder in /*/; do
+    [ ! -e "$1$folder" ] || continue
+    mkdir "$1$folder"
+    mount --rbind "$folder" "$1$folder"
 done
 cp "$2" "$1$3"
 """
