@@ -6,6 +6,7 @@
       NotPermitted       4    EPERM, EACCES
       NotInstalled       5    the daemon's executable does not exist
       ConfigTestFailed   6    the daemon rejects its configuration
+      OtherPidfile       6    the configuration names another pidfile than the service has
       SettingsError      6    /etc/default or /etc/sysconfig holds a bad value
       NotRunning         7    nothing runs that could be reloaded, upgraded or reopened
       PidfileError       1    the pidfile cannot be restored, or its pid cannot be verified
@@ -87,6 +88,12 @@ class NotInstalled(InitError):
 
 class ConfigTestFailed(InitError):
     """The daemon rejected its configuration; no signal was sent."""
+
+    exit_code = ExitCode.NOT_CONFIGURED
+
+
+class OtherPidfile(InitError):
+    """The configuration names another pidfile than the service has; no signal was sent."""
 
     exit_code = ExitCode.NOT_CONFIGURED
 
