@@ -5,29 +5,35 @@ from __future__ import annotations
 from ..errors import InitError, NotInstalled
 from ..host import Host, Process
 from ..host.wait import wait_until
-from ..schedule import signal_named
 from ..service import Service
 from ..state.identity import why_not
 from ..state.pidfile import Pidfile, read_pidfile
 from ..state.snapshot import proven_master, take_snapshot
-from ..state.titles import looks_like_master
 from ..state.workers import SETTLE, ready_workers
 from ..value import Value
 from .ask import may_be_workerless
 from .background import background_command
-from .drain import drain, retire
 from .error_log import describe_holders, read_log
-from .pidfiles import remove_stale_pidfiles
 from .run import run, start_daemon
-from .signals import suspend, terminate
-from .upgrade_children import descendants
+from .undo import lineage, undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
+    from typing import Protocol
 
     from ..host import Launched
-    from .inherit import InheritedSockets
+
+    class Inheritance(Protocol):
+        """Listening sockets for a new master."""
+
+        @property
+        def descriptors(self) -> tuple[int, ...]:
+            """The descriptors that it inherits."""
+
+        @property
+        def environment(self) -> Mapping[str, str]:
+            """The environment variables that list them for it."""
 
 
 class Started(Value):
@@ -41,7 +47,7 @@ def launch(
     service: Service,
     host: Host,
     *,
-    inheritance: InheritedSockets | None = None,
+    inheritance: Inheritance | None = None,
     beside: Collection[Process] = (),
 ) -> Started:
     """Start the daemon and return its master, which serves, and its helpers.
@@ -98,9 +104,9 @@ def launch(
             interruptible=bool(beside),
         )
         _await_ready(service, master, host)
-        helpers = tuple(one for one in _lineage(child, host) if one != master)
+        helpers = tuple(one for one in lineage(child, host) if one != master)
     except InitError:
-        _undo(service, child, host, shared=inheritance is not None)
+        undo(service, child, host, shared=inheritance is not None)
         raise
     finally:
         child.close()
@@ -115,19 +121,13 @@ def _ended(service: Service, code: int, said: str, host: Host) -> InitError:
     return InitError(f"{service.daemon} ended with {how}: {reasons}", said)
 
 
-def _lineage(child: Launched, host: Host) -> list[Process]:
-    """Return everything alive that descends from what we have started."""
-    launcher = child.launcher
-    return [] if launcher is None else descendants(launcher, host)[1:]
-
-
 def _descendant(service: Service, hint: Pidfile, child: Launched, host: Host) -> Process | None:
     """Return the master that a pidfile names if we have started it, whatever its binary.
 
     The daemon may be a script that executes another one.
     """
     facts = host.look(hint.pid) if hint.pid and service.master_title else None
-    if facts is None or facts.process not in _lineage(child, host):
+    if facts is None or facts.process not in lineage(child, host):
         return None
     return None if why_not(service, facts, host, any_binary=True) else facts.process
 
@@ -194,57 +194,3 @@ def _await_ready(service: Service, master: Process, host: Host) -> None:
         what=f"{' '.join(service.ready) or service.name} to succeed",
         until=master,
     )
-
-
-def _undo(service: Service, child: Launched, host: Host, *, shared: bool) -> None:
-    """End all that descends from what was started, and nothing else; return when it is gone.
-
-    shared: another master has the same sockets. Then by KILL: on a clean exit the
-            new one would remove the paths of its unix sockets, and perhaps its pidfile.
-            Its workers may have taken requests, which they finish.
-    """
-
-    def lineage() -> list[Process]:
-        return _lineage(child, host)
-
-    what = f"new {service.name} processes"
-    if shared:
-        _suspend_all(service, child, host)
-        # Only now: until it was stopped, the daemon could fork a master.
-        for master in _masters(service, lineage(), host):
-            drain(service, retire(service, master, host), host, what="new workers")
-    elif leaders := _masters(service, lineage(), host):
-        terminate(lineage(), service.force_quit, host, more=lineage, leaders=leaders, what=what)
-
-    def gone() -> bool:
-        for process in lineage():
-            host.kill(process, signal_named("KILL"))
-        return child.is_gone()
-
-    wait_until(gone, within=5.0, host=host, what=f"{what} to end")
-    if not shared:
-        remove_stale_pidfiles(service, host)
-
-
-def _masters(service: Service, lineage: list[Process], host: Host) -> list[Process]:
-    """Return the masters among *lineage*, without new workers that still have their title."""
-    titled = [one for one in lineage if looks_like_master(service, host.title(one.pid))]
-    workers = {worker for master in titled for worker in host.children(master)}
-    return [master for master in titled if master not in workers]
-
-
-def _suspend_all(service: Service, child: Launched, host: Host) -> None:
-    """Stop every new process but workers, so that no worker is started, and takes a request."""
-    stopped: set[Process] = set()
-
-    def all_stopped() -> bool:
-        lineage = _lineage(child, host)
-        spared = {it for one in _masters(service, lineage, host) for it in host.children(one)}
-        fresh = set(lineage) - stopped - spared
-        for process in fresh:
-            suspend(process, host)
-        stopped.update(fresh)
-        return not fresh
-
-    what = f"new {service.name} processes to stop"
-    wait_until(all_stopped, within=service.timeout, host=host, what=what)

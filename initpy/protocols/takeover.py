@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from ..control.ask import ask_configuration, may_be_workerless
 from ..control.drain import drain, drain_orphans, retire
-from ..control.inherit import InheritedSockets
 from ..control.launch import Started, launch
 from ..control.pidfiles import restore_pidfile, write_pidfile
 from ..control.record import write_record
@@ -24,6 +23,7 @@ from ..host import CannotCopy, Host, Process
 from ..service import Service
 from ..state.record import Record, read_record
 from ..state.snapshot import Snapshot, named_master
+from .inherit import InheritedSockets
 from .verify import require_alive, run_check, upgrade_failed, verify_binary, verify_master
 
 TYPE_CHECKING = False

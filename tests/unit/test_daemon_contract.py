@@ -14,8 +14,8 @@ from daemons import FakeFpm, FakeNginx
 from fakes import FakeHost
 from real_daemons import Fpm, Nginx, Place
 
-from initpy.control.inherit import InheritedSockets
 from initpy.host.wait import wait_until
+from initpy.protocols.inherit import InheritedSockets
 from initpy.state.identity import is_master
 from initpy.state.titles import workers_of
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from initpy.control.inherit import InheritedSockets
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import CannotCopy
+from initpy.protocols.inherit import InheritedSockets
 
 
 def test_nginx(host, nginx):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..control.ask import ask_configuration
 from ..host import Host, Listener, Process
 from ..service import Service, resolve
 from ..state.configuration import listens_at
-from .ask import ask_configuration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
