@@ -6,8 +6,9 @@ import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
 from pathlib import Path
+
+from commands import completed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,17 +46,7 @@ def built_debs(tree: Path) -> Path:
     def build(folder: Path) -> None:
         copy = shutil.copytree(tree, folder / "initpy", ignore=shutil.ignore_patterns(".git"))
         command = ["dpkg-buildpackage", "-us", "-uc", "-b"]
-        built = subprocess.run(
-            command,
-            cwd=copy,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=WITHIN,
-            check=False,
-        )
+        built = completed(command, within=WITHIN, cwd=copy, LC_ALL="C.UTF-8", HOME=str(folder))
         assert 0 == built.returncode, built.stdout
         shutil.rmtree(copy)
 

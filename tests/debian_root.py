@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from cache import cached
+from commands import completed
 
 SUITE = "bookworm"
 # Without systemd-standalone-tmpfiles, php-fpm would bring in all of systemd.
@@ -62,15 +63,10 @@ class Root:
         Raises CalledProcessError, having shown what it said, unless *check* is
         false.
         """
-        finished = subprocess.run(
+        finished = completed(
             [*_ALONE, "sh", "-c", _ENTER, "sh", self.path, self._layers or "", *argv],
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=WITHIN,
-            check=False,
+            within=WITHIN,
+            DEBIAN_FRONTEND="noninteractive",
         )
         if check and finished.returncode:
             sys.stdout.write(finished.stdout)

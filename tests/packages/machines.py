@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from commands import completed
 from debian_root import Root
 
 PACKAGES = ("initpy-nginx", "initpy-php-fpm", "python3-initpy")
@@ -17,17 +18,7 @@ WITHIN = 300  # seconds for a build
 def sh(*argv: str | Path, cwd: Path | None = None) -> str:
     """Run a command on the host; return what it said. A failure shows that."""
     with TemporaryDirectory() as home:  # rpm leaves a database there
-        finished = subprocess.run(
-            argv,
-            cwd=cwd,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": home},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=WITHIN,
-            check=False,
-        )
+        finished = completed(argv, within=WITHIN, cwd=cwd, LC_ALL="C.UTF-8", HOME=home)
     assert finished.returncode == 0, finished.stdout
     return finished.stdout
 
