@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from commands import completed
 from debian_root import Root
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
 
 PACKAGES = ("initpy-nginx", "initpy-php-fpm", "python3-initpy")
 BUILD = "dpkg-buildpackage -us -uc -b"  # as the README says
