@@ -47,7 +47,9 @@ class ProcessScan:
         # The whole of a process is looked at only if its title or the record has a reason.
         if titled or (service.config or service.daemon) in title or self._may_be_recorded(pid):
             facts = host.look(pid)
-            if facts is not None:
+            # One that exits gives up its memory first: its title is empty then, and what
+            # it executed cannot be seen.
+            if facts is not None and (facts.exe is not None or host.title(pid)):
                 self._count(facts)
 
     def _may_be_recorded(self, pid: int) -> bool:

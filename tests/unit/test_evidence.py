@@ -258,6 +258,23 @@ def test_places_that_may_not_be_seen(host, master, workers, forget):
     assert (set(), ids(*workers)) == judged(host)
 
 
+def test_one_that_exits(host, monkeypatch):
+    """A worker of another instance that exits meanwhile is not one that cannot be judged."""
+    exiting = stray(host, exe="/opt/nginx")
+    look = host.look
+
+    def look_and_lose(pid):
+        if pid == exiting.pid:
+            exiting.argv, exiting.exe = (), None
+            facts = look(pid)
+            return facts and facts.replace(argv=("nginx: worker process",))
+        return look(pid)
+
+    monkeypatch.setattr(host, "look", look_and_lose)
+
+    assert (set(), set()) == judged(host)
+
+
 def test_another_binary(host, nginx, master, forget):
     """Another nginx that has one of our addresses is left alone, and named."""
     forget()
