@@ -878,7 +878,7 @@ def test_anything(daemon):
     """What is promised holds, whatever befalls the service, and whenever."""
 
     @settings(
-        max_examples=int(os.environ.get("INITPY_MODEL_EXAMPLES", "5000")),
+        max_examples=int(os.environ.get("INITPY_MODEL_EXAMPLES", "2000")),
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
