@@ -30,13 +30,14 @@ PROGRAMS = ("apt-get", "dpkg-buildpackage", "python3", "rpmbuild", "/opt/initpy/
 
 @cache
 def files():
-    """Return the paths of the repository's files; of a source distribution, all files."""
+    """Return the paths of the repository's files; of a source distribution, all but hidden ones."""
     if (ROOT / ".git").exists():
         words = ["git", "-c", "safe.directory=*", "ls-files"]
         listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
         return set(listed.stdout.splitlines())
     walked = (Path(folder, name) for folder, _, names in os.walk(ROOT) for name in names)
-    return {str(path.relative_to(ROOT)) for path in walked}
+    paths = (str(path.relative_to(ROOT)) for path in walked)
+    return {path for path in paths if not path.startswith(".")}  # as .venv
 
 
 PAGES = sorted(name for name in files() if name.endswith(".rst"))
