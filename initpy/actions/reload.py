@@ -40,11 +40,10 @@ def reload(service: Service, host: Host = HERE) -> None:
                 "finish it with upgrade, then reload"
             )
         restore_pidfile(service, seen, host, needed=service.reload_execs)
-        # Otherwise the first workers of a master that is still starting would count as the
-        # new workers of this reload.
-        if not wait_until_ready(service, seen.masters[-1], host):
-            raise NotRunning(f"not running: master {seen.masters[-1]} has just ended")
         if seen.orphans or seen.leftover:
+            # Until the master serves, the orphans may be the only workers that do.
+            if not wait_until_ready(service, seen.masters[-1], host):
+                raise NotRunning(f"not running: master {seen.masters[-1]} has just ended")
             drain_orphans(service, host)
         try:
             configtest(service, host)

@@ -6,6 +6,7 @@ from ..errors import InitError, NotRunning, WaitTimeout
 from ..host import HERE, Host, Process
 from ..host.wait import wait_until
 from ..schedule import Step, parse_schedule, signal_name, signal_named
+from ..state.idle import is_idle, why_busy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +50,23 @@ def refuse_deadly(process: Process, sig: int, host: Host) -> None:
         return
     if not (masks.caught | masks.ignored) >> (sig - 1) & 1:
         raise InitError(f"pid {process} does not catch {name} and would die of it: not sent")
+
+
+def await_idle(master: Process, host: Host, *, within: float) -> None:
+    """Wait until *master* has handled every signal that it got before.
+
+    Raises InitError after so many seconds, which says what keeps it; Interrupted.
+    """
+
+    def idle() -> bool:
+        return not host.alive(master) or is_idle(master, host)
+
+    try:
+        wait_until(idle, within=within, host=host, what="it to be idle", interruptible=True)
+    except WaitTimeout as exc:
+        raise InitError(
+            f"master {master} is {why_busy(master, host)}: no signal was sent, {exc}"
+        ) from exc
 
 
 def suspend(process: Process, host: Host) -> None:

@@ -37,12 +37,18 @@ class ProcessFacts(Value):
 
 
 class SignalMasks(Value):
-    """The signals that a process catches, ignores and blocks, and that are pending, as bits."""
+    """The signals that a process catches, ignores and blocks, and that are pending, as bits.
+
+    Beside them, of the same moment: its state, and how often it was taken from a processor
+    or has left it.
+    """
 
     caught: int
     ignored: int
     blocked: int
     pending: int
+    state: str = "S"  # one letter, as ps(1) shows it
+    switches: int = 0
 
 
 def parse_stat(text: str) -> tuple[str, int, int, int]:
@@ -85,6 +91,8 @@ def parse_masks(text: str) -> SignalMasks:
         ignored=int(status["SigIgn"], 16),
         blocked=int(status["SigBlk"], 16),
         pending=int(status["SigPnd"], 16) | int(status["ShdPnd"], 16),
+        state=status["State"][0],
+        switches=int(status["voluntary_ctxt_switches"]) + int(status["nonvoluntary_ctxt_switches"]),
     )
 
 

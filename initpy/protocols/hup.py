@@ -1,23 +1,35 @@
 """Reload by a signal, usually HUP: the master stays, and replaces its workers.
 
-It starts new workers, and then tells the old ones to finish. It does not report the
-result. A configuration that passes its test can still fail, for example if another
-program holds a port; then the old workers stay.
+           HUP
+    idle ------> reads the configuration, starts workers, ------> idle again: what serves?
+                 and tells the old ones to finish
+
+The master does not report the result, but the kernel tells when it is idle: before the
+signal, so that somebody else's reload is not taken for this one, and again when this one
+has ended. Then its workers tell the result. Its log only tells the reason: what clients
+send may be written there, too.
 """
 
 from __future__ import annotations
 
 from ..control.error_log import LogMark
-from ..control.signals import killproc
+from ..control.signals import await_idle, killproc
 from ..errors import InitError, Reverted, WaitTimeout
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
-from ..state.workers import SETTLE, ready_workers, stopped_accepting
+from ..state.idle import is_idle, why_busy
+from ..state.titles import looks_like_master
+from ..state.workers import SETTLE, ready_workers
 
-# The first error in the log is not final: nginx tries to bind a port for 2.5 seconds.
-PATIENCE = 3.0  # seconds
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Seconds after the master is idle again: by then an old worker says in its title that it
+# was told to finish, and one that cannot live has ended.
+LAG = 0.5
 
 
 def reload(service: Service, master: Process, host: Host) -> None:
@@ -28,39 +40,125 @@ def reload(service: Service, master: Process, host: Host) -> None:
     serve as before, InitError if they do not, or if that is unknown.
     """
     assert service.reload is not None
-    old = ready_workers(service, master, host)
-    log = LogMark(service, master, host)
+    if not service.worker_titles:
+        _send_and_see_it_live(service, master, host)
+        return
+    await_idle(master, host, within=service.timeout)
+    found = _Generations(service, master, host)
+    killproc(master, signal_named(service.reload), host=host)
+    _wait(service, host, found.handled, lambda: f"master {master} to be idle again")
+    _wait(service, host, found.renewed, found.awaited)
+
+
+def _wait(service: Service, host: Host, probe: Callable[[], bool], what: Callable[[], str]) -> None:
+    try:
+        wait_until(probe, within=service.timeout, host=host, what=what, interruptible=True)
+    except WaitTimeout as exc:
+        raise InitError(f"the reload is under way: {exc}") from exc
+
+
+def _send_and_see_it_live(service: Service, master: Process, host: Host) -> None:
+    """Reload a daemon whose workers cannot be told apart: it has to survive the signal."""
+    assert service.reload is not None
     killproc(master, signal_named(service.reload), host=host)
     sent = host.monotonic()
-    error_seen: list[float] = []  # when the log first showed an error
 
-    def renewed() -> bool:
-        if not host.alive(master):
-            raise InitError(f"master {master} died during the reload")
-        if not service.worker_titles:
-            # Workers without titles cannot be told apart: it has survived the signal.
-            return host.monotonic() - sent >= SETTLE
-        new = ready_workers(service, master, host) - old
-        if new and stopped_accepting(service, old, host):
+    def survived() -> bool:
+        _require_alive(master, host)
+        return host.monotonic() - sent >= SETTLE
+
+    wait_until(survived, within=service.timeout, host=host, what=f"master {master} to live on")
+
+
+def _require_alive(master: Process, host: Host) -> None:
+    if not host.alive(master):
+        raise InitError(f"master {master} died during the reload")
+
+
+class _Generations:
+    """The workers of a master, before a reload and after it."""
+
+    def __init__(self, service: Service, master: Process, host: Host) -> None:
+        """Note what is there before the signal."""
+        self._service, self._master, self._host = service, master, host
+        self._before = host.children(master)
+        self._old = ready_workers(service, master, host)
+        self._log = LogMark(service, master, host)
+        # Whether more processes were born than have ended: a master that keeps its
+        # configuration only replaces a worker that somebody has killed.
+        self._started = False
+        self._ended_at: float | None = None  # when it was first seen that the reload has ended
+
+    def handled(self) -> bool:
+        """Look at the workers; tell whether the master is idle again."""
+        _require_alive(self._master, self._host)
+        born = self._born()  # before the look at what has ended, which it may replace
+        gone = [one for one in self._before if not self._host.alive(one)]
+        self._started = self._started or len(born) > len(gone)
+        return is_idle(self._master, self._host)
+
+    def renewed(self) -> bool:
+        """Tell whether only new workers serve, after the master was idle again.
+
+        Raises Reverted or InitError if it will not come to that.
+        """
+        host = self._host
+        _require_alive(self._master, host)
+        if self._ended_at is None:
+            self._ended_at = host.monotonic()
+        since = host.monotonic() - self._ended_at
+        ready = ready_workers(self._service, self._master, host)
+        fresh = ready.difference(self._before)
+        if ready & self._old:
+            if not self._started and since >= SETTLE:
+                self._refuse(fresh, since)
+            return False
+        if any(host.age(worker) >= SETTLE for worker in fresh):
+            self._see_that_it_was_this_reload()
             return True
-        report = log.read(master.pid)
-        if report.lines and not error_seen:
-            error_seen.append(host.monotonic())
-        final = error_seen and host.monotonic() - error_seen[0] >= PATIENCE
-        if report.lines and not new and (final or report.gave_up):
-            reason = f"reload failed, the old workers serve as before: {report.reason}"
-            raise Reverted(reason, "\n".join(report.lines))
-        return False
-
-    try:
-        wait_until(
-            renewed,
-            within=service.timeout,
-            host=host,
-            what="new workers to serve",
-            interruptible=True,
+        if since < LAG or self._boots():
+            return False
+        why = self._log.read()
+        raise InitError(
+            f"nothing serves: the new workers have ended{f': {why.reason}' if why.lines else ''}; "
+            "correct the configuration, then reload",
+            "\n".join(why.lines),
         )
-    except WaitTimeout as exc:
-        if ready_workers(service, master, host) - old:
-            raise InitError(f"new workers serve, and old ones too: {exc}") from exc
-        raise Reverted(f"reload failed, the old workers serve as before: {exc}") from exc
+
+    def awaited(self) -> str:
+        """Return what the wait for new workers is for."""
+        kept = self._old & ready_workers(self._service, self._master, self._host)
+        if not kept:
+            return f"the workers of master {self._master} to serve"
+        stay = ", ".join(f"{one} ({why_busy(one, self._host)})" for one in sorted(kept, key=str))
+        return f"old workers to stop accepting requests: {stay}; new ones serve"
+
+    def _born(self) -> set[Process]:
+        return set(self._host.children(self._master)).difference(self._before)
+
+    def _boots(self) -> bool:
+        """Tell whether a new worker is slow to come up; one that cannot live ends sooner."""
+        return any(
+            looks_like_master(self._service, self._host.title(child.pid))
+            and self._host.age(child) >= LAG
+            for child in self._born()
+        )
+
+    def _refuse(self, fresh: set[Process], since: float) -> None:
+        """Raise Reverted if the master has kept its old workers: it was not seen to start any."""
+        why = self._log.read(self._master.pid)
+        if why.lines or (not fresh and since >= LAG):
+            reason = f": {why.reason}" if why.lines else ""
+            raise Reverted(
+                f"reload failed, the old workers serve as before{reason}", "\n".join(why.lines)
+            )
+
+    def _see_that_it_was_this_reload(self) -> None:
+        """Raise InitError if the workers may be mere replacements of workers that were killed."""
+        why = self._log.read(self._master.pid)
+        if not self._started and why.lines:
+            raise InitError(
+                "it cannot be told which configuration is served, the old workers were "
+                f"killed meanwhile: {why.reason}",
+                "\n".join(why.lines),
+            )

@@ -21,16 +21,17 @@ from ..control.launch import wait_until_ready
 from ..control.pidfiles import restore_pidfile
 from ..control.signals import killproc, resume
 from ..control.stable import require_running
-from ..control.upgrade_children import terminate_upgrade_children
-from ..errors import InitError, Reverted, RollbackFailed, WaitTimeout
+from ..errors import InitError, Reverted, RollbackFailed
 from ..host import HERE, Host, Process
 from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
-from ..state.phase import Phase, is_at_rest, is_idle, phase
+from ..state.idle import is_idle
+from ..state.phase import Phase, phase
 from ..state.snapshot import Snapshot, master_of, named_master, take_snapshot
 from ..state.titles import workers_of
 from ..state.workers import ready_workers, stopped_accepting
+from .rollback import rollback
 from .verify import (
     refuse_argv0,
     require_alive,
@@ -39,12 +40,6 @@ from .verify import (
     verify_binary,
     verify_master,
 )
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-IGNORED = 1.0  # seconds; a master that is idle so long after USR2 has ignored it
 
 
 def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
@@ -121,9 +116,10 @@ def wait_for_oldbin(
     dead; WaitTimeout after ``upgrade_timeout``; Interrupted.
     """
     before = before or host.version(service.pidfile)
-    sent = host.monotonic()
+    idle = nudged = False  # seen at an earlier look
 
     def handed_over() -> Process | None:
+        nonlocal idle, nudged
         # The version first: read last, a rename between the reads would look like a revert.
         version = host.version(service.pidfile)
         oldbin = named_master(service, service.oldbin, host)
@@ -136,11 +132,18 @@ def wait_for_oldbin(
             raise InitError(f"old master {old} died")
         if now == Phase.REVERTED:
             raise InitError(f"the new {service.daemon} ended before it was up")
-        if now == Phase.PENDING and host.monotonic() - sent >= IGNORED and is_idle(old, host):
+        if now == Phase.PENDING and idle and nudged:
             raise InitError(
                 f"master {old} ignored USR2: its parent still runs (a supervisor, or "
                 "daemon off), or an older master has not ended"
             )
+        if now == Phase.PENDING and idle:
+            # In the turn of its loop in which it refuses a HUP, nginx skips a USR2, and
+            # does it at the next signal (ngx_master_process_cycle): CHLD is harmless.
+            nudged = True
+            host.kill(old, signal_named("CHLD"))
+        # Looked at last: what it has done before it was idle is seen at the next look.
+        idle = now == Phase.PENDING and is_idle(old, host)
         return None
 
     return wait_until(
@@ -209,41 +212,3 @@ def _see_alone(service: Service, new: Process, host: Host) -> None:
     if take_snapshot(service, host).master != new:
         why = f"{service.pidfile} does not name new master {new}"
         raise upgrade_failed(RollbackFailed, why)
-
-
-def rollback(service: Service, old: Process, host: Host) -> None:
-    """End the new master and its workers; return when the old master serves alone.
-
-    When the new one ends, the old one renames its pidfile back by itself. INT, TERM and
-    HUP do not interrupt this. Raises RollbackFailed.
-    """
-
-    def await_old(probe: Callable[[], bool], what: str) -> None:
-        wait_until(probe, within=service.timeout, host=host, what=what)
-
-    label = f"old master {old}"
-
-    try:
-        # If USR2 were still pending, the old master would begin an upgrade after we left.
-        await_old(lambda: not host.alive(old) or is_at_rest(old, host), f"{label} to handle USR2")
-        new = named_master(service, service.pidfile, host)
-        if new not in (None, old) and not ready_workers(service, old, host):
-            # The old one got WINCH. While the new one lives, HUP makes the old one start
-            # its workers without reading its configuration (ngx_master_process_cycle).
-            host.kill(old, signal_named("HUP"))
-            await_old(lambda: bool(ready_workers(service, old, host)), f"workers of {label}")
-        terminate_upgrade_children(service, old, host)
-        # If the new master was killed, its workers are left, and they still accept.
-        orphans = take_snapshot(service, host, thorough=True).orphans
-        drain(service, orphans, host, what="workers of the dead new master")
-        await_old(lambda: _serves_alone(service, old, host), f"{service.pidfile} to name {label}")
-    except WaitTimeout as exc:
-        raise RollbackFailed(f"the rollback to {label} failed: {exc}") from exc
-
-
-def _serves_alone(service: Service, old: Process, host: Host) -> bool:
-    if not host.alive(old):
-        raise RollbackFailed(f"the old master {old} is dead too")
-    named = named_master(service, service.pidfile, host)
-    oldbin = named_master(service, service.oldbin, host)
-    return named == old and oldbin is None and bool(ready_workers(service, old, host))

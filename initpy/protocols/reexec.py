@@ -7,11 +7,11 @@ in the foreground it does not. If it does not come up again, nothing serves.
 from __future__ import annotations
 
 from ..control.ask import ask_configuration, may_be_workerless
-from ..control.launch import launch
+from ..control.launch import launch, wait_until_ready
 from ..control.pidfiles import remove_stale_pidfiles, restore_pidfile
 from ..control.record import write_record
 from ..control.signals import killproc
-from ..errors import InitError
+from ..errors import InitError, NotRunning
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..schedule import signal_named
@@ -30,6 +30,10 @@ def reload(service: Service, master: Process, host: Host) -> None:
     reload is started again, and InitError is raised.
     """
     assert service.reload is not None
+    # Otherwise the first workers of a master that is still starting would count as the
+    # new workers of this reload.
+    if not wait_until_ready(service, master, host):
+        raise NotRunning(f"not running: master {master} has just ended")
     old = ready_workers(service, master, host)
     before = host.version(service.pidfile)
     config = ask_configuration(service, host)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..host import Host, Process
+from ..host import Process
 
 
 class Phase:
@@ -34,17 +34,3 @@ def phase(
     if pidfile == old and moved:
         return Phase.REVERTED
     return Phase.PENDING
-
-
-def is_idle(master: Process, host: Host) -> bool:
-    """Tell whether *master* sleeps and no signal is pending: it has handled its signals."""
-    facts, masks = host.look(master.pid), host.signals(master)
-    return facts is not None and facts.state == "S" and masks is not None and not masks.pending
-
-
-def is_at_rest(master: Process, host: Host) -> bool:
-    """Tell whether *master* was idle twice in a row.
-
-    One look reads state and signals one after the other, and it may have run in between.
-    """
-    return is_idle(master, host) and is_idle(master, host)

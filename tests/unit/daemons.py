@@ -17,6 +17,9 @@ REQUESTS = {
     f"SIG{name}": 1 << (getattr(signal, f"SIG{name}") - 1)
     for name in ("HUP", "USR1", "USR2", "WINCH", "QUIT", "TERM", "INT")
 }
+# In what order nginx does what it was told by signals, and what a reload tells that fails.
+TURN = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH")
+REFUSED = "refused"
 BIND = "bind() to 0.0.0.0:80 failed (98: Address already in use)"
 
 # What a binary can be like, beside good: the text of its file.
@@ -208,7 +211,11 @@ class FakeDaemon:
         if master.ends and not self.workers(master):
             self.host.at(0.003, lambda: master.ends(master), by=master)
         elif not master.ends and not worker.dismissed:
-            self.host.at(0.001, lambda: self.new_workers(master, count=1), by=master)
+            self.replace_worker(master)
+
+    def replace_worker(self, master):
+        """Have a master start a worker in place of one that has ended."""
+        self.host.at(0.001, lambda: self.new_workers(master, count=1), by=master)
 
     def finish(self, worker):
         """Have a worker finish what it has begun, and end."""
@@ -297,7 +304,49 @@ class FakeNginx(FakeDaemon):
         """Start a master, and nothing else."""
         master = super().new_master(*args, **facts)
         master.winched, master.successor = False, None
+        master.flags, master.busy_until = set(), 0.0
+        for name in (*TURN, "SIGCHLD"):
+            master.on[name] = lambda master, name=name: self.take(master, {name})
         return master
+
+    # Its loop (ngx_master_process_cycle): signals are blocked but while it waits for one.
+
+    def take(self, master, names):
+        """Note signals, and do a turn of the loop."""
+        master.flags |= names
+        for name in TURN:
+            if name in master.flags:
+                master.flags.discard(name)
+                # A configuration that cannot be loaded ends the turn: the rest is done
+                # at the next signal.
+                if getattr(self, name[3:].lower())(master) is REFUSED:
+                    return
+
+    def occupy(self, master, seconds):
+        """Be busy, signals blocked; then take those that have come meanwhile."""
+        master.blocked = ALL_SIGNALS
+        master.busy_until = max(master.busy_until, self.host.now + seconds)
+
+        def rest():
+            if self.host.now < master.busy_until:
+                return
+            names = {name for name in (*TURN, "SIGCHLD") if self.host.is_pending(master, name)}
+            master.blocked = master.pending = 0
+            if names:
+                self.take(master, names)
+
+        self.host.at(seconds, rest, by=master)
+
+    def come_up(self, master):
+        """Be a master; it is busy until its workers are started."""
+        super().come_up(master)
+        if not self.silent:
+            self.occupy(master, 0.003)
+
+    def replace_worker(self, master):
+        """Start another worker, as soon as there is time."""
+        wait = max(master.busy_until - self.host.now, 0.001)
+        self.host.at(wait, lambda: self.new_workers(master, count=1), by=master)
 
     def launch(self, run, child, kind):
         """Have a master come up; told of inherited sockets, it stays in the foreground."""
@@ -317,6 +366,7 @@ class FakeNginx(FakeDaemon):
     def usr2(self, master):
         """Begin an upgrade, unless one is under way or the parent lives (ngx_parent)."""
         if not (self.silent or master.ends or master.successor or master.ppid == master.born_of):
+            self.occupy(master, 0.002)
             self.host.at(0.001, lambda: self.hand_over(master), by=master)
 
     def hand_over(self, master):
@@ -365,22 +415,27 @@ class FakeNginx(FakeDaemon):
     def hup(self, master):
         """Start a new generation of workers, and let the old one go."""
         if master.ends:
-            return
+            return None
         if master.successor:  # whatever the configuration is by now
             self.start_again(master)
-            return
+            return None
+        said = f"[emerg] {master.pid}#0: "
         if self.bad:
-            self.log(master, f"[emerg] {master.pid}#0: unknown directive")
-            return
+            self.occupy(master, 0.002)
+            self.log(master, said + "unknown directive")
+            return REFUSED
         if not self.reloads:
-            said = f"[emerg] {master.pid}#0: "
+            self.occupy(master, 2.5)
             self.host.at(0.01, lambda: self.log(master, said + BIND), by=master)
             gave_up = said + "still could not bind()"
             self.host.at(2.5, lambda: self.log(master, gave_up), by=master)
-            return
+            return REFUSED
         old = self.workers(master)
+        self.occupy(master, 0.104)
         self.host.at(0.004, lambda: self.start_again(master), by=master)
-        self.host.at(0.1, lambda: self.retire(old), by=master)
+        # It tells them before it is idle, and they say so in their titles later.
+        self.host.at(0.105, lambda: self.retire(old), by=master)
+        return None
 
     def usr1(self, master):
         """Open the logs anew."""
@@ -390,6 +445,7 @@ class FakeNginx(FakeDaemon):
                 process.open_files = [self.access_log]
 
         if not self.silent:
+            self.occupy(master, 0.006)
             self.host.at(0.005, opened, by=master)
 
     def clean_up(self, master):

@@ -465,6 +465,7 @@ class FakeHost(Host):
             ignored=found.ignored,
             blocked=found.blocked,
             pending=found.pending,
+            state=found.state,
         )
 
     def exe_file(self, process):
@@ -530,6 +531,10 @@ class FakeHost(Host):
         else:
             self._deliver(target, sig)
         return True
+
+    def is_pending(self, target, name):
+        """Tell whether a signal, "SIGHUP", has come to a process that blocks it."""
+        return bool(target.pending & 1 << (getattr(signal, name) - 1))
 
     def _deliver(self, target, sig):
         bit = 1 << (sig - 1)

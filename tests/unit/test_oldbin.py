@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from daemons import FakeNginx
-from fakes import FakeHost, Run
+from fakes import ALL_SIGNALS, FakeHost, Run
 from moments import at_every_look, looks_of_recording
 
 from initpy.actions.upgrade import upgrade
@@ -239,7 +239,16 @@ def test_pidfile_that_names_another_in_the_end_is_told(host, nginx, old):
 @at_every_look(scene, smooth)
 def test_handover_between_any_two_looks(number, host, nginx, old):
     """The rename may land between any two looks; the upgrade is none the worse."""
-    host.on("SIGUSR2", lambda old: host.before_look(number, lambda: nginx.hand_over(old)))
+
+    def hand_over():
+        nginx.hand_over(old)
+        old.blocked = 0
+
+    def begin(old):
+        old.blocked = ALL_SIGNALS
+        host.before_look(number, hand_over)
+
+    host.on("SIGUSR2", begin)
 
     upgrade(NGINX, host)
 

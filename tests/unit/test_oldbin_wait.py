@@ -7,7 +7,8 @@ import pytest
 from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError, Interrupted, RollbackFailed, WaitTimeout
 from initpy.host import Process
-from initpy.protocols.oldbin import Phase, phase, rollback, wait_for_oldbin
+from initpy.protocols.oldbin import Phase, phase, wait_for_oldbin
+from initpy.protocols.rollback import rollback
 
 OLD, NEW = Process(pid=10, started=1), Process(pid=20, started=2)
 
@@ -70,14 +71,26 @@ def test_reverted_at_once_is_noticed_at_once(host, nginx, old):
 
 
 def test_ignored_usr2_is_noticed(host, nginx, old):
-    """A master that sleeps on after a second, no signal pending, has ignored USR2."""
+    """A master that is idle, also after another turn of its loop, has ignored USR2."""
     with pytest.raises(InitError, match="ignored USR2"):
         wait_for_oldbin(NGINX, old.id, host)
 
-    assert 1 <= host.now < 1.1
+    assert [(0.0, old.pid, "SIGCHLD")] == host.sent
+    assert host.now < 0.01
 
 
-@pytest.mark.parametrize("facts", [{"state": "R"}, {"pending": 1 << 11}])
+def test_skipped_usr2_is_seen(host, nginx, old):
+    """In the turn of its loop in which a reload fails, nginx skips USR2: CHLD has it done."""
+    nginx.bad = True
+    nginx.take(old, {"SIGHUP", "SIGUSR2"})
+    nginx.bad = False
+
+    new = wait_for_oldbin(NGINX, old.id, host)
+
+    assert nginx.masters[-1].id == new
+
+
+@pytest.mark.parametrize("facts", [{"state": "R"}, {"pending": 1 << 11}, {"blocked": 1}])
 def test_busy_master_has_not_ignored_usr2(host, nginx, old, facts):
     """A master that works, or has the signal still before it, gets all the time there is."""
     vars(old).update(facts)
@@ -90,6 +103,7 @@ def test_busy_master_has_not_ignored_usr2(host, nginx, old, facts):
 
 def test_dead_old_master_ends_the_wait(host, nginx, old):
     """When the old master dies, nothing is left to wait for."""
+    nginx.occupy(old, 10)
     host.at(0.5, lambda: host.end(old))
 
     with pytest.raises(InitError, match=f"old master {old.pid} died"):

@@ -50,54 +50,209 @@ def test_taken_port(host, nginx):
     assert "last year" not in caught.value.output
 
 
-def test_other_emergency(host, nginx):
-    """An emergency after which nothing comes is a failure after three seconds."""
-    master = nginx.run()
-    master.on.clear()
-    host.at(1, lambda: nginx.log(master, f"[emerg] {master.pid}#0: no memory"))
+def on_hup(host, master, action):
+    """Have *action* be what a HUP leads to."""
+    host.on("SIGHUP", lambda _master: action(), master)
 
-    with pytest.raises(Reverted, match="no memory"):
+
+def test_refused_without_a_word(host, nginx):
+    """A master that is idle again, and has started nothing, has kept its configuration."""
+    master = nginx.run()
+    on_hup(host, master, lambda: nginx.occupy(master, 1))
+
+    with pytest.raises(Reverted, match=r"the old workers serve as before$"):
         reload_and_see(NGINX, master.id, host)
 
-    assert 4 <= host.now < 4.2
+    assert 1.5 <= host.now < 1.6
+
+
+def test_log_that_cannot_be_read(host, nginx):
+    """The workers decide, and not the log."""
+    master = nginx.run()
+    nginx.reloads = False
+    del host.files[f"/proc/{master.pid}/fd/2"]
+    on_hup(host, master, lambda: nginx.occupy(master, 1))
+
+    with pytest.raises(Reverted, match=r"the old workers serve as before$"):
+        reload_and_see(NGINX, master.id, host)
 
 
 def test_emergency_that_passes(host, nginx):
-    """A first emergency is no verdict: new workers may still come."""
+    """While the master is busy an emergency is no verdict: new workers may still come."""
     master = nginx.run()
-    master.on.clear()
-    host.at(0.1, lambda: nginx.log(master, f"[emerg] {master.pid}#0: in use"))
-    host.at(2, lambda: nginx.hup(master))
+
+    def try_twice():
+        nginx.occupy(master, 2)
+        host.at(0.1, lambda: nginx.log(master, f"[emerg] {master.pid}#0: in use"))
+        host.at(1.99, lambda: nginx.hup(master))
+
+    on_hup(host, master, try_twice)
 
     reload_and_see(NGINX, master.id, host)
 
     assert 2 < host.now < 3
 
 
-def test_nothing_happens(host, nginx):
-    """A master that takes HUP and does nothing serves as before."""
+def test_words_of_a_client(host, nginx):
+    """What a client has put into the log is no verdict."""
     master = nginx.run()
-    master.on.clear()
+    host.at(0.01, lambda: nginx.log(master, f"[emerg] {master.pid}#0: still could not bind()"))
 
-    with pytest.raises(Reverted, match="waited 30 s for new workers to serve"):
+    reload_and_see(NGINX, master.id, host)
+
+    assert [master.pid] == nginx.serving()
+
+
+def test_reload_of_somebody_else(host, nginx):
+    """It is waited for, and the signal is sent then."""
+    master = nginx.run()
+    nginx.occupy(master, 5)
+
+    reload_and_see(NGINX, master.id, host)
+
+    assert [(5.0, master.pid, "SIGHUP")] == [(round(at), *rest) for at, *rest in host.sent]
+
+
+def test_master_that_stays_busy(host, nginx):
+    """Where the state before cannot be seen, no signal is sent."""
+    master = nginx.run()
+    nginx.occupy(master, 3600)
+
+    with pytest.raises(InitError, match=f"master {master.pid} is busy: no signal was sent"):
         reload_and_see(NGINX, master.id, host)
+
+    assert [] == host.sent
+
+
+def test_master_that_is_stopped(host, nginx):
+    """One that cannot do anything is said to be stopped."""
+    master = nginx.run()
+    master.state = "T"
+
+    with pytest.raises(InitError, match=r"is stopped by a signal \(state T\): no signal was sent"):
+        reload_and_see(NGINX, master.id, host)
+
+
+def test_slow_configuration(host, nginx):
+    """At the deadline a reload that has not ended is neither failed nor done."""
+    master = nginx.run()
+    on_hup(host, master, lambda: nginx.occupy(master, 60))
+
+    with pytest.raises(InitError, match=f"the reload is under way: .* master {master.pid}") as told:
+        reload_and_see(NGINX, master.id, host)
+
+    assert InitError is type(told.value)
+
+
+def test_timeout(host, nginx):
+    """A configuration that takes 60 s is loaded within a longer timeout."""
+    master = nginx.run()
+
+    def load_slowly():
+        nginx.occupy(master, 60.2)
+        host.at(60, lambda: nginx.hup(master))
+
+    on_hup(host, master, load_slowly)
+
+    reload_and_see(NGINX.replace(timeout=120.0), master.id, host)
+
+    assert 60 < host.now < 61
 
 
 def test_old_workers_that_stay(host, nginx):
-    """Two generations at the deadline are neither success nor as before."""
+    """Two generations at the deadline are neither success nor as before: who stays is named."""
     master = nginx.run()
-    host.on("SIGHUP", nginx.new_workers, master)
+    stopped = nginx.workers(master)[0]
+    stopped.state = "T"
+    on_hup(host, master, lambda: (nginx.occupy(master, 0.1), nginx.new_workers(master)))
 
-    with pytest.raises(InitError, match="new workers serve, and old ones too") as caught:
+    with pytest.raises(InitError, match=rf"{stopped.pid} \(stopped by a signal \(state T\)\)"):
         reload_and_see(NGINX, master.id, host)
 
-    assert InitError is type(caught.value)
+
+def test_workers_that_cannot_live(host, nginx):
+    """New workers that end at once: nothing serves, which is told soon, with the reason."""
+    master = nginx.run()
+    old = nginx.workers(master)
+
+    def replace():
+        nginx.occupy(master, 0.1)
+        nginx.log(master, "[emerg] 77#0: chdir() failed")
+        nginx.retire(old)
+
+    on_hup(host, master, replace)
+
+    with pytest.raises(InitError, match=r"nothing serves: .*: chdir\(\) failed; correct") as told:
+        reload_and_see(NGINX, master.id, host)
+
+    assert InitError is type(told.value)
+    assert host.now < 1.2
+
+
+def test_workers_that_crash_again_and_again(host, nginx):
+    """New workers that are replaced all the time do not serve."""
+    master = nginx.run()
+    old = nginx.workers(master)
+
+    def crash():
+        for worker in nginx.workers(master):
+            host.end(worker)
+        nginx.new_workers(master)
+        host.at(0.05, crash, by=master)
+
+    on_hup(host, master, lambda: (nginx.occupy(master, 0.1), nginx.retire(old), crash()))
+
+    with pytest.raises(InitError, match="nothing serves"):
+        reload_and_see(NGINX, master.id, host)
+
+    assert host.now < 1.2
+
+
+def test_no_workers_wanted(host, nginx):
+    """worker_processes 0 is accepted by nginx, and nothing serves then."""
+    master = nginx.run()
+    nginx.count = 0
+
+    with pytest.raises(InitError, match="nothing serves"):
+        reload_and_see(NGINX, master.id, host)
+
+
+def test_master_without_workers(host, nginx):
+    """As soon as the file is right again, a reload mends it."""
+    master = nginx.run()
+    nginx.retire(nginx.workers(master))
+
+    reload_and_see(NGINX, master.id, host)
+
+    assert [master.pid] == nginx.serving()
+
+
+def test_worker_that_somebody_kills(host, nginx):
+    """A worker that its master has replaced is not a new one of a reload that failed."""
+    master = nginx.run()
+    nginx.reloads = False
+    host.at(1, lambda: host.end(nginx.workers(master)[0]))
+
+    with pytest.raises(Reverted, match="the old workers serve as before"):
+        reload_and_see(NGINX, master.id, host)
+
+
+def test_all_workers_killed(host, nginx):
+    """If all are replaced, and nginx has complained, it cannot be told what is served."""
+    master = nginx.run()
+    nginx.reloads = False
+    host.at(1, lambda: [host.end(worker) for worker in nginx.workers(master)])
+
+    with pytest.raises(InitError, match="it cannot be told which configuration") as told:
+        reload_and_see(NGINX, master.id, host)
+
+    assert InitError is type(told.value)
 
 
 def test_master_that_dies(host, nginx):
     """A master that ends in its reload is told at once."""
     master = nginx.run()
-    host.on("SIGHUP", lambda master: host.at(1, lambda: host.end(master)), master)
+    on_hup(host, master, lambda: (nginx.occupy(master, 5), host.at(1, lambda: host.end(master))))
 
     with pytest.raises(InitError, match=f"master {master.pid} died during the reload"):
         reload_and_see(NGINX, master.id, host)
@@ -117,21 +272,10 @@ def test_daemon_without_worker_titles(host, nginx):
 def test_interrupted(host, nginx):
     """The wait may be given up: the reload itself is the daemon's."""
     master = nginx.run()
-    master.on.clear()
+    on_hup(host, master, lambda: nginx.occupy(master, 20))
     host.at(1, lambda: setattr(host, "interrupted_by", "SIGTERM"))
 
     with pytest.raises(Interrupted):
-        reload_and_see(NGINX, master.id, host)
-
-
-def test_log_that_cannot_be_read(host, nginx):
-    """Without a log the deadline decides."""
-    master = nginx.run()
-    nginx.reloads = False
-    del host.files[f"/proc/{master.pid}/fd/2"]
-    host.on("SIGHUP", lambda _master: None, master)
-
-    with pytest.raises(Reverted, match="waited 30 s"):
         reload_and_see(NGINX, master.id, host)
 
 
