@@ -205,7 +205,7 @@ def _deadline(changes: dict[str, Any]) -> dict[str, float]:
     seconds = changes.pop("_seconds", None)
     micros = changes.pop("_microseconds", None)
     if loops is None and seconds is None and micros is None:
-        return {}
+        return {"upgrade_timeout": changes["timeout"]} if "timeout" in changes else {}
     pause = micros / 1e6 if micros is not None else seconds if seconds is not None else 1.0
     return {"upgrade_timeout": (5.0 if loops is None else loops) * pause}
 
@@ -219,6 +219,7 @@ _KEYS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CONFFILE": ("config", _path),
     "PIDFILE": ("pidfile", _path),
     "LOCKFILE": ("lockfile", _path),
+    "TIMEOUT": ("timeout", _number),
     "SLEEPSEC": ("_seconds", _number),
     "SLEEPMSEC": ("_microseconds", _number),  # the argument of usleep(1)
     "UPGRADEWAITLOOPS": ("_loops", _number),

@@ -6,7 +6,6 @@ before and after all that a signal makes it do, however long that takes.
 
 # nginx: ngx_master_process_cycle
 
-
 from __future__ import annotations
 
 from ..host import Host, Process

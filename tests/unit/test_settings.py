@@ -55,6 +55,17 @@ def test_keys(host, line, field, value):
 
 
 @pytest.mark.parametrize(
+    ("lines", "expected"),
+    [("TIMEOUT=120", (120.0, 120.0)), ("TIMEOUT=120\nUPGRADEWAITLOOPS=7", (120.0, 7.0))],
+)
+def test_timeout(host, lines, expected):
+    """TIMEOUT is the deadline of everything, where an upgrade has not its own."""
+    changed = set_by(host, lines)
+
+    assert expected == (changed.timeout, changed.upgrade_timeout)
+
+
+@pytest.mark.parametrize(
     ("raw", "value"),
     [
         ("/opt/nginx", "/opt/nginx"),
@@ -93,6 +104,7 @@ def test_hash_in_a_value(host):
         ("NICELEVEL=20", "not a nice level"),
         ("NICELEVEL=high", "not a nice level"),
         ("DRAIN_TIMEOUT=soon", "not a number"),
+        ("TIMEOUT=soon", "not a number"),
         ("DRAIN_TIMEOUT=-1", "not a number"),
         ("UPGRADEWAITLOOPS=many", "not a number"),
         ('ULIMIT="-n"', "not like the arguments of ulimit"),
