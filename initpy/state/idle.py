@@ -4,7 +4,7 @@ A master that blocks its signals but while it waits for one, in sigsuspend(2), i
 before and after all that a signal makes it do, however long that takes.
 """
 
-# nginx: ngx_master_process_cycle
+# So does nginx, in ngx_master_process_cycle.
 
 from __future__ import annotations
 

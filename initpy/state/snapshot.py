@@ -8,7 +8,7 @@ no master is every process of the host read.
 from __future__ import annotations
 
 from ..errors import NotRunning
-from ..host import HERE, Host, Process
+from ..host import HERE, Host, Process, ProcessFacts
 from ..service import Service
 from ..value import Value
 from .identity import is_master
@@ -76,11 +76,14 @@ def take_snapshot(service: Service, host: Host, *, thorough: bool = False) -> Sn
               and orphans that no pidfile names.
     """
     pidfile = read_pidfile(service.pidfile, host)
-    master = proven_master(service, pidfile, host)
+    facts = _proven(service, pidfile, host)
+    master = facts.process if facts else None
     oldbin = read_pidfile(service.oldbin, host)
     old = proven_master(service, oldbin, host)
     if old is not None and old == master:
         old = None
+    if facts is not None and old is None:
+        old = _parent_master(service, facts, host)
     handover = master is None and old is not None
     if handover:
         master, old = old, None
@@ -90,6 +93,16 @@ def take_snapshot(service: Service, host: Host, *, thorough: bool = False) -> Sn
     if master is not None and not thorough and not found.leftover:
         return found
     return _scan(service, host, found)
+
+
+def _parent_master(service: Service, facts: ProcessFacts, host: Host) -> Process | None:
+    """Return the master that has started another one: in an upgrade whose .oldbin is lost."""
+    if service.upgrade is None or service.reload_execs or facts.ppid <= 1:
+        return None
+    parent = host.look(facts.ppid)
+    if parent is None or not is_master(service, parent, host):
+        return None
+    return parent.process
 
 
 def master_of(service: Service, host: Host = HERE) -> Process:
@@ -102,6 +115,11 @@ def master_of(service: Service, host: Host = HERE) -> Process:
 
 def proven_master(service: Service, pidfile: Pidfile, host: Host) -> Process | None:
     """Return the master that a pidfile names, or None if that process is not a master."""
+    facts = _proven(service, pidfile, host)
+    return facts.process if facts else None
+
+
+def _proven(service: Service, pidfile: Pidfile, host: Host) -> ProcessFacts | None:
     host.explain(
         f"pidfile {pidfile.path}: {pidfile.verdict}"
         f"{f', it names pid {pidfile.pid}' if pidfile.pid else ''}"
@@ -112,7 +130,7 @@ def proven_master(service: Service, pidfile: Pidfile, host: Host) -> Process | N
         return None
     if service.master_title is None and not pidfile.trusted:
         return None  # the binary alone proves nothing: another service may run it, too
-    return facts.process
+    return facts
 
 
 def named_master(service: Service, path: str, host: Host) -> Process | None:

@@ -149,6 +149,21 @@ def test_both_pidfiles_lost_in_an_upgrade(host, nginx):
     assert (nginx.masters[-1].id, old.id, ()) == (seen.master, seen.old_master, seen.others)
 
 
+def test_oldbin_lost_in_an_upgrade(host, nginx):
+    """The parent of a master is the old master, and the upgrade is unfinished."""
+    old = nginx.run()
+    nginx.usr2(old)
+    host.sleep(0.1)
+    del host.files[NGINX.oldbin]
+    before = host.looks
+
+    seen = take_snapshot(NGINX, host)
+
+    assert (old.id, nginx.masters[-1].id) == seen.masters
+    assert seen.upgrading
+    assert host.looks - before < 10
+
+
 def test_infant_worker_is_no_master(host, nginx):
     """A worker that was forked this moment bears its master's title, and is none."""
     master = nginx.run()
