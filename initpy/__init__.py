@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # The one list of public names: a type checker imports it, _h
     from .actions.restart import restart as restart
     from .actions.restart import try_restart as try_restart
     from .actions.start import start as start
+    from .actions.status import status as status
     from .actions.stop import stop as stop
     from .actions.upgrade import upgrade as upgrade
     from .control.configtest import configtest as configtest
@@ -28,7 +29,6 @@ if TYPE_CHECKING:  # The one list of public names: a type checker imports it, _h
     from .service import Service as Service
     from .state.pidof import pidofproc as pidofproc
     from .state.snapshot import master_of as master_of
-    from .state.status import status as status
 
 
 def _homes() -> dict[str, str]:

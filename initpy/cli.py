@@ -139,7 +139,6 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
     console = standard_console(quiet=arguments.quiet or arguments.json)
     host = host or Host()
     host.tell = lambda sentence: console.complain(f"{service.name}: {sentence}")
-    host.progress = console.progress
     if arguments.explain:
         host.explain = Explanation(service.name, console, silent=arguments.json)
     if argv is None and host.exists("/run/systemd/system"):  # sd_booted(3)
@@ -181,6 +180,7 @@ def _redirected(service: Service, arguments: Arguments, console: Console, host: 
 
 def _act(service: Service, arguments: Arguments, console: Console, host: Host) -> int:
     module, function, headline = ACTIONS[arguments.action]
+    host.progress = console.progress
     console.begin(f"{headline} {service.name}: ")
     code, message = ExitCode.OK, ""
     try:
@@ -217,7 +217,7 @@ def _as_set(service: Service, arguments: Arguments, host: Host) -> Service:
 
 
 def _status(service: Service, arguments: Arguments, console: Console, host: Host) -> int:
-    from .state.status import status
+    from .actions.status import status
 
     try:
         told = status(_as_set(service, arguments, host), host)

@@ -11,6 +11,7 @@ from .procfs import Process, ProcessFacts, SignalMasks
 
 _MOST = 65536  # bytes of one read
 _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
+_CGROUPS = "/sys/fs/cgroup"
 
 
 class Processes:
@@ -87,17 +88,17 @@ class Processes:
         The list is not reliable while children end (proc(5)). To learn whether a process
         has ended use ``find``, not its absence here.
         """
-        stats = self._child_stats(process)
-        return [child for child, state in stats.items() if state not in "ZX"]
+        return list(self.child_states(process))
 
-    def _child_stats(self, process: Process) -> dict[Process, str]:
+    def child_states(self, process: Process) -> dict[Process, str]:
+        """Return the state of each living child: one letter, as ps(1) shows it."""
         stats = {}
         for pid in self.child_pids(process.pid):
             try:
                 state, ppid, _, started = procfs.parse_stat(_read(f"/proc/{pid}/stat"))
             except _GONE:
                 continue
-            if ppid == process.pid:
+            if ppid == process.pid and state not in "ZX":
                 stats[Process(pid=pid, started=started)] = state
         # Last: its pid was its own all the time, so the children of that pid were its own.
         return stats if self.alive(process) else {}
@@ -165,15 +166,28 @@ class Processes:
 
     def systemd_unit(self, process: Process) -> str:
         """Return the systemd service that a process belongs to, or "". See cgroups(7)."""
+        names = [path.rpartition("/")[2] for _, path in self._cgroups(process)]
+        return next((name for name in names if name.endswith(".service")), "")
+
+    def frozen(self, process: Process) -> bool:
+        """Tell whether a process is frozen with its cgroup, as far as we may see."""
+        for controllers, path in self._cgroups(process):
+            try:
+                if not controllers and "frozen 1" in _read(f"{_CGROUPS}{path}/cgroup.events"):
+                    return True
+                if controllers == "freezer":
+                    return "THAWED" not in _read(f"{_CGROUPS}/freezer{path}/freezer.state")
+            except OSError:  # its root has no such file, or it is mounted elsewhere
+                continue
+        return False
+
+    def _cgroups(self, process: Process) -> list[tuple[str, str]]:
+        """Return the controllers and the path of each cgroup of a process: cgroups(7)."""
         try:
-            groups = _read(f"/proc/{process.pid}/cgroup")
+            lines = _read(f"/proc/{process.pid}/cgroup").splitlines()
         except _GONE:
-            return ""
-        for line in groups.splitlines():
-            name = line.rpartition("/")[2]
-            if name.endswith(".service"):
-                return name
-        return ""
+            return []
+        return [(line.split(":", 2)[1], line.split(":", 2)[2]) for line in lines]
 
     def kill(self, process: Process, sig: int) -> bool:
         """Send *sig* to this process and no other. False if it is gone.

@@ -1,4 +1,4 @@
-"""The action ``status``. It changes nothing and runs no program."""
+"""The status of a service, by one look. It changes nothing and runs no program."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from ..errors import StatusCode
 from ..host import HERE, Host, Process
 from ..service import Service
 from ..value import Value
+from .configuration import read_configuration
 from .pidfile import EMPTY, MISSING, UNTRUSTED, UNUSABLE
+from .record import read_record
 from .snapshot import Snapshot, take_snapshot
 from .titles import is_ready, workers_of
 
@@ -61,8 +63,8 @@ class Status(Value):
         }
 
 
-def status(service: Service, host: Host = HERE) -> Status:
-    """Return the status of the service. Every state is a code (LSB 20.2), not an exception."""
+def look(service: Service, host: Host) -> Status:
+    """Return the status of the service as it is at this moment."""
     seen = take_snapshot(service, host)
     code = _code(service, seen, host)
     if seen.master is None:
@@ -84,6 +86,7 @@ def status(service: Service, host: Host = HERE) -> Status:
         sentence=f"running, master {seen.master}, {_workers(len(serving))}, up {_duration(uptime)}",
         notes=(
             *_upgrade_notes(service, seen),
+            *_work_notes(service, seen.master, serving, host),
             *_binary_notes(replaced, disk),
             *_pidfile_notes(seen),
             *_unjudged_notes(seen),
@@ -142,6 +145,41 @@ def _upgrade_notes(service: Service, seen: Snapshot) -> tuple[str, ...]:
         pids = ", ".join(map(str, seen.others))
         notes.append(f"an upgrade is unfinished: master {pids} of this configuration serves too")
     return tuple(notes)
+
+
+def _work_notes(
+    service: Service, master: Process, serving: list[Process], host: Host
+) -> tuple[str, ...]:
+    """Say what keeps a service whose master lives from serving."""
+    notes = []
+    if not serving and not (service.on_demand and read_configuration(service, host).workerless):
+        notes.append("no worker takes requests")
+    if host.frozen(master):
+        notes.append("its processes are frozen with their cgroup")
+    masks = host.signals(master)
+    states = {master: masks.state if masks else "", **host.child_states(master)}
+    if stopped := [process for process, state in states.items() if state in ("T", "t")]:
+        pids = ", ".join(map(str, stopped))
+        notes.append(f"stopped by a signal, and not working: pids {pids}")
+    if lost := _lost_paths(service, host):
+        notes.append(f"no client reaches {', '.join(lost)}: its socket is not there any more")
+    return tuple(notes)
+
+
+def _lost_paths(service: Service, host: Host) -> list[str]:
+    """Return the paths of its unix sockets that lead to none of them, as far as recorded."""
+    record = read_record(service, host)
+    ours = [one for one in record.sockets if one.place.startswith("/")] if record else []
+    if not ours:
+        return []
+    files = {one.inode: one.file for one in host.unix_sockets() or ()}
+    lost = []
+    for socket in ours:
+        bound, there = files.get(socket.inode), host.file_id(socket.place)
+        # The inodes are compared: on an overlay the devices differ.
+        if socket.inode in files and (there is None or (bound and bound[0] != there[1])):
+            lost.append(socket.place)
+    return lost
 
 
 def _binary_notes(replaced: bool | None, disk: tuple[int, int] | None) -> tuple[str, ...]:

@@ -57,6 +57,7 @@ class FakeProcess:
     open_files: list[str] = field(default_factory=list)
     sockets: dict[int, str] = field(default_factory=dict)  # inode: where it listens
     unit: str = ""  # of systemd
+    frozen: bool = False  # with its cgroup
     net: str = "net:[1]"  # its namespaces
     mnt: str = "mnt:[1]"
     root: tuple[int, int] | None = None  # its root directory, if that is another than ours
@@ -443,13 +444,16 @@ class FakeHost(Host):
     def sees_all(self):
         return self.all_seen
 
-    def children(self, process):
+    def child_states(self, process):
         self.happen()
         if not self._alive(process):
-            return []
-        return [
-            p.id for p in self.processes.values() if p.ppid == process.pid and self._alive(p.id)
-        ]
+            return {}
+        everybody = self.processes.values()
+        return {p.id: p.state for p in everybody if p.ppid == process.pid and self._alive(p.id)}
+
+    def frozen(self, process):
+        found = self.processes.get(process.pid)
+        return found is not None and found.frozen
 
     def child_pids(self, pid):
         self.happen()

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from initpy.actions.start import start
+from initpy.actions.status import status
 from initpy.actions.stop import stop
 from initpy.control.pidfiles import remove_stale_pidfiles
 from initpy.daemons.nginx import NGINX
 from initpy.errors import ExitCode, PidfileError
 from initpy.state.conflict import pidfile_conflict
 from initpy.state.pidfile import read_pidfile
-from initpy.state.status import status
 
 OTHER = "/opt/nginx.conf"
 TITLE = f"nginx: master process {NGINX.daemon} -c {OTHER}"

@@ -12,11 +12,11 @@ import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
 
+from initpy.actions.status import status
 from initpy.cli import ACTIONS, VERBS
 from initpy.errors import ExitCode, StatusCode
 from initpy.service import Service
 from initpy.settings import _KEYS
-from initpy.state.status import status
 from initpy.tools import command
 from initpy.tools.declarations import declarations
 

@@ -9,9 +9,9 @@ from initpy.actions.reload import reload
 from initpy.actions.reopen import reopen
 from initpy.actions.restart import restart
 from initpy.actions.start import start
+from initpy.actions.status import status
 from initpy.actions.stop import stop
 from initpy.actions.upgrade import upgrade
-from initpy.state.status import status
 
 # By what it is done to.
 RUNNING = {
@@ -24,8 +24,8 @@ RUNNING = {
     restart: 1,
     upgrade: 2,  # for orphans of an upgrade that has failed; for whoever is left
 }
-STOPPED = {status: 1, stop: 1, start: 1, restart: 1}
-CRASHED = {status: 1, stop: 2, start: 2, restart: 2}
+STOPPED = {status: 2, stop: 1, start: 1, restart: 1}
+CRASHED = {status: 2, stop: 2, start: 2, restart: 2}
 
 
 def looks(host, action, service):

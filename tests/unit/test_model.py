@@ -25,12 +25,12 @@ from initpy.actions.reload import force_reload, reload
 from initpy.actions.reopen import reopen
 from initpy.actions.restart import restart, try_restart
 from initpy.actions.start import start
+from initpy.actions.status import status
 from initpy.actions.stop import force_quit, stop
 from initpy.actions.upgrade import upgrade
 from initpy.control.lock import lock_path
 from initpy.errors import ExitCode, InitError
 from initpy.state.record import record_path
-from initpy.state.status import status
 
 ACTIONS = {
     "start": start,

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from initpy.actions.start import start
+from initpy.actions.status import status
 from initpy.actions.stop import stop
 from initpy.control.record import record_running, write_record
 from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError
 from initpy.state.identity import is_master
 from initpy.state.record import is_recorded_master, other_records, read_record, record_path
-from initpy.state.status import status
 
 PATH = record_path(NGINX)
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from initpy.actions.status import status
+from initpy.control.record import record_running
 from initpy.daemons.nginx import NGINX
+from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import StatusCode
-from initpy.state.status import status
 
 KEYS = {
     "name",
@@ -189,6 +191,76 @@ def test_lost_pidfile(host, nginx, facts, note):
     assert told.notes[0].startswith(note)
 
 
+def test_no_worker(host, nginx):
+    """A master without a worker runs, and serves nobody."""
+    nginx.count = 0
+    nginx.run()
+
+    assert ["no worker takes requests"] == notes(host)
+
+
+def test_no_worker_on_demand(host, fpm):
+    """Where workers are started on demand, none is as good."""
+    fpm.count = 0
+    fpm.run()
+    host.files[PHP_FPM.config].text = "[www]\npm = ondemand\n"
+
+    assert () == status(PHP_FPM, host).notes
+
+
+def test_stopped_processes(host, nginx):
+    """Processes that a signal has stopped do nothing, though they live."""
+    master = nginx.run()
+    worker = nginx.workers(master)[0]
+    master.state = worker.state = "T"
+
+    told = status(NGINX, host)
+
+    assert StatusCode.RUNNING == told.code
+    assert (f"stopped by a signal, and not working: pids {master.pid}, {worker.pid}",) == told.notes
+
+
+def test_frozen_processes(host, nginx):
+    """Nor do those whose cgroup is frozen."""
+    nginx.run().frozen = True
+
+    assert ["its processes are frozen with their cgroup"] == notes(host)
+
+
+def test_lost_socket(host, fpm):
+    """A unix socket whose path is gone is reached by no client."""
+    fpm.run()
+    record_running(PHP_FPM, host)
+    del host.files[fpm.place]
+
+    told = status(PHP_FPM, host)
+
+    assert (f"no client reaches {fpm.place}: its socket is not there any more",) == told.notes
+
+
+@pytest.mark.parametrize("comes", [0.005, 3])
+def test_service_that_is_just_starting(host, nginx, comes):
+    """Before it says dead, status looks again, and waits for what is starting."""
+    nginx.booting = comes
+    host.put(NGINX.pidfile, "999\n")
+    starting = nginx.boot()
+    starting.argv = (NGINX.daemon, "-c", NGINX.config)
+
+    told = status(NGINX, host)
+
+    assert (0, starting.id) == (told.code, told.snapshot.master)
+
+
+def test_service_that_never_comes_up(host, nginx):
+    """It does not wait for ever."""
+    nginx.booting = 3600
+    host.put(NGINX.pidfile, "999\n")
+    nginx.boot().argv = (NGINX.daemon, "-c", NGINX.config)
+
+    assert StatusCode.DEAD_PIDFILE == status(NGINX, host).code
+    assert 5 == round(host.now, 1)
+
+
 def test_further_masters(host, nginx):
     """Masters that nobody has written down are told."""
     second = nginx.new_master(age=60)
@@ -207,7 +279,7 @@ def test_status_changes_nothing(host, nginx):
     status(NGINX, host)
 
     assert before == {path: vars(file) for path, file in host.files.items()}
-    assert ([], [], 0) == (host.spawned, host.sent, host.now)
+    assert ([], []) == (host.spawned, host.sent)
 
 
 def test_as_dict(host, nginx):

@@ -1,0 +1,38 @@
+"""The action ``status``: it looks again before it says that a service does not run."""
+
+from __future__ import annotations
+
+from ..errors import StatusCode, WaitTimeout
+from ..host import HERE, Host
+from ..host.wait import wait_until
+from ..service import Service
+from ..state.status import Status, look
+
+LOOKS = 2  # at a service that does not run, and of which nothing is starting
+STARTING = 5.0  # seconds for one that is starting
+
+
+def status(service: Service, host: Host = HERE) -> Status:
+    """Return the status of the service. Every state is a code (LSB 20.2), not an exception.
+
+    While a daemon executes itself anew, or another action starts it, there is a moment
+    without a master. A monitor that was told "dead" then would act on it.
+    """
+    seen = look(service, host)
+    looks = 1
+
+    def decided() -> bool:
+        nonlocal seen, looks
+        if seen.code in (StatusCode.RUNNING, StatusCode.UNKNOWN):
+            return True
+        if looks >= LOOKS and not (seen.snapshot.starting or seen.snapshot.executing):
+            return True
+        looks += 1
+        seen = look(service, host)
+        return False
+
+    try:
+        wait_until(decided, within=STARTING, host=host, what=f"{service.name} to be up")
+    except WaitTimeout:
+        return seen
+    return seen
