@@ -6,7 +6,7 @@ from ..errors import InitError, NotRunning, WaitTimeout
 from ..host import HERE, Host, Process
 from ..host.wait import wait_until
 from ..schedule import Step, parse_schedule, signal_name, signal_named
-from ..state.idle import is_idle, why_busy
+from ..state.idle import is_idle, why_stuck
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ DEFAULT_SCHEDULE = parse_schedule("TERM/5/KILL/5")
 
 # A daemon takes these as requests. They kill a process that does not catch them: signal(7).
 _REQUESTS = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM")
+STUCK = 1.0  # seconds for which a master may be stopped before nothing is expected of it
 _STOPPED = ("T", "t")  # stopped by a signal, stopped by a tracer: proc(5)
 
 
@@ -55,18 +56,19 @@ def refuse_deadly(process: Process, sig: int, host: Host) -> None:
 def await_idle(master: Process, host: Host, *, within: float) -> None:
     """Wait until *master* has handled every signal that it got before.
 
-    Raises InitError after so many seconds, which says what keeps it; Interrupted.
+    Raises InitError after so many seconds, or soon if it is stopped; Interrupted.
     """
+    since = host.monotonic()
 
     def idle() -> bool:
+        if host.monotonic() - since >= STUCK and (why := why_stuck(master, host)):
+            raise InitError(f"master {master} is {why}: no signal was sent")
         return not host.alive(master) or is_idle(master, host)
 
     try:
         wait_until(idle, within=within, host=host, what="it to be idle", interruptible=True)
     except WaitTimeout as exc:
-        raise InitError(
-            f"master {master} is {why_busy(master, host)}: no signal was sent, {exc}"
-        ) from exc
+        raise InitError(f"master {master} is busy: no signal was sent, {exc}") from exc
 
 
 def suspend(process: Process, host: Host) -> None:

@@ -20,7 +20,8 @@ def wait_until_stable(service: Service, host: Host, *, thorough: bool = False) -
 
     A killed script may have left such a process. One that still is not up after the
     service's timeout is in ``Snapshot.starting``. Raises InitError if /proc hides
-    processes; PidfileError if only a pidfile could tell, and it is not trusted.
+    processes, or if a master is frozen; PidfileError if only a pidfile could tell, and
+    that is not trusted.
     """
     if not host.sees_all():
         raise InitError(
@@ -42,6 +43,10 @@ def wait_until_stable(service: Service, host: Host, *, thorough: bool = False) -
         )
     except WaitTimeout:
         seen = take_snapshot(service, host, thorough=thorough)
+    if frozen := [master for master in seen.masters if host.frozen(master)]:
+        raise InitError(
+            f"master {frozen[0]} is frozen with its cgroup: thaw it first, no signal was sent"
+        )
     hint = seen.pidfile
     if seen.master is None and service.master_title is None and hint.pid and not hint.trusted:
         facts = host.look(hint.pid)

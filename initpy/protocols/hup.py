@@ -19,7 +19,7 @@ from ..host import Host, Process
 from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
-from ..state.idle import is_idle, why_busy
+from ..state.idle import is_idle, why_stuck
 from ..state.titles import looks_like_master
 from ..state.workers import SETTLE, ready_workers
 
@@ -130,7 +130,7 @@ class _Generations:
         kept = self._old & ready_workers(self._service, self._master, self._host)
         if not kept:
             return f"the workers of master {self._master} to serve"
-        stay = ", ".join(f"{one} ({why_busy(one, self._host)})" for one in sorted(kept, key=str))
+        stay = ", ".join(f"{one} ({why_stuck(one, self._host) or 'busy'})" for one in kept)
         return f"old workers to stop accepting requests: {stay}; new ones serve"
 
     def _born(self) -> set[Process]:

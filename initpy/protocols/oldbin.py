@@ -19,7 +19,7 @@ from ..control.drain import drain, drain_orphans
 from ..control.error_log import LogMark
 from ..control.launch import wait_until_ready
 from ..control.pidfiles import restore_pidfile
-from ..control.signals import killproc, resume
+from ..control.signals import await_idle, killproc, resume
 from ..control.stable import require_running
 from ..errors import InitError, Reverted, RollbackFailed
 from ..host import HERE, Host, Process
@@ -57,6 +57,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     restore_pidfile(service, seen, host)
     refuse_argv0(service, old, host)
     verify_binary(service, old, host)  # configtest -q || return
+    await_idle(old, host, within=service.timeout)  # somebody else's reload may be under way
     # Before the signal: only the version tells whether the pidfile was renamed and reverted.
     before, log = host.version(service.pidfile), LogMark(service, old, host)
     killproc(old, signal_named("USR2"), host=host)  # killproc -p ${pidfile} ${prog} -USR2

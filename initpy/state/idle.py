@@ -10,12 +10,6 @@ from __future__ import annotations
 
 from ..host import Host, Process
 
-STOPPED = {
-    "T": "stopped by a signal",
-    "t": "stopped by a tracer",
-    "D": "frozen, or waiting for a disk",
-}
-
 
 def is_idle(master: Process, host: Host) -> bool:
     """Tell whether *master* waits for a signal, and none is on its way to it.
@@ -29,9 +23,9 @@ def is_idle(master: Process, host: Host) -> bool:
     return host.signals(master) == first
 
 
-def why_busy(master: Process, host: Host) -> str:
-    """Return why *master* is not idle, as a part of a sentence: "stopped by a signal"."""
-    masks = host.signals(master)
-    state = masks.state if masks else ""
-    how = STOPPED.get(state, "busy")
-    return f"{how} (state {state})" if state in STOPPED else how
+def why_stuck(process: Process, host: Host) -> str:
+    """Return why a process cannot do anything, as a part of a sentence; "" if it can."""
+    masks = host.signals(process)
+    if masks is not None and masks.state in ("T", "t"):
+        return f"stopped by a signal (state {masks.state})"
+    return "frozen with its cgroup" if host.frozen(process) else ""

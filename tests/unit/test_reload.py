@@ -132,6 +132,8 @@ def test_master_that_is_stopped(host, nginx):
     with pytest.raises(InitError, match=r"is stopped by a signal \(state T\): no signal was sent"):
         reload_and_see(NGINX, master.id, host)
 
+    assert host.now < 1.2
+
 
 def test_slow_configuration(host, nginx):
     """At the deadline a reload that has not ended is neither failed nor done."""

@@ -46,6 +46,15 @@ def test_one_that_is_stopped(host, nginx, starting):
     assert nginx.masters[-1].id == seen.master
 
 
+def test_frozen_master(host, nginx):
+    """A master that is frozen is told before anything is done: it could do nothing."""
+    master = nginx.run()
+    master.frozen = True
+
+    with pytest.raises(InitError, match=f"master {master.pid} is frozen .* no signal was sent"):
+        wait_until_stable(NGINX, host)
+
+
 def test_nothing_on_its_way(host, nginx):
     """Where nothing is being started no time is lost."""
     master = nginx.run()
