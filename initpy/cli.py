@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .console import Console, Explanation, standard_console
+from .console import Console, Explanation, escaped, standard_console
 from .errors import ExitCode, InitError, StatusCode, UsageError
 from .host import Host
 from .service import Service
@@ -194,7 +194,8 @@ def _act(service: Service, arguments: Arguments, console: Console, host: Host) -
     console.end(ok=code == ExitCode.OK)
     if message:
         console.complain(f"{service.name}: {message}")
-    host.syslog(service.name, f"{arguments.action}: {message or 'done'} (exit {code})")
+    line = escaped(f"{arguments.action}: {message or 'done'} (exit {code})")
+    host.syslog(service.name, line.replace("\n", " "))
     if arguments.json:
         _answer_json(console, _done(service, arguments, code, message), host)
     if code in _NO_FAILURES and arguments.action in _BY_UNITS and host.run_by_systemd():

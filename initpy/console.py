@@ -15,6 +15,22 @@ COLUMN = 60  # of the verdict, as in Red Hat's functions
 GREEN, RED, PLAIN = "\033[1;32m", "\033[1;31m", "\033[0m"
 
 
+def escaped(text: str) -> str:
+    r"""Return *text* with nothing in it that a terminal would obey.
+
+    Daemons and their clients choose what stands in a log. Tab and newline stay.
+
+    >>> print(escaped("GET /\x1b[2J"))
+    GET /\x1b[2J
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() or one in "\t\n" else one.encode("unicode_escape").decode()
+        for one in text
+    )
+
+
 class Console:
     """Two output streams, either of which may be closed or broken.
 
@@ -49,6 +65,7 @@ class Console:
         if self._quiet:
             return
         self._reported += 1
+        what = escaped(what)
         if self._terminal:
             _write(self._out, f"\r\033[K{self._headline}{what}")
         elif self._reported & (self._reported - 1) == 0:
@@ -66,11 +83,11 @@ class Console:
 
     def answer(self, text: str) -> bool:
         """Write a line of the answer to standard output; tell whether it could be written."""
-        return _write(self._out, text + "\n")
+        return _write(self._out, escaped(text) + "\n")
 
     def complain(self, text: str) -> None:
         """Write a line to standard error, even if quiet."""
-        _write(self._err, text + "\n")
+        _write(self._err, escaped(text) + "\n")
 
 
 class Explanation:

@@ -123,7 +123,6 @@ class Report(Value):
     reason: str = ""  # one line, without its time stamp
     lines: tuple[str, ...] = ()  # every line that reports a failure
     unbound: tuple[str, ...] = ()  # addresses and paths that it could not bind
-    gave_up: bool = False  # the log says that the daemon will not try again
 
 
 class Detected(Value):

@@ -133,3 +133,25 @@ def test_broken_stream_is_not_flushed_again(monkeypatch):
     console.complain("b")
 
     assert (None, None) == (sys.stdout, sys.stderr)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a line\tof words é\nand another", "a line\tof words é\nand another"),
+        ("\x1b]0;owned\x07", r"\x1b]0;owned\x07"),
+        ("\x9b2J\x7f\r", r"\x9b2J\x7f\r"),
+        ("\udcff\u2028", r"\udcff\u2028"),
+    ],
+)
+def test_nothing_that_a_terminal_obeys(err, text, shown):
+    """What a client has put into a log is shown, and does nothing."""
+    out = io.StringIO()
+    console = Console(out, err, quiet=False)
+
+    console.answer(text)
+    console.complain(text)
+    console.progress(text)
+
+    assert f"{shown}\n" == err.getvalue()
+    assert f"{shown}\n" * 2 == out.getvalue()

@@ -10,6 +10,7 @@ from initpy.host import Holder, Process
 
 MASTER = Process(pid=42, started=1)
 LOG = "/proc/42/fd/2"
+TIME = "2026/11/23 19:19:50"
 
 
 def test_only_what_was_said_since(host):
@@ -25,9 +26,24 @@ def test_only_what_the_master_said(host):
     """Of a reload that failed, the emergencies of that very master tell."""
     host.put(LOG)
     mark = LogMark(NGINX, MASTER, host)
-    host.files[LOG].text = "x [emerg] 41#0: other\nx [alert] 42#0: a\nx [emerg] 42#0: ours\n"
+    said = ("[emerg] 41#0: other", "[alert] 42#0: a", "[emerg] 42#0: ours")
+    host.files[LOG].text = "".join(f"{TIME} {words}\n" for words in said)
 
-    assert ("x [emerg] 42#0: ours",) == mark.read(42).lines
+    assert (f"{TIME} [emerg] 42#0: ours",) == mark.read(42).lines
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '[error] 43#43: *1 open() "/srv/x [emerg] 42#42: disk full" failed, client: 10.0.0.1',
+        '[crit] 43#43: *1 open() "/srv/x" failed, client: 10.0.0.1',
+        "[info] 43#43: [emerg] 42#42: disk full",
+    ],
+)
+@pytest.mark.parametrize("pid", [0, 42])
+def test_words_of_a_client(line, pid):
+    """What a client has asked for is not what nginx says of itself."""
+    assert () == read_log(NGINX, f"{TIME} {line}\n", pid).lines
 
 
 @pytest.mark.parametrize("kind", [None, "fifo"])
@@ -48,7 +64,7 @@ def test_no_log(host, kind):
         (NGINX.replace(read_log=None), "[emerg] first\nlast", "last"),
         (NGINX, "nginx: [emerg] unexpected }\nnginx: test failed", "unexpected }"),
         (NGINX, "2026/11/23 19:19:50 [emerg] 42#42: bind() failed\nx", "bind() failed"),
-        (NGINX, "x [alert] 7#7: gone\nx [emerg] 7#7: worse", "worse"),
+        (NGINX, f"{TIME} [alert] 7#7: gone\n{TIME} [emerg] 7#7: worse", "worse"),
         (PHP_FPM, "[23-Nov-2026 19:06:08] ERROR: FPM: no\n[23-Nov] ERROR: more", "FPM: no"),
         (NGINX, "[emerg] a#b: c", "a#b: c"),
     ],

@@ -6,9 +6,7 @@ from ...contracts import Report
 
 # The most severe first: the reason is the first line of the first level that occurs.
 _FAILURES = ("[emerg] ", "[alert] ", "[crit] ")
-# If a port is in use nginx tries to bind it five times, half a second apart, and then
-# logs this (ngx_open_listening_sockets).
-_GAVE_UP = "still could not bind()"
+_TIME = "0000/00/00 00:00:00 "
 
 
 def read(text: str, pid: int = 0) -> Report:
@@ -17,18 +15,32 @@ def read(text: str, pid: int = 0) -> Report:
     pid: read only the [emerg] lines of this master. A line of a worker, or of another
          instance with the same log, is not a reason why this master failed.
 
+    What a client asked for stands in the log, too: a level counts only where nginx writes
+    it, and not in a line about a connection.
+
     >>> read("2026/11/23 19:19:50 [emerg] 42#42: unknown directive\nnginx: test failed").reason
     'unknown directive'
     """
     lines = text.splitlines()
-    signs = (f" [emerg] {pid}#",) if pid else _FAILURES
-    failures = tuple(line for line in lines if any(sign in line for sign in signs))
+    signs = (f"[emerg] {pid}#",) if pid else _FAILURES
+    said = {line: message for line in lines if (message := _message(line))}
+    failures = tuple(line for line, message in said.items() if message.startswith(signs))
     return Report(
-        reason=_reason(lines),
+        reason=_reason([said[line] for line in failures]) or (lines[-1] if lines else ""),
         lines=failures,
         unbound=_unbound(text) if "bind()" in text else (),
-        gave_up=bool(failures) and _GAVE_UP in failures[-1],
     )
+
+
+def _message(line: str) -> str:
+    """Return what nginx says in a line: "[emerg] 42#42: ..."; "" if that is of a connection."""
+    message = line.removeprefix("nginx: ")  # before its log is open
+    time = line[: len(_TIME)]
+    if "".join("0" if one.isdigit() else one for one in time) == _TIME:
+        message = line[len(_TIME) :]
+        if message.partition(": ")[2].startswith("*"):  # its number (ngx_log_error_core)
+            return ""
+    return message if message.startswith("[") else ""
 
 
 def _unbound(text: str) -> tuple[str, ...]:
@@ -38,12 +50,12 @@ def _unbound(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"bind\(\) to (?:unix:)?([^\s',]+)", text))
 
 
-def _reason(lines: list[str]) -> str:
-    # "TIME [emerg] PID#TID: ..."; before the log is open: "nginx: [emerg] ...".
+def _reason(messages: list[str]) -> str:
+    """Return the worst message without its level and process."""
     for sign in _FAILURES:
-        for line in lines:
-            if sign in line:
-                words = line.partition(sign)[2]
+        for message in messages:
+            if message.startswith(sign):
+                words = message[len(sign) :]
                 number, _, rest = words.partition(": ")
                 return rest if "#" in number and number.replace("#", "").isdigit() else words
-    return lines[-1] if lines else ""
+    return ""
