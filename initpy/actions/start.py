@@ -8,6 +8,7 @@ from ..control.launch import launch, wait_until_ready
 from ..control.lock import ActionLock
 from ..control.pidfiles import (
     refuse_conflict,
+    refuse_other_pidfile,
     remove_stale_pidfiles,
     remove_stale_sockets,
     restore_pidfile,
@@ -115,6 +116,7 @@ def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
         return
     # Before the test: it opens the pidfile, too, and would follow a link.
     restore_pidfile(service, seen, host, needed=False)
+    refuse_other_pidfile(service, host)
     if service.test_args is not None:
         configtest(service, host)
     # INT, TERM and HUP do not interrupt the rest: the service must not stay stopped.

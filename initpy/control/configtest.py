@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os.path
 
-from ..errors import ConfigTestFailed, NotInstalled, OtherPidfile, Unimplemented, WaitTimeout
+from ..errors import ConfigTestFailed, NotInstalled, Unimplemented, WaitTimeout
 from ..host import HERE, Host
 from ..service import Service
-from ..state.configuration import read_configuration
 from ..state.pidfile import EMPTY, read_pidfile
-from .ask import ask_configuration
 from .error_log import read_log
+from .pidfiles import refuse_other_pidfile
 from .run import CannotExecute, Finished, run
 
 
@@ -25,15 +24,11 @@ def configtest(service: Service, host: Host = HERE, *, binary: str = "") -> None
 
     binary: run this executable instead of the one on disk.
 
-    Raises ConfigTestFailed with the daemon's own output; OtherPidfile; NotInstalled;
-    NotPermitted; Interrupted; Unimplemented if the daemon has no such test.
+    Raises ConfigTestFailed with the daemon's own output; NotInstalled; NotPermitted;
+    Interrupted; Unimplemented if the daemon has no such test.
     """
     if service.test_args is None:
         raise Unimplemented("this daemon has no test of its configuration")
-    if host.file_id(service.daemon) is None:
-        raise NotInstalled(f"{service.daemon} is not installed")
-    # Before the test, which makes the pidfile that the configuration names.
-    _require_own_pidfile(service, host)
     argv = service.command(service.test_args)
     if binary:
         argv[0] = binary
@@ -50,8 +45,12 @@ def configtest_stopped(service: Service, host: Host) -> None:
 
     The folder of its pidfile is made for it, since it is gone after a boot where /run is
     a tmpfs. That folder is removed again, and an empty pidfile that the test has left;
-    nothing else is: log files that a daemon makes are the daemon's.
+    nothing else is: log files that a daemon makes are the daemon's. Raises OtherPidfile,
+    too, before the test: that would make the pidfile that the configuration names.
     """
+    if host.file_id(service.daemon) is None:
+        raise NotInstalled(f"{service.daemon} is not installed")
+    refuse_other_pidfile(service, host)
     # nginx -t opens its pidfile, and leaves it empty (ngx_create_pidfile).
     was_there = host.exists(service.pidfile)
     made = host.make_directory(os.path.dirname(service.pidfile))
@@ -63,30 +62,6 @@ def configtest_stopped(service: Service, host: Host) -> None:
             host.remove(service.pidfile)
         for folder in made:
             host.remove_empty(folder)
-
-
-def _require_own_pidfile(service: Service, host: Host) -> None:
-    """Raise OtherPidfile if the configuration names another pidfile than the service has.
-
-    The daemon would write that one, and every action would wait for ours in vain. What is
-    read in the file is only a hint: a daemon that can tell what it makes of it is asked.
-    """
-
-    def other(named: str | None) -> bool:
-        return named is not None and place(named) != place(service.pidfile)
-
-    def place(path: str) -> str:
-        # The pidfile itself may be a link: a stale one, which does not count.
-        return os.path.join(host.realpath(os.path.dirname(path)), os.path.basename(path))
-
-    if service.background or not other(read_configuration(service, host).pidfile):
-        return
-    named = ask_configuration(service, host).pidfile
-    if other(named):
-        raise OtherPidfile(
-            f"the configuration names the pidfile {named}, and this script {service.pidfile}: "
-            f"change one of them (PIDFILE= in the script's settings)"
-        )
 
 
 def _reason(service: Service, finished: Finished) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import InitError, PidfileError
+import os.path
+
+from ..errors import InitError, OtherPidfile, PidfileError
 from ..host import Host, Process
 from ..service import Service
 from ..state.configuration import read_configuration
@@ -69,6 +71,27 @@ def refuse_conflict(service: Service, seen: Snapshot, host: Host) -> None:
     """
     if conflict := pidfile_conflict(service, seen.pidfile, host):
         raise PidfileError(conflict)
+
+
+def refuse_other_pidfile(service: Service, host: Host) -> None:
+    """Raise OtherPidfile if the configuration names another pidfile than the service has.
+
+    The daemon would write that one, and start would wait for ours in vain. One that is
+    told its pidfile by its arguments, or that we put in the background, does not.
+    """
+
+    def place(path: str) -> str:
+        # The pidfile itself may be a link: a stale one, which does not count.
+        return os.path.join(host.realpath(os.path.dirname(path)), os.path.basename(path))
+
+    if service.background or any("{pidfile}" in arg for arg in service.start_args):
+        return
+    named = read_configuration(service, host).pidfile
+    if named is not None and place(named) != place(service.pidfile):
+        raise OtherPidfile(
+            f"the configuration names the pidfile {named}, and this script {service.pidfile}: "
+            "change one of them (PIDFILE= in the script's settings)"
+        )
 
 
 def remove_stale_sockets(service: Service, host: Host) -> None:

@@ -88,11 +88,19 @@ def test_script_in_its_place(site, body):
 def test_failed_start(site, body):
     """Whatever a failed start had started is gone when it returns."""
     put_script(site, body)
+    # It is told another pidfile, which its configuration does not name.
+    with open(site.config) as file:
+        lines = [line for line in file if not line.startswith("pid ")]
+    site.place.write(site.config, "".join(lines))
+    told = {
+        "nginx": ("-c", "{config}", "-g", f"pid {site.pidfile};"),
+        "php-fpm": ("--daemonize", "--fpm-config", "{config}", "--pid", site.pidfile),
+    }
     site.service = site.service.replace(
-        pidfile=site.path("other.pid"), force_quit=parse_schedule("TERM/1/KILL/5")
+        pidfile=site.path("other.pid"),
+        start_args=told[site.kind],
+        force_quit=parse_schedule("TERM/1/KILL/5"),
     )
-    if site.kind == "php-fpm":  # it is told its pidfile
-        site.service = site.service.replace(start_args=("--daemonize", "--fpm-config", "{config}"))
 
     result = site.act("start", "--timeout", "1")
 

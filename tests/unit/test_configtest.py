@@ -5,12 +5,10 @@ from fakes import Run
 
 from initpy.control.configtest import TestCannotRun, configtest, configtest_stopped
 from initpy.daemons.nginx import NGINX
-from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import (
     ConfigTestFailed,
     Interrupted,
     NotInstalled,
-    OtherPidfile,
     Unimplemented,
 )
 
@@ -51,38 +49,6 @@ def test_another_binary(host, nginx):
     configtest(NGINX, host, binary="/opt/nginx")
 
     assert "/opt/nginx" == host.spawned[0][0][0]
-
-
-@pytest.mark.parametrize(
-    ("service", "text"),
-    [
-        (NGINX, "pid /run/other.pid;"),
-        (NGINX.replace(options=("-g", "pid /run/other.pid;")), ""),
-        (PHP_FPM, "[global]\npid = /run/other.pid\n[www]\n"),
-    ],
-)
-def test_another_pidfile(host, nginx, fpm, service, text):
-    """A configuration that names another pidfile than the service's is refused: 6."""
-    host.files[service.config].text = text
-
-    with pytest.raises(OtherPidfile, match=f"/run/other.pid.*{service.pidfile}"):
-        configtest(service, host)
-
-
-@pytest.mark.parametrize("pid", ["/var/run/nginx.pid", "/run//./nginx.pid"])
-def test_pidfile_by_another_path(host, nginx, pid):
-    """Pidfiles are compared as files: /var/run is a link to /run."""
-    host.put("/var/run", "/run", kind="link")
-    host.files[NGINX.config].text = f"pid {pid};"
-
-    configtest(NGINX, host)
-
-
-def test_pidfile_that_we_write(host, nginx):
-    """The pidfile of a daemon that initpy puts in the background is initpy's."""
-    host.files[NGINX.config].text = "pid /run/other.pid;"
-
-    configtest(NGINX.replace(background=True), host)
 
 
 def test_undeclared(host):

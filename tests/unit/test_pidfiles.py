@@ -2,12 +2,71 @@ from __future__ import annotations
 
 import pytest
 
+from initpy.actions.restart import restart
 from initpy.actions.start import start
-from initpy.control.pidfiles import remove_stale_pidfiles, remove_stale_sockets, restore_pidfile
+from initpy.control.pidfiles import (
+    refuse_other_pidfile,
+    remove_stale_pidfiles,
+    remove_stale_sockets,
+    restore_pidfile,
+)
 from initpy.daemons.nginx import NGINX
-from initpy.errors import InitError, PidfileError
+from initpy.daemons.php_fpm import PHP_FPM
+from initpy.errors import InitError, OtherPidfile, PidfileError
 from initpy.host import BoundSocket
 from initpy.state.snapshot import take_snapshot
+
+
+@pytest.mark.parametrize(
+    "service", [NGINX, NGINX.replace(options=("-g", "pid /run/other.pid;"))], ids=["file", "-g"]
+)
+def test_another_pidfile(host, nginx, service):
+    """A configuration that names another pidfile than the service's is refused: 6."""
+    host.files[NGINX.config].text = "" if service.options else "pid /run/other.pid;"
+
+    with pytest.raises(OtherPidfile, match=f"/run/other.pid, and this script {NGINX.pidfile}"):
+        start(service, host)
+
+    assert [] == host.spawned
+
+
+def test_another_pidfile_and_restart(host, nginx):
+    """Restart refuses it, too, and the service runs on."""
+    master = nginx.run()
+    host.files[NGINX.config].text = "pid /run/other.pid;"
+
+    with pytest.raises(OtherPidfile):
+        restart(NGINX, host)
+
+    assert [master.pid] == nginx.serving()
+
+
+@pytest.mark.parametrize("pid", ["/var/run/nginx.pid", "/run//./nginx.pid"])
+def test_pidfile_by_another_path(host, nginx, pid):
+    """Pidfiles are compared as files: /var/run is a link to /run."""
+    host.put("/var/run", "/run", kind="link")
+    host.files[NGINX.config].text = f"pid {pid};"
+
+    start(NGINX, host)
+
+    assert [nginx.named()] == nginx.serving()
+
+
+def test_pidfile_that_we_write(host, nginx):
+    """The pidfile of a daemon that initpy puts in the background is initpy's."""
+    host.files[NGINX.config].text = "pid /run/other.pid;"
+
+    refuse_other_pidfile(NGINX.replace(background=True), host)
+
+
+def test_pidfile_that_it_is_told(host, fpm):
+    """A php-fpm is told its pidfile, whatever its configuration names."""
+    text = host.files[PHP_FPM.config].text
+    host.files[PHP_FPM.config].text = text.replace(PHP_FPM.pidfile, "/run/other.pid")
+
+    start(PHP_FPM, host)
+
+    assert [fpm.named()] == fpm.serving()
 
 
 def test_right_pidfile_is_left_alone(host, nginx):
