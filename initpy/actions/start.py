@@ -19,12 +19,13 @@ from ..control.stable import wait_until_stable
 from ..host import HERE, Host, Process
 from ..schedule import parse_schedule
 from ..service import Service, resolve
+from ..state.idle import is_idle
 from ..state.snapshot import Snapshot
 from .stop import terminate_service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..contracts import Upgrade
+    from ..contracts import Reload, Upgrade
 
 
 def start(service: Service, host: Host = HERE) -> None:
@@ -60,10 +61,23 @@ def start_service(
         _start_stopped(service, seen, host, tested=tested)
         return
     restore_pidfile(service, seen, host, needed=False)
+    if not seen.upgrading:
+        _mend_workerless(service, seen.master, host)
     if wait_until_ready(service, seen.master, host):
         _finish_upgrade(service, seen, host)
     else:
         start_service(service, host)  # it was ending: look again
+
+
+def _mend_workerless(service: Service, master: Process, host: Host) -> None:
+    """Reload a master that is idle and has no worker: those that it started could not live."""
+    if service.reload is None or service.reload_execs or not service.worker_titles:
+        return
+    if is_idle(master, host) and not host.children(master):
+        host.tell(f"master {master} has no worker: reloading its configuration")
+        configtest(service, host)
+        reload_by: Reload = resolve(service.reload_by)
+        reload_by(service, master, host)
 
 
 def _finish_upgrade(service: Service, seen: Snapshot, host: Host) -> None:

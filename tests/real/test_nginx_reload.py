@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import time
 from contextlib import ExitStack
 
 import pytest
 from real_daemons import ROUNDS, Client, Nginx, listener, wait_until
+
+from initpy.state.idle import is_idle
 
 pytestmark = pytest.mark.real
 
@@ -109,6 +113,130 @@ def test_listen_that_becomes_free(nginx):
 
     assert 0 == reload.returncode, said
     assert "two" == nginx.ask()
+
+
+def test_listen_that_is_held_and_workers_that_are_killed(nginx):
+    """A worker that its master has replaced is not a new one, and the old configuration serves."""
+    nginx.start()
+    first, *_ = nginx.workers
+    with listener() as taken:
+        nginx.configure(answer="two", listens=[taken])
+        with nginx.running_script("reload") as reload:
+            wait_until(lambda: "bind() to" in nginx.logged(), "[emerg]")
+            nginx.kill(first)
+            said = reload.communicate(timeout=10)
+
+    assert 150 == reload.returncode, said
+    assert "one" == nginx.ask()
+
+
+def test_workers_that_cannot_live(nginx):
+    """Nothing serves: that is said at once, and reload works when the file is right again."""
+    nginx.start()
+    nginx.configure(main="working_directory /proc/nowhere;")
+
+    failed = nginx.act("reload")
+    told = nginx.act("status")
+    nginx.configure(answer="two")
+    mended = nginx.act("reload")
+
+    assert 1 == failed.code, failed
+    assert failed.seconds < 1
+    assert "nothing serves" in failed.err
+    assert 'chdir("/proc/nowhere") failed' in failed.err
+    assert (0, True) == (told.code, "no worker takes requests" in told.out)
+    assert 0 == mended.code, mended
+    assert "two" == nginx.ask()
+
+
+def test_no_workers(nginx):
+    """Nor does anything serve with no worker at all, which nginx accepts."""
+    nginx.start()
+    nginx.configure(workers=0)
+
+    failed = nginx.act("reload")
+    nginx.configure()
+    mended = nginx.act("reload")
+
+    assert (1, 0) == (failed.code, mended.code), failed
+    assert failed.seconds < 1
+    assert "nothing serves" in failed.err
+
+
+def test_start_of_a_master_without_workers(nginx):
+    """Start mends it as well, if the file is right."""
+    master = nginx.start()
+    nginx.configure(main="working_directory /proc/nowhere;")
+    nginx.act("reload")
+
+    failed = nginx.act("start")
+    nginx.configure(answer="two")
+    mended = nginx.act("start")
+
+    assert 1 == failed.code, failed
+    assert failed.seconds < 1
+    assert 0 == mended.code, mended
+    assert (master, "two") == (nginx.master, nginx.ask())
+
+
+def test_reload_of_a_stopped_master(nginx):
+    """A master that is stopped is told to be, and gets no signal that it would take later."""
+    master = nginx.start()
+    workers = nginx.workers
+    nginx.kill(master, signal.SIGSTOP)
+    nginx.configure(answer="two")
+
+    result = nginx.act("reload")
+    nginx.kill(master, signal.SIGCONT)
+
+    assert 1 == result.code, result
+    assert result.seconds < 3
+    assert "is stopped by a signal (state T)" in result.err
+    wait_until(lambda: is_idle(master, nginx.host), "the master to be idle")
+    assert (workers, "one") == (nginx.workers, nginx.ask())
+
+
+def test_reload_with_a_stopped_worker(nginx):
+    """An old worker that is stopped cannot let go: it is named."""
+    nginx.start()
+    stopped, *_ = nginx.workers
+    nginx.kill(stopped, signal.SIGSTOP)
+    nginx.configure(answer="two")
+
+    result = nginx.act("reload", "--timeout", "1")
+
+    assert 1 == result.code, result
+    assert f"{stopped} (stopped by a signal (state T))" in result.err
+
+
+def test_reloads_of_somebody_else(nginx, client):
+    """Whoever else sends HUP: after 0 the newest file is in force, after 150 the one before."""
+    master = nginx.master
+    for number in range(ROUNDS):
+        nginx.configure(answer=f"foreign {number}")
+        nginx.kill(master, signal.SIGHUP)
+        time.sleep(random.uniform(0, 0.15))
+        nginx.configure(answer=f"ours {number}")
+
+        result = nginx.act("reload")
+        answer = nginx.ask()
+
+        assert 0 == result.code, result
+        assert f"ours {number}" == answer
+    assert [] == client.bad
+
+
+def test_slow_reload(nginx):
+    """A reload that goes on at the deadline has neither failed nor been done; it may be yet."""
+    nginx.start()
+    with listener() as taken:  # nginx tries for 2.5 s
+        nginx.configure(answer="two", listens=[taken])
+
+        result = nginx.act("reload", "--timeout", "1")
+
+    assert 1 == result.code, result
+    assert "the reload is under way" in result.err
+    wait_until(lambda: "two" == nginx.ask(), "the new configuration")
 
 
 def test_reload_with_a_held_download(nginx):
