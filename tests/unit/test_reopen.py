@@ -41,8 +41,7 @@ def test_pending_signal_is_waited_for(host, nginx, master):
     """A signal that the master has not taken yet has not had its effect."""
     for process in host.processes.values():
         process.open_files = []
-    master.pending = 1 << 9
-    host.at(3, lambda: setattr(master, "pending", 0))
+    nginx.occupy(master, 3)
 
     reopen_and_see(NGINX, (master.id,), host)
 
