@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..host import Host, Process
 from ..schedule import parse_schedule
 from ..service import Service
-from ..state.titles import is_worker, workers_of
+from ..state.titles import is_worker, looks_like_master, workers_of
 from .drain import drain
 from .signals import suspend, terminate
 from .stable import await_titles
@@ -24,7 +24,8 @@ def terminate_upgrade_children(
 ) -> None:
     """End every child of *master* that holds its sockets and is not a worker.
 
-    spare: children that are not ended.
+    spare: children that were there before the upgrade, and are not ended. Where sockets may
+           not be seen, any other child is one that the upgrade has started.
 
     A child that serves finishes its requests first. One that does not serve, because it
     hangs or is not up yet, is ended by KILL with its own children. It gets STOP before:
@@ -37,6 +38,8 @@ def terminate_upgrade_children(
     sockets = host.socket_inodes(master)
 
     def has_inherited(process: Process) -> bool:
+        if not sockets:
+            return bool(spare) or looks_like_master(service, host.title(process.pid))
         return not sockets.isdisjoint(host.socket_inodes(process))
 
     found = [

@@ -41,6 +41,10 @@ from .verify import (
     verify_master,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 
 def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     """Finish an unfinished upgrade; then upgrade, unless that has led to the binary on disk.
@@ -60,12 +64,19 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     await_idle(old, host, within=service.timeout)  # somebody else's reload may be under way
     # Before the signal: only the version tells whether the pidfile was renamed and reverted.
     before, log = host.version(service.pidfile), LogMark(service, old, host)
+    children = host.children(old)
     killproc(old, signal_named("USR2"), host=host)  # killproc -p ${pidfile} ${prog} -USR2
-    _see_through(service, old, before, log, host)
+    _see_through(service, old, before, log, host, spare=children)
 
 
 def _see_through(
-    service: Service, old: Process, before: tuple[int, int] | None, log: LogMark, host: Host
+    service: Service,
+    old: Process,
+    before: tuple[int, int] | None,
+    log: LogMark,
+    host: Host,
+    *,
+    spare: Collection[Process] = (),
 ) -> Process:
     """Wait for the new master, verify it, end the old one; or roll back. Return the new one."""
     try:
@@ -80,7 +91,7 @@ def _see_through(
         why = f"{exc}: {said.reason}" if said.lines else str(exc)
         output = "\n".join(said.lines)
         try:
-            rollback(service, old, host)
+            rollback(service, old, host, spare=spare)
         except InitError as worse:
             raise upgrade_failed(RollbackFailed, f"{why}; and {worse}", output) from exc
         why = f"{why}; old master {old} serves as before"

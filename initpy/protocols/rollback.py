@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..control.drain import drain
+from ..control.stable import wait_until_stable
 from ..control.upgrade_children import terminate_upgrade_children
 from ..errors import RollbackFailed, WaitTimeout
 from ..host import Host, Process
@@ -10,16 +11,20 @@ from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
 from ..state.idle import is_idle
-from ..state.snapshot import named_master, take_snapshot
+from ..state.snapshot import named_master
 from ..state.workers import ready_workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 
-def rollback(service: Service, old: Process, host: Host) -> None:
+def rollback(
+    service: Service, old: Process, host: Host, *, spare: Collection[Process] = ()
+) -> None:
     """End the new master and its workers; return when the old master serves alone.
+
+    spare: the children that the old master had before.
 
     When the new one ends, the old one renames its pidfile back by itself. INT, TERM and
     HUP do not interrupt this. Raises RollbackFailed.
@@ -39,9 +44,9 @@ def rollback(service: Service, old: Process, host: Host) -> None:
             # its workers without reading its configuration (ngx_master_process_cycle).
             host.kill(old, signal_named("HUP"))
             await_old(lambda: bool(ready_workers(service, old, host)), f"workers of {label}")
-        terminate_upgrade_children(service, old, host)
+        terminate_upgrade_children(service, old, host, spare=spare)
         # If the new master was killed, its workers are left, and they still accept.
-        orphans = take_snapshot(service, host, thorough=True).orphans
+        orphans = wait_until_stable(service, host, thorough=True).orphans
         drain(service, orphans, host, what="workers of the dead new master")
         await_old(lambda: _serves_alone(service, old, host), f"{service.pidfile} to name {label}")
     except WaitTimeout as exc:

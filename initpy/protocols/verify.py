@@ -60,7 +60,8 @@ def verify_master(
 
     Raises InitError; WaitTimeout; Interrupted.
     """
-    if not any_binary and host.exe_file(new) != host.file_id(service.daemon):
+    # Where its binary may not be seen, that it is the child of the old master tells.
+    if not any_binary and host.exe_file(new) not in (None, host.file_id(service.daemon)):
         raise InitError(f"new master {new} does not run {service.daemon}")
     first: set[Process] = set()
     seen_at: list[float] = []

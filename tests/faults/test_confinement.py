@@ -74,6 +74,34 @@ def test_takeover_that_is_refused(fpm):
     assert fpm.ask()
 
 
+@pytest.mark.parametrize("user", ["root", "www-data"])
+def test_upgrade_of_a_master_with_more_rights(nginx, user):
+    """The master has CAP_SYS_PTRACE, the script has not: the new master is known by its parent."""
+    nginx.configure(user=user)
+    old = nginx.start()
+    nginx.replace_binary()
+
+    result = confined(nginx, "upgrade")
+
+    assert 0 == no_traceback(result), result
+    assert not nginx.alive(old)
+    nginx.see_only(nginx.master)
+
+
+@pytest.mark.parametrize("body", ["exit 1", "exec {sleep} 600", "{sleep} 600"])
+def test_failed_upgrade_of_a_master_with_more_rights(nginx, body):
+    """The same, with a binary that is broken: what the upgrade has started is ended."""
+    nginx.configure(user="www-data")
+    old = nginx.start()
+    nginx.fake_binary(body.format(sleep=nginx.place.tool("sleep")))
+
+    result = run([*WITHOUT_PTRACE, nginx.wrapper, "upgrade", "--timeout", "2"])
+
+    assert 150 == no_traceback(result), result
+    nginx.see_only(old)
+    assert nginx.ask()
+
+
 def test_recovery_without_ptrace(site):
     """CAP_SYS_PTRACE is missing, orphans are www-data's: start ends them, says so, and starts."""
     if site.kind == "nginx":

@@ -255,6 +255,26 @@ def test_handover_between_any_two_looks(number, host, nginx, old):
     asserts_new_serves(nginx, old)
 
 
+def test_new_master_that_dies_before_its_workers_have_titles(host, nginx, old):
+    """They bear their master's title for a moment, and accept: the rollback ends them, too."""
+    start_workers = nginx.new_workers
+
+    def start_and_die(master, **facts):
+        start_workers(master, infancy=0.3)
+        if master is not old:
+            for worker in nginx.workers(master):
+                worker.uid, worker.forked = 33, True
+            host.end(master)
+
+    nginx.new_workers = start_and_die
+
+    with pytest.raises(Reverted):
+        upgrade(NGINX, host)
+
+    asserts_old_serves(nginx, old)
+    assert {old.pid} == {one.ppid for one in host.processes.values() if one is not old}
+
+
 LAST = 2 + looks_of_recording(NGINX, scene)  # after which nothing is noticed any more
 
 
