@@ -81,8 +81,7 @@ class _Generations:
     def __init__(self, service: Service, master: Process, host: Host) -> None:
         """Note what is there before the signal."""
         self._service, self._master, self._host = service, master, host
-        self._before = host.children(master)
-        self._old = ready_workers(service, master, host)
+        self._before = host.children(master)  # some may not serve yet, and have no title
         self._log = LogMark(service, master, host)
         # Whether more processes were born than have ended: a master that keeps its
         # configuration only replaces a worker that somebody has killed.
@@ -109,7 +108,7 @@ class _Generations:
         since = host.monotonic() - self._ended_at
         ready = ready_workers(self._service, self._master, host)
         fresh = ready.difference(self._before)
-        if ready & self._old:
+        if ready.intersection(self._before):
             if not self._started and since >= SETTLE:
                 self._refuse(fresh, since)
             return False
@@ -127,7 +126,8 @@ class _Generations:
 
     def awaited(self) -> str:
         """Return what the wait for new workers is for."""
-        kept = self._old & ready_workers(self._service, self._master, self._host)
+        ready = ready_workers(self._service, self._master, self._host)
+        kept = [one for one in self._before if one in ready]
         if not kept:
             return f"the workers of master {self._master} to serve"
         stay = ", ".join(f"{one} ({why_stuck(one, self._host) or 'busy'})" for one in kept)

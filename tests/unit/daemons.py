@@ -40,6 +40,7 @@ class FakeDaemon:
     """What both have in common: a master, workers, a pidfile, a start and a test.
 
     drain:   seconds for which a worker goes on with its requests.
+    generation: the number of its configuration on disk; a process has that which it loaded.
     bad:     whether the configuration is.
     reloads: whether a reload can have its port.
     silent:  whether it does nothing but be there: no pidfile, no worker, no request heeded.
@@ -51,7 +52,7 @@ class FakeDaemon:
 
     def __init__(self, host, service, *, workers=2):
         self.host, self.service, self.count = host, service, workers
-        self.drain, self.booting = 0.0, 0.005
+        self.drain, self.booting, self.generation = 0.0, 0.005, 0
         self.bad, self.reloads, self.silent, self.shares = False, True, False, False
         self.tested = self.started = None
         self.masters = []  # every one there ever was
@@ -169,6 +170,7 @@ class FakeDaemon:
         master.owner, master.kind = self, kind or self.on_disk
         master.program = lambda argv: self.program(argv, master.kind)
         master.ends = None  # how, once it was told to
+        master.loaded = self.generation
         master.up = lambda: None
         handlers = {name: getattr(self, name[3:].lower(), None) for name in REQUESTS}
         master.on.update({name: handler for name, handler in handlers.items() if handler})
@@ -195,7 +197,7 @@ class FakeDaemon:
         more = {"ppid": master.pid, "session": master.session, "exe": master.exe}
         more["sockets"] = dict(master.sockets)
         worker = self.host.add(title=master.title, exe_id=master.exe_id, uid=33, **more)
-        worker.owner = self
+        worker.owner, worker.loaded = self, master.loaded
         worker.on["SIGQUIT"] = self.finish
         worker.on["SIGTERM"] = self.host.end
         worker.at_end.append(lambda: self._lost(worker, master))
@@ -304,7 +306,7 @@ class FakeNginx(FakeDaemon):
         """Start a master, and nothing else."""
         master = super().new_master(*args, **facts)
         master.winched, master.successor = False, None
-        master.flags, master.busy_until = set(), 0.0
+        master.flags, master.busy_until, master.lost = set(), 0.0, 0
         for name in (*TURN, "SIGCHLD"):
             master.on[name] = lambda master, name=name: self.take(master, {name})
         return master
@@ -312,8 +314,10 @@ class FakeNginx(FakeDaemon):
     # Its loop (ngx_master_process_cycle): signals are blocked but while it waits for one.
 
     def take(self, master, names):
-        """Note signals, and do a turn of the loop."""
+        """Note signals, and do a turn of the loop: first it replaces workers that have ended."""
         master.flags |= names
+        lost, master.lost = master.lost, 0
+        self.new_workers(master, count=lost)
         for name in TURN:
             if name in master.flags:
                 master.flags.discard(name)
@@ -332,8 +336,7 @@ class FakeNginx(FakeDaemon):
                 return
             names = {name for name in (*TURN, "SIGCHLD") if self.host.is_pending(master, name)}
             master.blocked = master.pending = 0
-            if names:
-                self.take(master, names)
+            self.take(master, names)
 
         self.host.at(seconds, rest, by=master)
 
@@ -344,9 +347,10 @@ class FakeNginx(FakeDaemon):
             self.occupy(master, 0.003)
 
     def replace_worker(self, master):
-        """Start another worker, as soon as there is time."""
-        wait = max(master.busy_until - self.host.now, 0.001)
-        self.host.at(wait, lambda: self.new_workers(master, count=1), by=master)
+        """Start another worker, as soon as there is time: SIGCHLD is a signal as others are."""
+        master.lost += 1
+        if not master.blocked:
+            self.occupy(master, 0.001)
 
     def launch(self, run, child, kind):
         """Have a master come up; told of inherited sockets, it stays in the foreground."""
@@ -430,9 +434,14 @@ class FakeNginx(FakeDaemon):
             gave_up = said + "still could not bind()"
             self.host.at(2.5, lambda: self.log(master, gave_up), by=master)
             return REFUSED
-        old = self.workers(master)
+        old, loaded = self.workers(master), self.generation
+
+        def renew():
+            master.loaded = loaded
+            self.start_again(master)
+
         self.occupy(master, 0.104)
-        self.host.at(0.004, lambda: self.start_again(master), by=master)
+        self.host.at(0.004, renew, by=master)
         # It tells them before it is idle, and they say so in their titles later.
         self.host.at(0.105, lambda: self.retire(old), by=master)
         return None

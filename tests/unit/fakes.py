@@ -293,6 +293,10 @@ class FakeHost(Host):
         """Let *event* happen after *number* more looks, before the next one."""
         self._before.append((self.looks + number, event))
 
+    def forget_looks(self):
+        """Let nothing be due any more before a look."""
+        self._before.clear()
+
     def happen(self):
         """Count a look, and let happen what was to come before it."""
         due = ()
@@ -533,21 +537,22 @@ class FakeHost(Host):
         if target.state == "T" and sig not in (signal.SIGKILL, signal.SIGCONT):
             target.held.append(sig)
         else:
-            self._deliver(target, sig)
+            self.deliver(target, sig)
         return True
 
     def is_pending(self, target, name):
         """Tell whether a signal, "SIGHUP", has come to a process that blocks it."""
         return bool(target.pending & 1 << (getattr(signal, name) - 1))
 
-    def _deliver(self, target, sig):
+    def deliver(self, target, sig):
+        """Have a process get a signal, whoever sends it."""
         bit = 1 << (sig - 1)
         if sig == signal.SIGCONT:
             target.state = "S"
             while target.due:
                 self.at(0, target.due.pop(0), by=target)
             while target.held and target.state == "S":
-                self._deliver(target, target.held.pop(0))
+                self.deliver(target, target.held.pop(0))
         if sig == signal.SIGKILL:
             self.end(target)
         elif sig == signal.SIGSTOP and self.stopping:

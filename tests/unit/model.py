@@ -82,7 +82,7 @@ class ModelHost(FakeHost):
 
     def forget(self):
         """Let nothing be due any more before a look."""
-        self._before.clear()
+        self.forget_looks()
         self.children_started.clear()
 
     # What it asks of the machine.
