@@ -32,11 +32,12 @@ class World(FakeNginx):
     def __init__(self):
         super().__init__(FakeHost(), SERVICE)
         self.master = self.run()
-        self.sent = None  # the configuration on disk when the script sent its signal
+        # When the script sends its signal: the configuration on disk, and those that serve.
+        self.sent, self.served = None, set()
         kill = self.host.kill
 
         def send(process, sig):
-            self.sent = self.generation
+            self.sent, self.served = self.generation, {one.loaded for one in self.takers()}
             return kill(process, sig)
 
         self.host.kill = send
@@ -120,7 +121,6 @@ def test_what_a_reload_says_is_true(rounds):
     """0: the newest serves; 150: the old one serves; nothing serves: nothing does."""
     world = World()
     for events in rounds:
-        before = {worker.loaded for worker in world.takers()}
         for name, look in events:
             event = getattr(world, name)
             world.host.before_look(look, event) if look else event()
@@ -128,7 +128,7 @@ def test_what_a_reload_says_is_true(rounds):
             reload(SERVICE, world.master.id, world.host)
         except Reverted:
             now = {worker.loaded for worker in world.takers()}
-            assert now and now <= before, (before, now)
+            assert now and now <= world.served, (world.served, now)
         except InitError as exc:
             if "nothing serves" in str(exc):
                 assert not [worker for worker in world.takers() if worker.title == world.worker]
