@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 _OPENAT2 = 437  # the same number on every architecture; Linux 5.6
 _RESOLVE_IN_ROOT = 0x10
+_TRIES = 100
 _MOST_LINKS = 40  # as the kernel: path_resolution(7)
 
 
@@ -103,11 +104,14 @@ def _open_in_root(root: int, path: str) -> int | None:
 
     libc = ctypes.CDLL(None, use_errno=True)
     how = (ctypes.c_uint64 * 3)(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
-    fd: int = libc.syscall(_OPENAT2, root, os.fsencode(path), how, ctypes.sizeof(how))
-    if fd >= 0:
-        return fd
-    reason = ctypes.get_errno()
-    if reason == errno.ENOSYS:
+    for _ in range(_TRIES):
+        fd: int = libc.syscall(_OPENAT2, root, os.fsencode(path), how, ctypes.sizeof(how))
+        if fd >= 0:
+            return fd
+        reason = ctypes.get_errno()
+        if reason != errno.EAGAIN:  # something was renamed or mounted meanwhile, anywhere
+            break
+    if reason in (errno.ENOSYS, errno.EAGAIN):
         return walk_in_root(root, path)
     if reason in (errno.EACCES, errno.EPERM):
         raise PermissionError(reason, os.strerror(reason))

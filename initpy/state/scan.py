@@ -89,7 +89,12 @@ class ProcessScan:
         record = self.record
         if record is None or is_worker(self._service, facts.title):
             return False
-        return facts.process in record.members or (0 != record.session == facts.session)
+        if facts.process in record.members:
+            return True
+        # In the session of a recorded master there may also be this very master, which
+        # executes itself anew.
+        starts = is_starting(self._service, facts, self._host)
+        return 0 != record.session == facts.session and not starts
 
     def oldest_first(self) -> list[Process]:
         """Return the masters, the oldest first, without workers that have no own title yet.

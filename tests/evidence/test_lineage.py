@@ -99,6 +99,7 @@ def test_failed_start(site, body):
     site.service = site.service.replace(
         pidfile=site.path("other.pid"),
         start_args=told[site.kind],
+        test_args=(*site.service.test_args, *told[site.kind][-2:]),
         force_quit=parse_schedule("TERM/1/KILL/5"),
     )
 

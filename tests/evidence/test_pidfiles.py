@@ -139,7 +139,8 @@ def test_configtest_takes_nothing_away(pair):
     ours.place.script(
         f"sbin/{ours.kind}",
         f'{real} "$@"; code=$?\n'
-        f"[ -s {ours.pidfile} ] || {real} {options} {other.config} >/dev/null 2>&1\n"
+        # In a session of its own: what a test leaves in the session of its script is ended.
+        f"[ -s {ours.pidfile} ] || setsid {real} {options} {other.config} >/dev/null 2>&1\n"
         f"while [ ! -s {ours.pidfile} ]; do :; done; exit $code",
     )
 

@@ -55,33 +55,6 @@ def test_while_the_new_binary_is_slow(nginx, client, sig):
     assert [] == client.bad
 
 
-def test_before_the_master_has_taken_usr2(nginx):
-    """A signal before nginx has handled USR2: the rollback waits until it has, and undoes it."""
-    old = nginx.start()
-    nginx.replace_binary()
-    nginx.kill(old, signal.SIGSTOP)
-
-    with nginx.running_script("upgrade") as upgrade:
-        waiting = lambda: nginx.host.signals(old).pending >> (signal.SIGUSR2 - 1) & 1  # noqa: E731
-        wait_until(waiting, "USR2 to be sent")
-        upgrade.send_signal(signal.SIGINT)
-        # Time to go back too early, for a script that would.
-        with suppress(TimeoutExpired):
-            upgrade.wait(1)
-        nginx.kill(old, signal.SIGCONT)
-        wait_until(lambda: not waiting() and idle(nginx, old), "USR2 to be taken")
-        said = upgrade.communicate(timeout=20)
-
-    assert 150 == upgrade.returncode, said
-    back(nginx, old)
-
-
-def idle(nginx, master):
-    """Tell whether a master waits for signals, or is gone."""
-    facts = nginx.host.look(master.pid)
-    return facts is None or facts.state == "S"
-
-
 @pytest.mark.parametrize("sig", SIGNALS)
 def test_while_the_check_runs(nginx, client, sig):
     """A signal during UPGRADE_CHECK: the check ends, and the old master takes requests again."""

@@ -59,7 +59,7 @@ def test_upgrades_of_many_instances(place):
     sites = [Nginx(place, f"nginx-{number}") for number in range(INSTANCES)]
     masters = {site: site.start() for site in sites}
     sites[0].replace_binary()  # they share it
-    with load(sites[0].port, "/", asking=2) as clients, ExitStack() as stack:
+    with load(f":{sites[0].port}", "/", asking=2) as clients, ExitStack() as stack:
         for _ in range(ROUNDS // 5):
             running = {site: stack.enter_context(site.running_script("upgrade")) for site in sites}
             said = {site: script.communicate(timeout=120) for site, script in running.items()}
@@ -70,4 +70,4 @@ def test_upgrades_of_many_instances(place):
                 assert (script.returncode == 150) == (old == masters[site]), said[site]
                 assert "one" == site.ask()
             wait_until(lambda: families(sites) == set(place.processes()), "their families alone")
-    assert [] == clients.bad
+        assert [] == clients.bad

@@ -303,6 +303,24 @@ def test_death_between_any_two_looks(number, host, nginx, old):
         assert all(look >= host.looks - LAST for look in dead)
 
 
+def test_interrupted_before_the_master_has_taken_usr2(host, nginx, old):
+    """The way back waits until it has: the upgrade would begin after the script has left."""
+
+    def be_slow(old):
+        nginx.occupy(old, 2.0)
+        host.at(1.9, lambda: nginx.hand_over(old), by=old)
+
+    host.on("SIGUSR2", be_slow, old)
+    host.at(0.5, lambda: setattr(host, "interrupted_by", "SIGINT"))
+
+    with pytest.raises(Reverted, match="SIGINT"):
+        upgrade(NGINX, host)
+
+    assert host.now >= 2
+    host.sleep(5)
+    asserts_old_serves(nginx, old)
+
+
 @at_every_look(scene, smooth)
 def test_interrupted_at_any_look(number, host, nginx, old):
     """Told to end at any look: forward to the end, or back, and never in between."""

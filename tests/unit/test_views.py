@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import subprocess
+import threading
 
 import pytest
 
@@ -204,3 +205,26 @@ def test_chroot(tmp_path):
         popen.kill()
     assert [HERE.file_id(str(tmp_path / "etc/passwd"))] * 2 == seen
     assert HERE.file_id(str(tmp_path)) == root != HERE.file_id("/")
+
+
+def test_open_while_others_rename(root, tmp_path):
+    """openat2(2) fails with EAGAIN if anything is renamed while it goes through "..": again."""
+    over = threading.Event()
+
+    def rename():
+        (tmp_path / "a").touch()
+        while not over.is_set():
+            os.rename(tmp_path / "a", tmp_path / "b")
+            os.rename(tmp_path / "b", tmp_path / "a")
+
+    thread = threading.Thread(target=rename)
+    thread.start()
+    try:
+        for _ in range(2000):
+            fd = _open_in_root(root, "/etc/nginx/../nginx/nginx.conf")
+
+            assert fd is not None
+            os.close(fd)
+    finally:
+        over.set()
+        thread.join()
