@@ -98,6 +98,8 @@ class Configuration(Value):
 
     pidfile: str | None = None
     logs: tuple[str, ...] = ()
+    # Regular expressions of the whole paths of logs in whose names variables stand.
+    log_patterns: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()  # the daemon creates them if they are missing
     reload_drain: float = 0.0  # seconds that a reload gives old workers to finish
     reload_cuts: str = ""  # why a reload cuts requests in flight; "" if it cuts none

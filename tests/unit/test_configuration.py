@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from fakes import FakeHost, Run
 from hypothesis import given
@@ -82,7 +84,33 @@ def test_nginx_logs_and_directories(host):
     )
 
     assert ("/var/log/e.log", "/usr/share/nginx/logs/a.log") == told.logs
+    assert (r"/var/log/[^/]*\.log",) == told.log_patterns
     assert ("/usr/share/nginx/tmp/proxy", "/var/cache/x") == told.directories
+
+
+@pytest.mark.parametrize(
+    ("log", "path", "expected"),
+    [
+        ("/l/$host.log", "/l/a.b.log", True),
+        ("/l/$host.log", "/l/a.b.log.1", False),
+        ("/l/$host.log", "/l/old/a.b.log", False),
+        ("/l/${host}x.log", "/l/ax.log", True),
+        ("/l/${host}x.log", "/l/axlog", False),
+        ("/l/$server_name/a.log", "/l/x/a.log", True),
+        ("logs/$1", "/usr/share/nginx/logs/", True),
+        ("/link/$host", "/real/x", True),
+        ("/link/$host", "/link/x", False),
+    ],
+)
+def test_nginx_log_with_variables(host, log, path, expected):
+    """A variable in the name of a log stands for anything but a slash; links are followed."""
+    host.put("/link", "/real", kind="link")
+
+    told = read_nginx(host, f"http {{ access_log {log}; error_log /var/log/$host; }}")
+
+    (pattern,) = told.log_patterns
+    assert expected == bool(re.fullmatch(pattern, path))
+    assert ("/var/log/$host",) == told.logs
 
 
 def test_nginx_prefix(host):

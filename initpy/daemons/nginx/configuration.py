@@ -54,6 +54,7 @@ class _Reader:
         self._pidfile: str | None = None
         # Each once: thousands of servers have the same log and the same address.
         self._logs: dict[str, None] = {}
+        self._log_patterns: dict[str, None] = {}
         self._directories: dict[str, None] = {}
         self._listens: dict[str, None] = {}
         self._texts: dict[str, str] = {}
@@ -69,6 +70,7 @@ class _Reader:
         return Configuration(
             pidfile=self._pidfile and self._absolute(self._pidfile),
             logs=tuple(self._logs),
+            log_patterns=tuple(self._log_patterns),
             directories=tuple(self._directories),
             listens=tuple(
                 place for value in self._listens for place in _places_of(value, self._host)
@@ -129,13 +131,34 @@ class _Reader:
         return False
 
     def _log(self, directive: str, value: str) -> None:
-        """Note a log that is a file of one name."""
+        """Note a log that is a file, of one name or of as many as its variables have values."""
         if directive == "error_log":
             no_file = value == "stderr" or value.startswith(("syslog:", "memory:"))
         else:
-            no_file = value == "off" or value.startswith("syslog:") or "$" in value
-        if not no_file:
+            no_file = value == "off" or value.startswith("syslog:")
+        if no_file:
+            return
+        if directive == "access_log" and "$" in value:
+            self._log_patterns[_pattern(self._absolute(value), self._host)] = None
+        else:
             self._logs[self._absolute(value)] = None
+
+
+def _pattern(path: str, host: Host) -> str:
+    r"""Return a regular expression of the files that a log with variables in its name has.
+
+    Links in the folder that no variable changes are followed: an open file tells its real path.
+
+    >>> from initpy.host import HERE
+    >>> _pattern("/none/$host-${server_name}.log", HERE)
+    '/none/[^/]*\\-[^/]*\\.log'
+    """
+    import re
+
+    folder, _, name = path[: path.index("$")].rpartition("/")
+    real = os.path.join(host.realpath(folder or "/"), name + path[path.index("$") :])
+    fixed = re.split(r"\$(?:\w+|\{\w+\})", real, flags=re.ASCII)
+    return "[^/]*".join(map(re.escape, fixed))
 
 
 def _places_of(value: str, host: Host) -> list[str]:
