@@ -43,11 +43,13 @@ class LogMark:
         self._service = service
         self._path = f"/proc/{master}/fd/2"
         self._host = host
+        self._file = host.file_id(self._path)
         self._offset = host.size(self._path)
 
     def read(self, pid: int = 0) -> Report:
         """Return the failures since the mark. *pid* is as in ``ReadLog``."""
         if self._offset is None:  # a terminal, a pipe, or a file that we may not read
             return Report()
-        text = self._host.read_from(self._path, self._offset)
+        same = self._host.file_id(self._path) == self._file  # not opened anew meanwhile
+        text = self._host.read_from(self._path, self._offset if same else 0)
         return read_log(self._service, text, pid) if text else Report()

@@ -46,6 +46,15 @@ def test_words_of_a_client(line, pid):
     assert () == read_log(NGINX, f"{TIME} {line}\n", pid).lines
 
 
+def test_log_that_was_opened_anew(host):
+    """Of a log that was rotated since the mark, the new file counts from its beginning."""
+    host.put(LOG, "[emerg] what was said long ago\n")
+    mark = LogMark(NGINX, MASTER, host)
+    host.put(LOG, "[emerg] new\n")
+
+    assert ("[emerg] new",) == mark.read().lines
+
+
 @pytest.mark.parametrize("kind", [None, "fifo"])
 def test_no_log(host, kind):
     """A log that is a pipe, or not ours to read, tells nothing."""
