@@ -78,6 +78,7 @@ class Service(Value):
     worker_titles: tuple[str, ...] = ()  # how they begin; the first is of those that serve
     draining_title: str | None = None  # of a worker that only finishes its requests
     on_demand: bool = False  # its configuration may allow it to run without a worker
+    runs_scripts: bool = False  # its workers run programs of others, which open their own files
 
     # Its signals.
     stop: tuple[Step, ...] = parse_schedule("TERM/30/KILL/5")

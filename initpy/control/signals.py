@@ -53,22 +53,25 @@ def refuse_deadly(process: Process, sig: int, host: Host) -> None:
         raise InitError(f"pid {process} does not catch {name} and would die of it: not sent")
 
 
-def await_idle(master: Process, host: Host, *, within: float) -> None:
-    """Wait until *master* has handled every signal that it got before.
+def await_idle(
+    master: Process, host: Host, *, within: float, otherwise: str = "no signal was sent"
+) -> None:
+    """Wait until *master* has handled every signal that it got before, or is gone.
 
-    Raises InitError after so many seconds, or soon if it is stopped; Interrupted.
+    Raises InitError after so many seconds, or soon if it is stopped, which says what keeps it
+    and *otherwise*, what follows from that; Interrupted.
     """
     since = host.monotonic()
 
     def idle() -> bool:
         if host.monotonic() - since >= STUCK and (why := why_stuck(master, host)):
-            raise InitError(f"master {master} is {why}: no signal was sent")
+            raise InitError(f"master {master} is {why}: {otherwise}")
         return not host.alive(master) or is_idle(master, host)
 
     try:
         wait_until(idle, within=within, host=host, what="it to be idle", interruptible=True)
     except WaitTimeout as exc:
-        raise InitError(f"master {master} is busy: no signal was sent, {exc}") from exc
+        raise InitError(f"master {master} is busy: {otherwise}, {exc}") from exc
 
 
 def suspend(process: Process, host: Host) -> None:

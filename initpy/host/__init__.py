@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from .addresses import Addresses
     from .changes import Changes
     from .launcher import Launched, Launching
+    from .logs import AppendedFile, Descriptors, Logs
     from .programs import Child, Programs
     from .sock_diag import BoundSocket, SockDiag
     from .sockets import CannotCopy, Holder, Listener, Sockets
 
-    class Looks(Sockets, SockDiag, Files, Views, Changes, Programs, Launching, Addresses):
+    class Looks(Sockets, SockDiag, Logs, Files, Views, Changes, Programs, Launching, Addresses):
         """All methods of a host. Those that ``status`` does not need are loaded at first use."""
 else:
 
@@ -37,9 +38,11 @@ else:
 
 __all__ = [
     "HERE",
+    "AppendedFile",
     "BoundSocket",
     "CannotCopy",
     "Child",
+    "Descriptors",
     "FileFacts",
     "Holder",
     "Host",
@@ -68,6 +71,10 @@ class Host(Looks):
 
         def __getattr__(self, name: str) -> Any:
             """Load the methods that only some actions need, at first use."""
+            if name == "descriptors":  # ``reopen`` alone needs it
+                from .logs import Logs
+
+                return Logs.descriptors.__get__(self)
             from .addresses import Addresses
             from .changes import Changes
             from .launcher import Launching
@@ -188,6 +195,10 @@ def __getattr__(name: str) -> Any:
         from .launcher import Launched
 
         return Launched
+    if name in ("AppendedFile", "Descriptors"):
+        from . import logs
+
+        return getattr(logs, name)
     if name == "Child":
         from .programs import Child
 

@@ -127,20 +127,6 @@ class Processes:
             return None
         return info.st_dev, info.st_ino
 
-    def open_files(self, process: Process) -> list[str]:
-        """Return the current paths of its open files. A removed one ends in " (deleted)"."""
-        base = f"/proc/{process.pid}/fd"
-        paths = []
-        try:
-            for fd in os.listdir(base):
-                try:
-                    paths.append(os.readlink(f"{base}/{fd}"))
-                except _GONE:
-                    continue
-        except (*_GONE, PermissionError):
-            return []
-        return [path for path in paths if path.startswith("/")]
-
     def reaper(self) -> int:
         """Return the pid of the process that adopts our orphans: init, or a subreaper (prctl(2)).
 

@@ -102,8 +102,7 @@ def test_reopen_reaches_both(nginx):
     result = nginx.act("reopen")
 
     assert 0 == result.code, result
-    held = [path for master in (old, new) for path in nginx.host.open_files(master)]
-    assert nginx.log + ".1" not in held
+    assert nginx.log + ".1" not in nginx.held(old, new)
 
 
 def test_upgrade_finishes_it(nginx):

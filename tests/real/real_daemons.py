@@ -368,6 +368,14 @@ class Site:
         """Tell whether that very process lives."""
         return self.host.find(process.pid) == process
 
+    def held(self, *processes):
+        """Return the paths of whatever those processes have open."""
+        return {
+            os.readlink(entry.path)
+            for process in processes
+            for entry in os.scandir(f"/proc/{process}/fd")
+        }
+
     def kill(self, process, sig=signal.SIGKILL):
         """Send a signal by hand, as another script or a person would."""
         assert self.host.kill(process, sig), f"{process} is gone"

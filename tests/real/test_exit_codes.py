@@ -331,8 +331,7 @@ def test_closed_streams(site, closed):
 
     assert 0 == code
     assert site.ask()
-    held = site.host.open_files(site.master)
-    assert [] == [path for path in held if path.startswith("/run/initpy")]
+    assert [] == [path for path in site.held(site.master) if path.startswith("/run/initpy")]
 
 
 def test_full_disk_for_the_output(site):
@@ -357,7 +356,7 @@ def test_what_the_daemon_inherits(site):
 
     assert 0 == result.code, result
     master = site.master
-    assert site.place.path("held") not in site.host.open_files(master)
+    assert site.place.path("held") not in site.held(master)
     assert "/" == os.readlink(f"/proc/{master}/cwd")
     with open(f"/proc/{master}/environ") as file:
         inherited = file.read()

@@ -339,8 +339,7 @@ def test_reopen(nginx, action):
 
     assert 0 == result.code, result
     wait_until(lambda: os.path.getsize(log), "a line in the new log")
-    held = [p for process in [nginx.master, *nginx.workers] for p in nginx.host.open_files(process)]
-    assert log + ".1" not in held
+    assert log + ".1" not in nginx.held(nginx.master, *nginx.workers)
 
 
 @pytest.mark.parametrize("action", ["configtest", "testconfig"])

@@ -235,9 +235,7 @@ def test_reopen(running):
     result = running.act("reopen")
 
     assert 0 == result.code, result
-    family = [running.master, *running.workers]
-    held = [path for process in family for path in running.host.open_files(process)]
-    assert running.log + ".1" not in held
+    assert running.log + ".1" not in running.held(running.master, *running.workers)
     assert os.path.exists(running.log)
 
 

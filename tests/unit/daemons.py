@@ -44,6 +44,7 @@ class FakeDaemon:
     bad:     whether the configuration is.
     reloads: whether a reload can have its port.
     silent:  whether it does nothing but be there: no pidfile, no worker, no request heeded.
+    logs:    the paths of the logs that its masters open.
     shares:  whether another instance has its address, too.
     tested:  how the test of the configuration runs, if it is to be said.
     started: how the command that starts it runs, if it is to be said; it does not come
@@ -56,6 +57,7 @@ class FakeDaemon:
         self.bad, self.reloads, self.silent, self.shares = False, True, False, False
         self.tested = self.started = None
         self.masters = []  # every one there ever was
+        self.logs = [self.error_log, self.access_log]
         self.path = None  # the socket that clients reach: its inode
         host.put(service.config)
         host.put("/run/initpy", kind="dir")
@@ -176,6 +178,8 @@ class FakeDaemon:
         master.on.update({name: handler for name, handler in handlers.items() if handler})
         master.caught = sum(bit for name, bit in REQUESTS.items() if handlers[name])
         self.host.put(f"/proc/{master.pid}/fd/2")
+        for path in self.logs:
+            self.host.open_log(master, path)
         self.masters.append(master)
         return master
 
@@ -198,6 +202,7 @@ class FakeDaemon:
         more["sockets"] = dict(master.sockets)
         worker = self.host.add(title=master.title, exe_id=master.exe_id, uid=33, **more)
         worker.owner, worker.loaded = self, master.loaded
+        self.inherit_logs(worker, master)
         worker.on["SIGQUIT"] = self.finish
         worker.on["SIGTERM"] = self.host.end
         worker.at_end.append(lambda: self._lost(worker, master))
@@ -205,6 +210,10 @@ class FakeDaemon:
             self.host.at(infancy, lambda: setattr(worker, "title", self.worker), by=worker)
         else:
             worker.title = self.worker
+
+    def inherit_logs(self, worker, master):
+        """Have a worker hold what its master has open."""
+        worker.appends, worker.names = dict(master.appends), dict(master.names)
 
     def _lost(self, worker, master):
         """Have a master end when its last worker has, or replace one that it has not dismissed."""
@@ -222,6 +231,7 @@ class FakeDaemon:
     def finish(self, worker):
         """Have a worker finish what it has begun, and end."""
         worker.retired, worker.title = True, self.draining
+        worker.sockets = {}
         self.host.at(self.drain, lambda: self.host.end(worker), by=worker)
 
     def retire(self, workers):
@@ -273,8 +283,9 @@ class FakeDaemon:
         looks = {m.pid: [w.title for w in self.workers(m)] for m in self.masters if self.alive(m)}
         return [pid for pid, titles in looks.items() if self.worker in titles]
 
-    def log(self, master, line):
-        """Have a master write a line to its error log."""
+    def log(self, process, line):
+        """Have a master, or a worker, write a line to the error log."""
+        master = process if process in self.masters else self.host.processes[process.ppid]
         self.host.files[f"/proc/{master.pid}/fd/2"].text += f"2026/11/23 19:19:50 {line}\n"
 
 
@@ -285,7 +296,7 @@ class FakeNginx(FakeDaemon):
     worker, draining = "nginx: worker process", "nginx: worker process is shutting down"
     place = "0.0.0.0:80"
     complaint = "[emerg] 1#1: unknown directive"
-    access_log = "/var/log/nginx/access.log"
+    error_log, access_log = "/var/log/nginx/error.log", "/var/log/nginx/access.log"
     compiled = (
         "--prefix=/usr/share/nginx --conf-path=/etc/nginx/nginx.conf "
         "--pid-path=/run/nginx.pid --error-log-path=/var/log/nginx/error.log "
@@ -307,6 +318,7 @@ class FakeNginx(FakeDaemon):
         master = super().new_master(*args, **facts)
         master.winched, master.successor = False, None
         master.flags, master.busy_until, master.lost = set(), 0.0, 0
+        master.together = lambda names: self.take(master, names)
         for name in (*TURN, "SIGCHLD"):
             master.on[name] = lambda master, name=name: self.take(master, {name})
         return master
@@ -447,15 +459,26 @@ class FakeNginx(FakeDaemon):
         return None
 
     def usr1(self, master):
-        """Open the logs anew."""
+        """Open the logs anew; the workers do so when they have been told, and run."""
 
-        def opened():
-            for process in (master, *self.workers(master)):
-                process.open_files = [self.access_log]
+        def tell():
+            self.open_anew(master)
+            for worker in self.workers(master):
+                self.host.at(0.005, lambda worker=worker: self.open_anew(worker), by=worker)
 
         if not self.silent:
             self.occupy(master, 0.006)
-            self.host.at(0.005, opened, by=master)
+            self.host.at(0.005, tell, by=master)
+
+    def open_anew(self, process):
+        """Open each log before the old descriptor is closed (ngx_reopen_files)."""
+        for fd, path in list(process.names.items()):
+            if process.cannot_open:
+                why = f'open() "{path}" failed ({process.cannot_open})'
+                self.log(process, f"[emerg] {process.pid}#{process.pid}: {why}")
+            else:
+                self.host.open_log(process, path)
+                self.host.close_log(process, fd)
 
     def clean_up(self, master):
         """Remove its pidfile, whatever that holds (ngx_delete_pidfile)."""
@@ -467,17 +490,27 @@ class FakeFpm(FakeDaemon):
     """A php-fpm: USR2 makes it end its workers and execute itself anew, in another process.
 
     patience: its process_control_timeout: seconds for which it waits for its workers.
+    logs:     its error log, and the access.log of a pool if that has one.
     """
 
     title = f"php-fpm: master process ({PHP_FPM.config})"
     worker = draining = "php-fpm: pool www"
     place = "/run/php/php8.2-fpm.sock"
+    error_log, access_log = "/var/log/php-fpm.log", "/var/log/www.access.log"
     complaint = "ERROR: unknown entry"
     patience = 0.0
 
     def __init__(self, host, service=PHP_FPM, **facts):
         super().__init__(host, service, **facts)
+        self.logs = [self.error_log]
         self.configure([self.place])
+
+    def inherit_logs(self, worker, master):
+        """Have a worker hold the access.log; it closes the error log (fpm_stdio_init_child)."""
+        super().inherit_logs(worker, master)
+        for fd in [fd for fd, path in worker.names.items() if path == self.error_log]:
+            self.host.close_log(worker, fd)
+        worker.dumpable = False
 
     def configure(self, places):
         """Write a configuration that has it listen at these places, a pool at each."""
@@ -549,7 +582,15 @@ class FakeFpm(FakeDaemon):
         self.host.at(0.002, boot, by=master)
 
     def usr1(self, master):
-        """Open the logs anew."""
+        """Open the logs anew, on the same descriptors; replace workers that hold one."""
+        for fd, path in list(master.names.items()):
+            if master.cannot_open:
+                self.log(master, f"ERROR: failed to open access log ({path})")
+            else:
+                self.host.open_log(master, path, fd)
+        if self.access_log in self.logs:  # fpm_log_open
+            for worker in self.workers(master):
+                self.host.at(0.001, lambda worker=worker: self.finish(worker), by=worker)
 
     def clean_up(self, _master):
         """Remove pidfile and socket, whoever needs them (fpm_cleanups)."""

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import os.path
 import signal
 from dataclasses import dataclass, field
@@ -16,8 +17,10 @@ from typing import Callable
 
 from initpy.errors import InitError, NotPermitted
 from initpy.host import (
+    AppendedFile,
     BoundSocket,
     CannotCopy,
+    Descriptors,
     FileFacts,
     Host,
     Listener,
@@ -54,7 +57,10 @@ class FakeProcess:
     blocked: int = 0
     pending: int = 0
     held: list = field(default_factory=list)  # signals it was sent while it was stopped
-    open_files: list[str] = field(default_factory=list)
+    appends: dict = field(default_factory=dict)  # descriptor: the file opened to append
+    names: dict = field(default_factory=dict)  # descriptor: the path that was opened
+    cannot_open: str = ""  # why it cannot open a log anew
+    dumpable: bool = True  # its own user may look at what ptrace(2) guards
     sockets: dict[int, str] = field(default_factory=dict)  # inode: where it listens
     unit: str = ""  # of systemd
     frozen: bool = False  # with its cgroup
@@ -69,6 +75,7 @@ class FakeProcess:
     comm: str = ""
     subreaper: bool = False
     on: dict = field(default_factory=dict)  # what it does on a signal, by "SIGTERM"
+    together: Callable | None = None  # takes the signals, by name, that come at once
     due: list = field(default_factory=list)  # what it would have done while it was stopped
     at_end: list = field(default_factory=list)  # what happens when it ends
     owner: object = None  # the daemon that it belongs to
@@ -95,7 +102,7 @@ class FakeProcess:
         self.argv = (text,)
 
 
-@dataclass
+@dataclass(eq=False)
 class FakeFile:
     """A file; *kind* is file, dir, fifo, device or link (and then *text* is where to)."""
 
@@ -106,6 +113,7 @@ class FakeFile:
     inode: int = 0
     ctime: int = 0
     changed: float = 0.0  # when that was
+    path: str = ""  # where it stands, or has stood
 
 
 class Run(SimpleNamespace):
@@ -481,10 +489,39 @@ class FakeHost(Host):
         found = self._seen(process.pid)
         return found and found.exe_id
 
-    def open_files(self, process):
+    def open_log(self, process, path, fd=None):
+        """Have a process open a file to append to it, which is made if it is missing."""
+        real = self._resolved(path)
+        if real not in self.files:
+            self.put(real)
+        number = fd or next(n for n in itertools.count(4) if n not in process.appends)
+        process.appends[number], process.names[number] = self.files[real], path
+        return number
+
+    def close_log(self, process, fd):
+        """Have a process close such a file."""
+        del process.appends[fd], process.names[fd]
+
+    def descriptors(self, process):
         self.happen()
-        found = self._seen(process.pid)
-        return list(found.open_files) if found else []
+        found = self._alive(process) and self.processes[process.pid]
+        if not found:
+            return Descriptors()
+        as_its_user = self.euid == 0 and found.dumpable and not found.unseen
+        if self._is_guarded(found) and not as_its_user:
+            return None
+        return Descriptors(
+            appended=tuple(
+                AppendedFile(
+                    fd=fd,
+                    file=(1, file.inode),
+                    path=file.path if file in self.files.values() else f"{file.path} (deleted)",
+                    removed=file not in self.files.values(),
+                )
+                for fd, file in found.appends.items()
+            ),
+            sockets=frozenset(found.sockets),
+        )
 
     def socket_inodes(self, process):
         self.happen()
@@ -544,15 +581,23 @@ class FakeHost(Host):
         """Tell whether a signal, "SIGHUP", has come to a process that blocks it."""
         return bool(target.pending & 1 << (getattr(signal, name) - 1))
 
+    def _continue(self, target):
+        """Let a process do what it could not do while it was stopped."""
+        target.state = "S"
+        while target.due:
+            self.at(0, target.due.pop(0), by=target)
+        if target.together and not target.blocked:
+            names = {one.name for one in target.held if one.name in target.on}
+            target.held = [one for one in target.held if one.name not in names]
+            target.together(names)
+        while target.held and target.state == "S":
+            self.deliver(target, target.held.pop(0))
+
     def deliver(self, target, sig):
         """Have a process get a signal, whoever sends it."""
         bit = 1 << (sig - 1)
         if sig == signal.SIGCONT:
-            target.state = "S"
-            while target.due:
-                self.at(0, target.due.pop(0), by=target)
-            while target.held and target.state == "S":
-                self.deliver(target, target.held.pop(0))
+            self._continue(target)
         if sig == signal.SIGKILL:
             self.end(target)
         elif sig == signal.SIGSTOP and self.stopping:
@@ -581,7 +626,7 @@ class FakeHost(Host):
         if facts.get("kind") == "dir":
             facts.setdefault("mode", 0o755)
         self.files[path] = FakeFile(
-            text, inode=self._count, ctime=self._count, changed=self.now, **facts
+            text, inode=self._count, ctime=self._count, changed=self.now, path=path, **facts
         )
         return self.files[path]
 
@@ -590,6 +635,7 @@ class FakeHost(Host):
         self._count += 1
         self.files[new] = self.files.pop(old)
         self.files[new].ctime, self.files[new].changed = self._count, self.now
+        self.files[new].path = new
 
     def _followed(self, path):
         return self.files.get(self._resolved(path))

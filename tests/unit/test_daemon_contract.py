@@ -17,6 +17,7 @@ from real_daemons import Fpm, Nginx, Place
 from initpy.host.wait import wait_until
 from initpy.protocols.inherit import InheritedSockets
 from initpy.state.identity import is_master
+from initpy.state.idle import is_idle
 from initpy.state.titles import workers_of
 
 REQUESTS = ("HUP", "USR1", "USR2", "WINCH", "QUIT", "TERM", "INT")
@@ -37,8 +38,14 @@ class InMemory:
         """Put another binary on disk: as good as the first; one that "fails", or "freezes"."""
         self.daemon.replace(kind)
 
+    def log_accesses(self):
+        """Have an access log, if there is none anyway."""
+        if self.daemon.access_log not in self.daemon.logs:
+            self.daemon.logs.append(self.daemon.access_log)
+
     def rotate(self):
         """Rename the access log; return its path."""
+        self.host.rename(self.daemon.access_log, f"{self.daemon.access_log}.1")
         return self.daemon.access_log
 
 
@@ -61,6 +68,11 @@ class Real(InMemory):
         else:
             sleep = self.site.place.tool("sleep")
             self.site.fake_binary({"fails": "exit 1", "freezes": f"exec {sleep} 600"}[kind])
+
+    def log_accesses(self):
+        """Have an access log, if there is none anyway."""
+        if self.service.reload_execs:
+            self.site.configure(pool=f"access.log = {self.site.path('access.log')}")
 
     def rotate(self):
         """Rename the access log; return its path."""
@@ -177,6 +189,12 @@ def see_gone(daemon, *processes):
 def parent(daemon, process):
     """Return the number of its parent."""
     return daemon.host.look(process.pid).ppid
+
+
+def appended(daemon, process):
+    """Return the paths to which a process appends, by the descriptors that it has opened."""
+    found = daemon.host.descriptors(process).appended
+    return {one.fd: one.path for one in found if one.fd > 2}
 
 
 def said(daemon, master):
@@ -303,6 +321,31 @@ def test_requests(daemon):
     heeded = {name for name in REQUESTS if caught >> (getattr(signal, f"SIG{name}") - 1) & 1}
     others = {"HUP", "WINCH"} if daemon.service.reload_execs else set()
     assert set(REQUESTS) - others == heeded - others
+
+
+def test_idle(daemon):
+    """After a signal the master is idle again, and then it has done what it was told."""
+    daemon.log_accesses()
+    master = start(daemon)
+    see(daemon, lambda: is_idle(master, daemon.host), "the master to be idle")
+    path = daemon.rotate()
+
+    ask(daemon, master, "USR1")
+    see(daemon, lambda: is_idle(master, daemon.host), "the master to be idle again")
+
+    assert path in appended(daemon, master).values()
+    assert f"{path}.1" not in appended(daemon, master).values()
+
+
+def test_harmless(daemon):
+    """CHLD is harmless to a master whose children all live."""
+    master = start(daemon)
+    family = {master, *workers(daemon, master)}
+
+    ask(daemon, master, "CHLD")
+    see(daemon, lambda: is_idle(master, daemon.host), "the master to be idle again")
+
+    assert family == {named(daemon), *workers(daemon, master)}
 
 
 # nginx
@@ -503,8 +546,39 @@ def test_nginx_usr1(nginx):
     ask(nginx, master, "USR1")
 
     family = {master, *workers(nginx, master)}
-    anew = lambda: all(path in nginx.host.open_files(one) for one in family)  # noqa: E731
+    anew = lambda: all(path in appended(nginx, one).values() for one in family)  # noqa: E731
     see(nginx, anew, "the logs to be opened")
+
+
+def test_nginx_usr1_without_a_rotation(nginx):
+    """USR1 opens every log on another descriptor, though it is the same file."""
+    master = start(nginx)
+    before = appended(nginx, master)
+
+    ask(nginx, master, "USR1")
+    see(nginx, lambda: appended(nginx, master) != before, "other descriptors")
+    see(nginx, lambda: is_idle(master, nginx.host), "the master to be idle again")
+
+    after = appended(nginx, master)
+    assert set(before.values()) == set(after.values())
+    assert set() == set(before.items()) & set(after.items())
+
+
+def test_nginx_usr1_beside_a_reload_that_is_refused(nginx):
+    """USR1 is skipped in the turn in which a reload is refused, and heeded with the next signal."""
+    master = start(nginx)
+    before = appended(nginx, master)
+    nginx.break_configuration()
+
+    for name in ("STOP", "HUP", "USR1", "CONT"):
+        ask(nginx, master, name)
+    see(nginx, lambda: f"[emerg] {master}#" in said(nginx, master), "the refusal")
+    see(nginx, lambda: is_idle(master, nginx.host), "the master to be idle again")
+    skipped = appended(nginx, master)
+    ask(nginx, master, "CHLD")
+    see(nginx, lambda: appended(nginx, master) != before, "other descriptors")
+
+    assert before == skipped
 
 
 def test_nginx_inherits(nginx):
@@ -608,6 +682,40 @@ def test_fpm_inherits(fpm):
     assert before == workers(fpm, old)
     assert fpm.host.socket_inodes(old) & fpm.host.socket_inodes(new)
     assert fpm.host.reaper() == parent(fpm, new)
+
+
+@pytest.mark.parametrize("accesses", [True, False])
+def test_fpm_usr1(fpm, accesses):
+    """USR1 opens each log on the same descriptor; workers that hold an access.log are replaced."""
+    if accesses:
+        fpm.log_accesses()
+    master = start(fpm)
+    before, crew = appended(fpm, master), workers(fpm, master)
+    files = {one.file for one in fpm.host.descriptors(master).appended if one.fd > 2}
+    for path in before.values():
+        fpm.host.remove(path)
+
+    ask(fpm, master, "USR1")
+    anew = lambda: not any("deleted" in path for path in appended(fpm, master).values())  # noqa: E731
+    see(fpm, anew, "the logs to be opened")
+    see(fpm, lambda: is_idle(master, fpm.host), "the master to be idle again")
+    see(fpm, lambda: bool(workers(fpm, master) & crew) != accesses, "its workers")
+
+    assert before == appended(fpm, master)
+    assert not files & {one.file for one in fpm.host.descriptors(master).appended}
+
+
+def test_fpm_worker_has_no_error_log(fpm):
+    """A worker appends to the access.log, on its master's descriptor, and to nothing else."""
+    fpm.log_accesses()
+    master = start(fpm)
+
+    held = [appended(fpm, one) for one in workers(fpm, master)]
+
+    mine = appended(fpm, master)
+    assert 2 == len(mine)
+    assert [1, 1] == [len(one) for one in held]
+    assert all(one.items() <= mine.items() for one in held)
 
 
 def beside(fpm, old):

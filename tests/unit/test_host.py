@@ -234,15 +234,65 @@ def test_nested_process(machine):
     assert not machine.look(os.getpid()).nested
 
 
-def test_open_files(machine, tmp_path):
-    """The present paths of open files are told, those of sockets are not."""
-    path = tmp_path / "x"
-    with open(path, "w"), socket.socket():
-        (tmp_path / "x").rename(tmp_path / "y")
-        paths = machine.open_files(machine.find(os.getpid()))
+def test_descriptors_that_change(machine, tmp_path, monkeypatch):
+    """A descriptor that is another file's meanwhile is looked at again."""
+    paths = [str(tmp_path / name) for name in "xy"]
+    fds = [os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND) for path in paths]
+    own = os.stat
 
-    assert str(tmp_path / "y") in paths
-    assert all(path.startswith("/") for path in paths)
+    def stat(path, **how):
+        if path == f"/proc/{os.getpid()}/fd/{fds[0]}":
+            os.dup2(fds[1], fds[0])
+        return own(path, **how)
+
+    monkeypatch.setattr(os, "stat", stat)
+    found = machine.descriptors(machine.find(os.getpid())).appended
+    for fd in fds:
+        os.close(fd)
+
+    assert {(fd, paths[1], own(paths[1]).st_ino) for fd in fds} == {
+        (one.fd, one.path, one.file[1]) for one in found if one.fd in fds
+    }
+
+
+def test_descriptors_that_cannot_be_seen(machine, monkeypatch):
+    """What neither we nor a child of ours may see is None; that child leaves nothing."""
+    from initpy.host import logs
+
+    def refused(_pid):
+        raise PermissionError
+
+    monkeypatch.setattr(logs, "_look", refused)
+    before = os.listdir("/proc/self/fd")
+
+    assert machine.descriptors(machine.find(os.getpid())) is None
+    assert before == os.listdir("/proc/self/fd")
+
+
+def test_descriptors_seen_by_a_child(machine, tmp_path, monkeypatch):
+    """What a child of ours sees is what we would see, whatever a path looks like."""
+    from initpy.host import logs
+
+    look, ours = logs._look, os.getpid()
+
+    def as_a_child_only(pid):
+        if os.getpid() == ours:
+            raise PermissionError
+        return look(pid)
+
+    path = tmp_path / "a\nb . c\udcff"
+    with open(path, "a"), open(tmp_path / "removed", "a"), socket.socket() as some:
+        (tmp_path / "removed").unlink()
+        seen = look(ours)
+        monkeypatch.setattr(logs, "_look", as_a_child_only)
+        monkeypatch.setattr(logs, "_become_user_of", lambda _pid: None)
+
+        found = machine.descriptors(machine.find(ours))
+
+        inode = os.fstat(some.fileno()).st_ino
+    assert {str(path), f"{tmp_path}/removed (deleted)"} <= {one.path for one in found.appended}
+    assert set(seen.appended) == set(found.appended)
+    assert inode in found.sockets
 
 
 def test_children_without_kernel_support(machine, monkeypatch):

@@ -14,10 +14,11 @@ from fakes import ALL_SIGNALS, FakeHost, Run
 from initpy.control.run import end_group
 from initpy.control.upgrade_children import descendants
 from initpy.errors import InitError
-from initpy.host import Host, Process
+from initpy.host import Descriptors, Host, Process
 from initpy.host.addresses import Addresses
 from initpy.host.changes import Changes
 from initpy.host.launcher import Launching
+from initpy.host.logs import Logs
 from initpy.host.programs import Programs
 from initpy.host.sock_diag import SockDiag
 from initpy.host.sockets import Sockets
@@ -36,7 +37,7 @@ os.kill(os.getpid(), 9)
 
 def test_every_public_method_is_faked():
     """What the fake leaves out would reach the real machine."""
-    parts = (Host, Changes, Programs, Sockets, Addresses, SockDiag, Launching)
+    parts = (Host, Changes, Programs, Sockets, Addresses, SockDiag, Launching, Logs)
     public = {name for part in parts for name in dir(part) if not name.startswith("_")}
     composed = {"alive", "children"}  # of what is overridden
 
@@ -133,6 +134,13 @@ class FakeMachine:
         self.host.bury_script()
         return launched
 
+    def writer(self, *paths):
+        """Return a process that appends to files, on descriptors from 7 on."""
+        process = self.host.add()
+        for fd, path in enumerate(paths, 7):
+            self.host.open_log(process, path, fd)
+        return process.id
+
     def listener(self):
         """Return a process that listens, and where."""
         process = self.host.add(sockets={77: "127.0.0.1:8080"})
@@ -228,6 +236,13 @@ class RealMachine(FakeMachine):
         assert -signal.SIGKILL == ended.returncode
         return tuple(map(self.host.find, map(int, ended.stdout.split())))
 
+    def writer(self, *paths):
+        """Return a process that appends to files, on descriptors from 7 on."""
+        opened = "".join(f" {fd}>>'{path}'" for fd, path in enumerate(paths, 7))
+        pid = self.start(f"exec{opened}; exec 6>'{self.path('other')}'; exec sleep 60")
+        self.await_true(lambda: "sleep 60" == self.host.title(pid))
+        return self.host.find(pid)
+
     def listener(self):
         """Return a process that listens, and where."""
         self.sockets.append(socket.create_server(("127.0.0.1", 0)))
@@ -302,7 +317,8 @@ def test_gone_process(machine, host):
     assert host.signals(process) is None
     assert host.exe_file(process) is None
     assert host.exe(process.pid) is None
-    assert [] == host.children(process) == host.open_files(process)
+    assert [] == host.children(process)
+    assert Descriptors() == host.descriptors(process)
     assert [] == host.copy_listeners(process)
     assert set() == host.socket_inodes(process)
     assert "" == host.systemd_unit(process)
@@ -838,6 +854,44 @@ def test_script_is_killed(machine, host):
 
 
 # Sockets
+
+
+def appended(host, process):
+    """Return what a process appends to, by its descriptors."""
+    return {one.fd: one for one in host.descriptors(process).appended if one.fd > 2}
+
+
+def test_descriptors(machine, host):
+    """The files to which a process appends are told, wherever they are by now; others are not."""
+    paths = [machine.file(name) for name in "abc"]
+    ids = [host.file_id(path) for path in paths]
+    process = machine.writer(*paths)
+    machine.rename(paths[1], machine.path("d"))
+    host.remove(paths[2])
+
+    found = appended(host, process)
+
+    places = [paths[0], machine.path("d"), f"{paths[2]} (deleted)"]
+    assert dict(zip((7, 8, 9), zip(ids, places, (False, False, True)))) == {
+        fd: (one.file, one.path, one.removed) for fd, one in found.items()
+    }
+    assert Descriptors() == host.descriptors(process.replace(started=process.started - 1))
+
+
+def test_descriptors_through_a_link(machine, host):
+    """A file that was opened through a link is itself."""
+    path = machine.file("a")
+
+    found = appended(host, machine.writer(machine.link("b", path)))
+
+    assert [(host.file_id(path), path)] == [(one.file, one.path) for one in found.values()]
+
+
+def test_sockets_of_descriptors(machine, host):
+    """Its sockets are told with them."""
+    process, _ = machine.listener()
+
+    assert host.socket_inodes(process) == host.descriptors(process).sockets != set()
 
 
 def test_listener(machine, host):

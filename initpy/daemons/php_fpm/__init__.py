@@ -35,6 +35,7 @@ PHP_FPM = Service(
     master_title="php-fpm: master process ({config})",
     worker_titles=("php-fpm: pool ",),
     on_demand=True,
+    runs_scripts=True,
     stop=parse_schedule("QUIT/30/TERM/5/KILL/5"),
     reload="USR2",
     reload_by="initpy.protocols.reexec:reload",
