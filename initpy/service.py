@@ -86,6 +86,7 @@ class Service(Value):
     reload: str | None = None
     reload_execs: bool = False  # a reload executes the binary again and rewrites the pidfile
     reopen: str | None = None
+    reopens_in_place: bool = False  # a log that is opened anew keeps its descriptor
     drain_signal: str = "QUIT"  # a master finishes its requests, then ends
 
     # The protocols that reload it and replace it while it serves.

@@ -46,6 +46,11 @@ class LogMark:
         self._file = host.file_id(self._path)
         self._offset = host.size(self._path)
 
+    @property
+    def readable(self) -> bool:
+        """Whether the log is a file, and not a terminal, a pipe, or hidden from us."""
+        return self._offset is not None
+
     def read(self, pid: int = 0) -> Report:
         """Return the failures since the mark. *pid* is as in ``ReadLog``."""
         if self._offset is None:  # a terminal, a pipe, or a file that we may not read

@@ -71,7 +71,7 @@ class _Master:
         """Note what is open before the signal."""
         self.process = master
         self.log = LogMark(service, master, host)
-        self._config, self._host = config, host
+        self._service, self._config, self._host = service, config, host
         # None if it cannot be looked at.
         self.before = self._after = host.descriptors(master)
         self._judged_by_workers = (
@@ -114,7 +114,6 @@ class _Master:
                 "whether its logs are open anew is not known"
             )
         why = self.log.read(self.process.pid)
-        # A file that another than the daemon has opened has no name in the configuration, either.
         failed = bool(why.lines) or self._misses_a_log()
         kept = [one.path for one in self._kept() if one.removed or failed]
         if kept:
@@ -138,7 +137,12 @@ class _Master:
         ]
 
     def _misses_a_log(self) -> bool:
-        """Tell whether a name in the configuration leads to no file that it has open."""
+        """Tell whether a name in the configuration leads to no file that it has open.
+
+        Otherwise another than the daemon has opened the file that has no name there.
+        """
+        if self._service.reopens_in_place and self.log.readable:
+            return False  # an unchanged descriptor is as usual, and it would log a failure
         held = _files(self._after)
         return any(self._host.file_id(path) not in held for path in self._config.logs)
 

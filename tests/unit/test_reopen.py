@@ -471,6 +471,18 @@ def test_access_log_cannot_be_opened(host, fpm, pool):
         act(host, pool, service=PHP_FPM)
 
 
+@pytest.mark.parametrize("log", ["a file", "a pipe"])
+def test_configuration_that_was_edited(host, fpm, pool, log):
+    """A log that the file does not name any more is kept as it should be: no failure is logged."""
+    host.files[PHP_FPM.config].text += "access.log = /var/log/other.log\n"
+    if log == "a pipe":
+        host.put(f"/proc/{pool.pid}/fd/2", kind="fifo")
+        with pytest.raises(InitError, match=f"still writes to {FakeFpm.access_log}"):
+            act(host, pool, service=PHP_FPM)
+    else:
+        assert act(host, pool, service=PHP_FPM) < 0.2
+
+
 @pytest.mark.parametrize("rotated", [True, False])
 def test_workers_that_cannot_be_looked_at(host, fpm, pool, rotated):
     """Without the right to look at workers it is 0 with a warning, if a log was rotated."""

@@ -41,6 +41,7 @@ PHP_FPM = Service(
     reload_by="initpy.protocols.reexec:reload",
     reload_execs=True,
     reopen="USR1",
+    reopens_in_place=True,  # fpm_log_open, fpm_stdio_open_error_log
     upgrade="initpy.protocols.takeover:upgrade",
     finish_upgrade="initpy.protocols.takeover:finish",
     inherit="initpy.daemons.php_fpm.sockets:environment",
