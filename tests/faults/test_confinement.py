@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -157,6 +158,82 @@ def test_everything_else_without_ptrace(site):
 
     assert [0] * 7 == codes
     assert {} == site.place.processes()
+
+
+@contextmanager
+def stopped(site, process):
+    """Have a process stopped meanwhile."""
+    site.kill(process, signal.SIGSTOP)
+    wait_until(lambda: site.host.look(process.pid).state == "T", "it to stop")
+    try:
+        yield
+    finally:
+        site.kill(process, signal.SIGCONT)
+
+
+def test_reopen_without_ptrace(nginx):
+    """CAP_SYS_PTRACE is missing: a child of the script looks at nginx's workers as their user."""
+    nginx.configure(user="www-data")
+    assert 0 == confined(nginx, "start").code
+    wait_until(lambda: len(nginx.workers) == nginx.crew, "all workers")
+    log, worker = nginx.path("access.log"), min(nginx.workers, key=lambda one: one.pid)
+    os.rename(log, f"{log}.1")
+
+    with stopped(nginx, worker):
+        held = confined(nginx, "reopen")
+    closed = confined(nginx, "reopen")
+
+    assert 1 == no_traceback(held), held
+    assert f"pid {worker} (stopped by a signal (state T)) still writes to {log}.1" in held.err
+    assert 0 == no_traceback(closed), closed
+    assert "cannot be looked at" not in closed.err
+    assert f"{log}.1" not in nginx.held(nginx.master, *nginx.workers)
+
+
+def test_reopen_of_php_without_ptrace(fpm):
+    """CAP_SYS_PTRACE is missing: php-fpm's workers cannot be looked at; reopen is 0 and says so."""
+    log = fpm.path("access.log")
+    fpm.configure(pool=f"access.log = {log}")
+    assert 0 == confined(fpm, "start").code
+    wait_until(lambda: len(fpm.workers) == fpm.crew, "all workers")
+    os.rename(log, f"{log}.1")
+
+    result = confined(fpm, "reopen")
+    again = confined(fpm, "reopen")
+
+    assert 0 == no_traceback(result), result
+    assert "cannot be looked at: whether they still write to a rotated log" in result.err
+    assert f"{log}.1" not in fpm.held(fpm.master)
+    assert (0, "") == (no_traceback(again), again.err)
+
+
+@pytest.mark.parametrize("works", [True, False], ids=["works", "worker stopped"])
+def test_reopen_of_a_master_with_more_rights(nginx, works):
+    """The master has CAP_SYS_PTRACE, the script has not: nginx's workers tell of its logs."""
+    nginx.configure(user="www-data")
+    nginx.start()
+    log, worker = nginx.path("access.log"), min(nginx.workers, key=lambda one: one.pid)
+    os.rename(log, f"{log}.1")
+
+    if works:
+        result = confined(nginx, "reopen")
+        assert 0 == no_traceback(result), result
+    else:
+        with stopped(nginx, worker):
+            result = confined(nginx, "reopen")
+        assert 1 == no_traceback(result), result
+        assert f"pid {worker} (stopped by" in result.err
+    assert f"master {nginx.master} cannot be looked at" in result.err
+
+
+def test_reopen_of_a_php_master_with_more_rights(fpm):
+    """The master has CAP_SYS_PTRACE, the script has not: of php-fpm's logs nothing is known."""
+    fpm.start()
+
+    result = confined(fpm, "reopen")
+
+    assert 1 == no_traceback(result), result
+    assert "whether its logs are open anew is not known" in result.err
 
 
 # As somebody to whom /proc tells nothing of others.

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 
 from initpy import cli
 from initpy.daemons.nginx import NGINX
@@ -370,11 +370,12 @@ class Site:
 
     def held(self, *processes):
         """Return the paths of whatever those processes have open."""
-        return {
-            os.readlink(entry.path)
-            for process in processes
-            for entry in os.scandir(f"/proc/{process}/fd")
-        }
+        paths = set()
+        for process in processes:
+            for fd in os.listdir(f"/proc/{process}/fd"):
+                with suppress(FileNotFoundError):  # it has been closed meanwhile
+                    paths.add(os.readlink(f"/proc/{process}/fd/{fd}"))
+        return paths
 
     def kill(self, process, sig=signal.SIGKILL):
         """Send a signal by hand, as another script or a person would."""
