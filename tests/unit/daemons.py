@@ -348,7 +348,8 @@ class FakeNginx(FakeDaemon):
                 return
             names = {name for name in (*TURN, "SIGCHLD") if self.host.is_pending(master, name)}
             master.blocked = master.pending = 0
-            self.take(master, names)
+            if names or master.lost:
+                self.take(master, names)
 
         self.host.at(seconds, rest, by=master)
 
