@@ -135,7 +135,7 @@ class Chamber:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=120,
+            timeout=options.pop("timeout", 120),
             env=environment,
             **options,
         )
