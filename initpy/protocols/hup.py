@@ -108,11 +108,11 @@ class _Generations:
         since = host.monotonic() - self._ended_at
         ready = ready_workers(self._service, self._master, host)
         fresh = ready.difference(self._before)
-        if ready.intersection(self._before):
+        if kept := ready.intersection(self._before):
             if not self._started and since >= SETTLE:
-                self._refuse(fresh, since)
+                self._refuse(kept, fresh, since)
             return False
-        if any(host.age(worker) >= SETTLE for worker in fresh):
+        if any(host.age(worker) >= SETTLE and not why_stuck(worker, host) for worker in fresh):
             self._see_that_it_was_this_reload()
             return True
         if since < LAG or self._boots():
@@ -144,14 +144,18 @@ class _Generations:
             for child in self._born()
         )
 
-    def _refuse(self, fresh: set[Process], since: float) -> None:
+    def _refuse(self, kept: set[Process], fresh: set[Process], since: float) -> None:
         """Raise Reverted if the master has kept its old workers: it was not seen to start any."""
         why = self._log.read(self._master.pid)
-        if why.lines or (not fresh and since >= LAG):
-            reason = f": {why.reason}" if why.lines else ""
-            raise Reverted(
-                f"reload failed, the old workers serve as before{reason}", "\n".join(why.lines)
-            )
+        if not why.lines and (fresh or since < LAG):
+            return
+        reason = f": {why.reason}" if why.lines else ""
+        stuck = [why_stuck(one, self._host) for one in kept]
+        if all(stuck):
+            raise InitError(f"reload failed, and the old workers are {stuck[0]}{reason}")
+        raise Reverted(
+            f"reload failed, the old workers serve as before{reason}", "\n".join(why.lines)
+        )
 
     def _see_that_it_was_this_reload(self) -> None:
         """Raise InitError if the workers may be mere replacements of workers that were killed."""

@@ -29,7 +29,7 @@ from initpy.actions.status import status
 from initpy.actions.stop import force_quit, stop
 from initpy.actions.upgrade import upgrade
 from initpy.control.lock import lock_path
-from initpy.errors import ExitCode, InitError
+from initpy.errors import ExitCode, InitError, StatusCode
 from initpy.state.record import record_path
 
 ACTIONS = {
@@ -532,6 +532,7 @@ def check(world, name, code, said, before, harmed):
     assert set() == {path for path, by in world.host.locks.items() if by != "another"}
     if name == "status":
         assert code is None or code in range(5)
+        says_who_is_there(world, code, harmed)
     else:
         assert code is None or code in CODES, "only documented codes"
     if code is not None:
@@ -590,6 +591,12 @@ def looks_only(world, name, before):
     elif not (before.processes or before.starting):  # and so nobody but the script changes files
         files = world.files()
         assert before.files == files
+
+
+def says_who_is_there(world, code, harmed):
+    """Status tells whether there is a master; dead is not said of one that is on its way."""
+    if code is not None and not harmed and code != StatusCode.UNKNOWN:
+        assert (code == StatusCode.RUNNING) == bool(world.daemon.alive_masters())
 
 
 def runs(world, before):

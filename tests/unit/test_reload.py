@@ -239,6 +239,19 @@ def test_worker_that_somebody_kills(host, nginx):
         reload_and_see(NGINX, master.id, host)
 
 
+def test_old_workers_that_do_not_serve(host, nginx):
+    """Workers that are stopped do not serve as before."""
+    master = nginx.run()
+    nginx.reloads = False
+    for worker in nginx.workers(master):
+        worker.state = "T"
+
+    with pytest.raises(InitError, match="the old workers are stopped by a signal") as told:
+        reload_and_see(NGINX, master.id, host)
+
+    assert InitError is type(told.value)
+
+
 def test_all_workers_killed(host, nginx):
     """If all are replaced, and nginx has complained, it cannot be told what is served."""
     master = nginx.run()
