@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..control.lock import ActionLock
-from ..control.record import record_running
 from ..control.stable import require_running
 from ..errors import Unimplemented
 from ..host import HERE, Host
@@ -19,4 +18,3 @@ def reopen(service: Service, host: Host = HERE) -> None:
         if service.reopen is None:
             raise Unimplemented("this daemon cannot reopen its logs")
         reopen_logs(service, seen.masters, host)
-        record_running(service, host)

@@ -14,11 +14,18 @@ if TYPE_CHECKING:
 
 
 def write_record(
-    service: Service, master: Process, host: Host, *, besides: Iterable[Process] = ()
+    service: Service,
+    master: Process,
+    host: Host,
+    *,
+    besides: Iterable[Process] = (),
+    rotated: Iterable[tuple[int, int]] | None = None,
 ) -> None:
     """Write down what belongs to *master*, which was proven, and serves.
 
     besides: further processes that its start has left running, helpers of an extension.
+    rotated: device and inode of each log that it has let go, and that is perhaps still
+             written to. None: those of before.
 
     A record that cannot be written is a warning, and no failure.
     """
@@ -39,6 +46,7 @@ def write_record(
         signs=_signs(members, host),
         sockets=_sockets(master, host),
         config=service.config or "",
+        rotated=tuple(rotated if rotated is not None else before.rotated if before else ()),
     )
     try:
         host.write(record_path(service), format_record(record, host), 0o600)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import InitError
-from ..host import Host, Process
+from ..host import AppendedFile, Descriptors, Host, Process
 from ..service import Service
 from ..state.idle import why_stuck
 
@@ -40,6 +40,7 @@ class Holders:
         self._logs = logs
         self.rotated: set[tuple[int, int]] = set()
         self._own: set[tuple[Process, int, tuple[int, int]]] = set()
+        self._tables: dict[Process, tuple[AppendedFile, ...]] = {}  # before the signal
         self._unseen: set[Process] = set()
         self._listening: set[int] | None = None
 
@@ -60,6 +61,7 @@ class Holders:
             table = self._host.descriptors(process)
             if process in self._logs or table is None or self._service.runs_scripts:
                 continue
+            self._tables[process] = table.appended
             self._own |= {
                 (process, one.fd, one.file)
                 for one in table.appended
@@ -103,8 +105,17 @@ class Holders:
             for process, table in tables.items()
             if table is not None
             for one in table.appended
-            if one.file in self.rotated or (process, one.fd, one.file) in self._own
+            if one.file in self.rotated
+            or (process, one.fd, one.file) in self._own
+            or (self.rotated and self._has_opened_nothing(process, table))
         }
+
+    def _has_opened_nothing(self, process: Process, table: Descriptors) -> bool:
+        """Tell whether a worker has not opened its logs anew: then no descriptor is another."""
+        if self._service.reopens_in_place:
+            return False
+        before = {(one.fd, one.file) for one in self._tables.get(process, ())}
+        return bool(before) and before == {(one.fd, one.file) for one in table.appended}
 
     def _patience(self, process: Process) -> float:
         """Return for how many seconds a process may still hold a rotated log."""

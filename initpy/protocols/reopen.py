@@ -12,6 +12,7 @@ is one that a master had open before the signal, and has not open afterwards.
 from __future__ import annotations
 
 from ..control.error_log import LogMark
+from ..control.record import write_record
 from ..control.signals import await_idle, killproc
 from ..errors import InitError
 from ..host import AppendedFile, Descriptors, Host, Process
@@ -20,6 +21,7 @@ from ..schedule import signal_named
 from ..service import Service
 from ..state.configuration import read_configuration
 from ..state.idle import why_stuck
+from ..state.record import read_record
 from .holders import Holders, named_files
 
 TYPE_CHECKING = False
@@ -51,7 +53,12 @@ def reopen_logs(service: Service, masters: tuple[Process, ...], host: Host) -> N
     handled = host.monotonic()
     for one in opened:
         one.require_opened()
-    holders.rotated = set().union(*(one.let_go() for one in opened))
+    # Also what an earlier call has not seen closed: no master has it open any more.
+    before = read_record(service, host)
+    holders.rotated = set(before.rotated if before else ())
+    holders.rotated -= set().union(*(one.holds() for one in opened))
+    holders.rotated |= set().union(*(one.let_go() for one in opened))
+    write_record(service, masters[-1], host, rotated=holders.rotated)
     wait_until(
         lambda: holders.all_let_go(host.monotonic() - handled),
         within=max(service.timeout, service.drain_timeout),
@@ -60,6 +67,7 @@ def reopen_logs(service: Service, masters: tuple[Process, ...], host: Host) -> N
         interruptible=True,
     )
     holders.tell_unseen()
+    write_record(service, masters[-1], host, rotated=())
 
 
 class _Master:
@@ -145,6 +153,10 @@ class _Master:
             return False  # an unchanged descriptor is as usual, and it would log a failure
         held = _files(self._after)
         return any(self._host.file_id(path) not in held for path in self._config.logs)
+
+    def holds(self) -> set[tuple[int, int]]:
+        """Return the files that it has open now."""
+        return _files(self._after)
 
     def let_go(self) -> set[tuple[int, int]]:
         """Return the files that it has closed. If it has ended meanwhile it does not tell."""

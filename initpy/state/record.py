@@ -34,6 +34,7 @@ class Record(Value):
     signs: tuple[str, ...]  # of each kind of member "comm:caught signals", in hexadecimal
     sockets: tuple[RecordedSocket, ...]
     config: str
+    rotated: tuple[tuple[int, int], ...] = ()  # logs that a process may still write to
 
 
 def record_path(service: Service, kind: str = "record") -> str:
@@ -129,6 +130,7 @@ def format_record(record: Record, host: Host) -> str:
         f"members {' '.join(map(_name, record.members))}",
         f"signs {' '.join(record.signs)}",
         *(f"socket {one.inode} {one.cookie} {one.place}" for one in record.sockets),
+        *(f"rotated {device} {inode}" for device, inode in record.rotated),
         f"config {record.config}",
     ]
     return "".join(f"{line}\n" for line in [*lines, "end"])
@@ -152,7 +154,13 @@ def _parse(text: str, here: str) -> Record | None:
             for inode, cookie, place in sockets
         ),
         config=values["config"],
+        rotated=tuple(_file(value) for key, value in lines if key == "rotated"),
     )
+
+
+def _file(text: str) -> tuple[int, int]:
+    device, inode = map(int, text.split())
+    return device, inode
 
 
 def _name(process: Process) -> str:

@@ -95,6 +95,7 @@ class World:
         self.unsettled = 0.0  # until then a signal has effects that nobody can see yet
         self.squatter = None
         self.said, self.acting = "", False
+        self.rotations, self.rotated_meanwhile = 0, False
         self.host.put("/bin/check", mode=0o755)
         if running:
             self.daemon.run()
@@ -240,6 +241,15 @@ class World:
     def no_clients(self):
         """Workers have nothing to do."""
         self.daemon.drain = 0.0
+
+    @fault()
+    def logs_rotated(self):
+        """The logs are renamed, as logrotate does it."""
+        self.rotations += 1
+        self.rotated_meanwhile = self.acting
+        for path in self.daemon.logs:
+            if path in self.host.files:
+                self.host.rename(path, f"{path}.{self.rotations}")
 
     @fault(harms=["state"])
     def port_taken(self):
@@ -404,6 +414,7 @@ class World:
             self.harmed |= {"serves", "state"}
         self.host.told.clear()
         self.host.interrupted_by, self.host.calls, self.acting = "", 0, True
+        self.rotated_meanwhile = False
         code, said = self.run(name)
         self.said, self.acting = said, False
         self.host.forget()
@@ -647,6 +658,13 @@ def is_upgraded(world, before):
     assert world.host.file_id(world.service.daemon) == master.exe_id
 
 
+def has_let_go(world, before):
+    """No process writes to a log that was renamed."""
+    if not world.rotated_meanwhile:
+        held = {file.path for one in world.daemon.own() for file in one.appends.values()}
+        assert held <= set(world.daemon.logs)
+
+
 def is_restarted_if_it_ran(world, before):
     """It runs anew if it ran, and was not on its way out."""
     if before.masters and not before.stopping:
@@ -662,6 +680,7 @@ PROMISES = {
     "reload": is_reloaded,
     "force-reload": is_reloaded,
     "upgrade": is_upgraded,
+    "reopen": has_let_go,
 }
 
 

@@ -10,6 +10,7 @@ from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError
 from initpy.protocols.reopen import reopen_logs
+from initpy.state.record import read_record
 
 LOG = FakeNginx.access_log
 ROTATED = f"{LOG}.1"
@@ -66,6 +67,23 @@ def test_rotated_log_is_let_go(host, nginx, master, name, named):
     assert {LOG, FakeNginx.error_log} == paths(host, master, *nginx.workers(master))
     assert [(master.pid, "SIGUSR1")] == signals(host)
     assert seconds < 0.1
+
+
+def test_holder_of_an_earlier_rotation(host, nginx, master):
+    """What one call has not seen closed is recorded: the next is not done either."""
+    worker = nginx.workers(master)[0]
+    worker.cannot_open = "13: Permission denied"
+    rotate(host)
+    for _ in range(2):
+        with pytest.raises(InitError, match=f"pid {worker.pid} still writes to {ROTATED}"):
+            act(host, master)
+    worker.cannot_open = ""
+
+    seconds = act(host, master)
+
+    assert seconds < 0.1
+    assert ROTATED not in paths(host, master, *nginx.workers(master))
+    assert () == read_record(NGINX, host).rotated
 
 
 def test_removed_log_is_let_go(host, nginx, master):
