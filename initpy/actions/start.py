@@ -13,7 +13,7 @@ from ..control.pidfiles import (
     remove_stale_sockets,
     restore_pidfile,
 )
-from ..control.record import record_running, write_record
+from ..control.record import record_running, remove_record, write_record
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
 from ..host import HERE, Host, Process
@@ -111,6 +111,9 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
         terminate(seen.orphans, service.stop, host, what="workers of a dead master")
         remove_stale_pidfiles(service, host)
         remove_stale_sockets(service, host)
+        # Nothing of what it knows is there. If this script is killed before it can record
+        # the new master, the workers of that are not to be strangers to an old record.
+        remove_record(service, host)
         started = launch(service, host)
         write_record(service, started.master, host, besides=started.helpers)
     host.mark_started(service.subsys)

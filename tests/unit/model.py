@@ -233,11 +233,7 @@ class ModelNginx(Observed, FakeNginx):
 
 
 class ModelFpm(Observed, FakeFpm):
-    """A php-fpm, with a pool that has an access.log: its workers end after USR1."""
-
-    def __init__(self, *args, **facts):
-        super().__init__(*args, **facts)
-        self.logs = [self.error_log, self.access_log]
+    """A php-fpm."""
 
 
 MODELS = {

@@ -727,6 +727,17 @@ def play(daemon, running, steps, last, *, shared=False):
 
 # What this has found, each once: running at first, steps, last.
 FOUND = {
+    "start killed before it has recorded, and its master killed": (
+        True,
+        [
+            ("force-reload", 0),
+            ("QUIT by hand", 0),
+            ("script killed", 145),
+            ("start", 0),
+            ("master killed", 0),
+        ],
+        "start",
+    ),
     "upgrade killed, then start": (True, [("script killed", 25), ("upgrade", 0)], "start"),
     "takeover killed, then start": (True, [("script killed", 60), ("upgrade", 0)], "start"),
     "takeover killed, then reload": (
