@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from initpy.control.record import record_running
+
+EVERY = int(os.environ.get("INITPY_TEST_EVERY", "1"))  # of how many looks one is tried
 
 
 def looks(scene, act):
@@ -22,11 +26,11 @@ def looks_of_recording(service, scene):
 
 
 def at_every_look(scene, act):
-    """Run a test for each look of an action: ``test(number, host, ...)``, on a scene of its own."""
+    """Run a test for looks of an action: ``test(number, host, ...)``, on a scene of its own."""
 
     def decorate(test):
         def everywhere():
-            for number in range(looks(scene, act)):
+            for number in range(0, looks(scene, act), EVERY):
                 test(number, *scene())
 
         # Not functools.wraps: pytest would ask for fixtures of the names of the arguments.
