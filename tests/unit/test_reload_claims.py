@@ -19,7 +19,7 @@ from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError, Reverted
 from initpy.protocols.hup import reload
 
-EXAMPLES = int(os.environ.get("INITPY_MODEL_EXAMPLES", "2000"))
+EXAMPLES = int(os.environ.get("INITPY_MODEL_EXAMPLES", "500"))
 SERVICE = NGINX.replace(timeout=6.0)
 LATEST = 80  # a look of the script; a smooth reload takes about half as many
 

@@ -16,7 +16,7 @@ from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError
 from initpy.protocols.reopen import reopen_logs
 
-EXAMPLES = int(os.environ.get("INITPY_MODEL_EXAMPLES", "2000"))
+EXAMPLES = int(os.environ.get("INITPY_MODEL_EXAMPLES", "500"))
 TIMES = {"timeout": 3.0, "drain_timeout": 6.0}
 DAEMONS = {
     "nginx": (FakeNginx, NGINX.replace(**TIMES)),
