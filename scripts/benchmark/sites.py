@@ -10,6 +10,7 @@ import glob
 import os
 import shutil
 import signal
+from abc import ABC, abstractmethod
 from contextlib import suppress
 
 import looking
@@ -68,7 +69,7 @@ def write(path, text, mode=0o644):
     os.rename(path + ".new", path)
 
 
-class Site:
+class Site(ABC):
     """One daemon: where its files are, and what can be seen of it."""
 
     kind = ""
@@ -81,9 +82,9 @@ class Site:
         self.config, self.pidfile, self.log, self.workers = config, pidfile, log, workers
         self.configure()
 
+    @abstractmethod
     def configure(self):
         """Write its configuration."""
-        raise NotImplementedError
 
     def break_config(self):
         """Leave a configuration that does not pass the test."""
@@ -125,9 +126,9 @@ class Site:
         """Wait until it is settled. Raises Late."""
         until(self.settled, f"{self.kind} to be settled", within)
 
+    @abstractmethod
     def command(self):
         """Return what starts it by hand."""
-        raise NotImplementedError
 
     def processes(self):
         """Return whoever is of this kind, in whatever state."""
