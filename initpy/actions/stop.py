@@ -92,7 +92,7 @@ def terminate_service(
 
 
 def _tell_holders(inodes: set[int], host: Host) -> None:
-    """Tell who still holds one of those sockets: a job that a worker has started inherits it."""
+    """Tell which processes still hold one of those sockets: a job that a worker started has it."""
     left = {one.inode: one.place for one in host.listening_sockets() or () if one.inode in inodes}
     for pid in host.pids() if left else ():
         process = host.find(pid)

@@ -100,7 +100,7 @@ def remove_stale_sockets(service: Service, host: Host) -> None:
     A daemon that binds such a path fails as if it were taken. A refused connection is no
     proof: a daemon between bind(2) and listen(2) refuses, too. So the kernel is asked
     twice for every socket that has the path's inode or its name. Only root's sockets, in
-    folders that nobody else can write, are removed. The service is stopped.
+    folders that no other user can write, are removed. The service is stopped.
     """
     for path in read_configuration(service, host).listens:
         file = host.socket_file(path) if path.startswith("/") else None

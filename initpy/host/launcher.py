@@ -192,7 +192,7 @@ class Launched:
 
         The launcher is asked, which has no child then: a list of descendants misses one
         whose parent ends meanwhile (proc(5)). False, too, if it does not answer: it was
-        killed or stopped, and nobody knows.
+        killed or stopped, and it is not known.
         """
         import select
 

@@ -111,7 +111,7 @@ def null() -> int:
 def prepare(
     standard_input: int, output: int, descriptors: Sequence[int]
 ) -> None:  # pragma: no cover - in the child of a fork
-    """Give this process the surroundings of a daemon, whoever has called us."""
+    """Give this process the surroundings of a daemon, whatever our caller's are."""
     import _signal  # signal would load enum
 
     os.setsid()

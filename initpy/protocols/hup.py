@@ -5,7 +5,7 @@
                  and tells the old ones to finish
 
 The master does not report the result, but the kernel tells when it is idle: before the
-signal, so that somebody else's reload is not taken for this one, and again when this one
+signal, so that the reload of another caller is not taken for this one, and again when this one
 has ended. Then its workers tell the result. Its log only tells the reason: what clients
 send may be written there, too.
 """
@@ -84,7 +84,7 @@ class _Generations:
         self._before = host.children(master)  # some may not serve yet, and have no title
         self._log = LogMark(service, master, host)
         # Whether more processes were born than have ended: a master that keeps its
-        # configuration only replaces a worker that somebody has killed.
+        # configuration only replaces a worker that was killed.
         self._started = False
         self._ended_at: float | None = None  # when it was first seen that the reload has ended
 

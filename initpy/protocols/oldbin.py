@@ -61,7 +61,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     restore_pidfile(service, seen, host)
     refuse_argv0(service, old, host)
     verify_binary(service, old, host)  # configtest -q || return
-    await_idle(old, host, within=service.timeout)  # somebody else's reload may be under way
+    await_idle(old, host, within=service.timeout)  # another caller's reload may be under way
     # Before the signal: only the version tells whether the pidfile was renamed and reverted.
     before, log = host.version(service.pidfile), LogMark(service, old, host)
     children = host.children(old)

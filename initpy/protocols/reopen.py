@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..contracts import Configuration
 
-_STANDARD = 2  # the last descriptor that a daemon gets from whoever has started it
+_STANDARD = 2  # the last descriptor that a daemon gets from its caller
 
 
 def reopen_logs(service: Service, masters: tuple[Process, ...], host: Host) -> None:

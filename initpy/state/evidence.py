@@ -25,7 +25,7 @@ class Strays(Value):
     """The workers without a master, as far as they may be the service's."""
 
     orphans: tuple[Process, ...] = ()  # the service's
-    unjudged: tuple[Process, ...] = ()  # they run the daemon, and it cannot be told for whom
+    unjudged: tuple[Process, ...] = ()  # they run the daemon, for an unknown instance
 
 
 def judge_strays(service: Service, scan: ProcessScan, host: Host) -> Strays:
@@ -79,7 +79,7 @@ class _Judge:
         self._held |= {socket.inode for socket in scan.record.sockets} if scan.record else set()
         # A newborn worker of ours may have its own user already, and its master's title still.
         self._foreign = {one.session for one in scan.foreign if one.ppid not in scan.masters}
-        # Whom a record does not know is not ours because of an address; also in a stop,
+        # A process that the record does not know is not ours because of an address; also in a stop,
         # when nothing of what was recorded lives any more.
         self._recorded = read_record(service, host) is not None
         self._others = other_records(service, host)

@@ -1,4 +1,4 @@
-"""Which process is whose: proofs by looking at the process itself.
+"""To which service a process belongs: proofs by looking at the process itself.
 
 A process is the service's master if all that can be seen of it agrees: it is root's or
 ours, in our pid and network namespaces, with our root directory; it runs the service's
@@ -148,7 +148,7 @@ def _is_daemon(service: Service, exe: str, host: Host) -> bool:
 
 def _runs_or_is_renamed(service: Service, told: str, facts: ProcessFacts, host: Host) -> bool:
     if facts.exe is None and told:
-        # Who may not read exe may not send signals either; it is enough for status.
+        # A caller that may not read exe may not send signals either; it is enough for status.
         _, placeholder, _ = template(service.master_title or "")
         argv0 = told.split(" ", 1)[0]
         same = os.path.basename(argv0) == os.path.basename(service.daemon)
