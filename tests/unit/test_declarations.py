@@ -42,25 +42,6 @@ def test_every_reference_leads_to_a_function(name, field):
     assert callable(resolve(getattr(DECLARED[name], field)))
 
 
-def test_every_function_has_its_form(tmp_path):
-    """Mypy holds each function that a declaration names against the form of its field."""
-    lines = ["from initpy import contracts"]
-    for number, (name, field) in enumerate(NAMED):
-        module, _, function = getattr(DECLARED[name], field).partition(":")
-        lines.append(f"from {module} import {function} as function{number}")
-        lines.append(f"form{number}: contracts.{REFERENCES[field]} = function{number}")
-    (tmp_path / "forms.py").write_text("\n".join(lines) + "\n")
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "forms.py"]
-    command += ["--cache-dir", str(tmp_path), "--follow-imports=silent"]
-    environment = {**os.environ, "MYPYPATH": os.path.dirname(ROOT)}
-
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-
-    assert (0, "Success: no issues found in 1 source file\n") == (done.returncode, done.stdout)
-
-
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize(
     "reference",

@@ -98,7 +98,7 @@ def test_trusted_python(host):
     [
         sys.executable,
         *(package.__file__ for package in LIBRARIES),
-        *{folder_of(package) for package in LIBRARIES},
+        *sorted({folder_of(package) for package in LIBRARIES}),
     ],
 )
 def test_python_of_somebody_else(host, path):
