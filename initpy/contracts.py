@@ -90,6 +90,8 @@ class Pool(Value):
     name: str
     listens: tuple[str, ...] = ()  # places; the first is where it answers requests
     on_demand: bool = False  # its workers are started when they are needed
+    workers: int = 1  # that it starts with
+    retires: bool = False  # its workers end after a number of requests, as they should
     logs: tuple[str, ...] = ()
 
 

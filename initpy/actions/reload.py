@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..control.configtest import configtest
 from ..control.drain import drain_orphans
-from ..control.launch import wait_until_ready
 from ..control.lock import ActionLock
 from ..control.pidfiles import restore_pidfile
+from ..control.ready import wait_until_ready
 from ..control.record import record_running
 from ..control.stable import require_running, wait_until_stable
 from ..errors import ConfigTestFailed, InitError, NotRunning, Unimplemented

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..control.configtest import configtest, configtest_stopped
 from ..control.drain import drain_orphans
-from ..control.launch import launch, wait_until_ready
+from ..control.launch import launch
 from ..control.lock import ActionLock
 from ..control.pidfiles import (
     refuse_conflict,
@@ -13,9 +13,11 @@ from ..control.pidfiles import (
     remove_stale_sockets,
     restore_pidfile,
 )
+from ..control.ready import wait_until_ready
 from ..control.record import record_running, remove_record, write_record
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
+from ..errors import InitError
 from ..host import HERE, Host, Process
 from ..schedule import parse_schedule
 from ..service import Service, resolve
@@ -115,7 +117,13 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
         # the new master, the workers of that are not to be strangers to an old record.
         remove_record(service, host)
         started = launch(service, host)
-        write_record(service, started.master, host, besides=started.helpers)
+        write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
+        if started.idle:
+            host.mark_started(service.subsys)
+            raise InitError(
+                f"master {started.master} serves, but no worker of pool "
+                f"{', '.join(started.idle)} lives: see its log"
+            )
     host.mark_started(service.subsys)
 
 

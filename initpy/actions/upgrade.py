@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..control.drain import drain_orphans
-from ..control.launch import wait_until_ready
 from ..control.lock import ActionLock
+from ..control.ready import wait_until_ready
 from ..control.record import record_running
 from ..control.stable import await_launcher, require_running
 from ..errors import NotRunning, Unimplemented

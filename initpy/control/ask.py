@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from ..contracts import Configuration
 from ..errors import InitError
-from ..host import Host
+from ..host import Host, Process
 from ..service import Service, resolve
 from ..state.configuration import read_configuration
+from ..state.workers import needed_pools, recorded_pools
 from .run import Finished, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..contracts import ReadDump
+    from ..contracts import Pool, ReadDump
 
 WITHIN = 10.0  # seconds; it answers in some hundredths of one
 MOST_BYTES = 16 << 20  # of its answer: some kilobytes for each pool
@@ -40,16 +41,21 @@ def ask_configuration(service: Service, host: Host) -> Configuration:
     return told or written
 
 
-def may_be_workerless(service: Service, host: Host, config: Configuration | None = None) -> bool:
-    """Tell whether the service can serve without a worker, and start one on demand.
+def pools_on_disk(service: Service, host: Host) -> tuple[Pool, ...]:
+    """Return the pools of the configuration as it is now; () of a daemon that has none."""
+    return ask_configuration(service, host).pools if service.on_demand else ()
 
-    True also for a daemon whose workers cannot be recognised, because they have no titles.
 
-    config: what the daemon has answered; without it, it is asked if that matters.
+def running_pools(service: Service, master: Process, host: Host) -> tuple[Pool, ...]:
+    """Return the pools of *master* that must have a worker.
+
+    They are those that it was started with, if that is recorded; otherwise the daemon is
+    asked for those of the configuration as it is now.
     """
-    if not service.worker_titles:
-        return True
-    return service.on_demand and (config or ask_configuration(service, host)).workerless
+    recorded = recorded_pools(service, master, host) if service.on_demand else ()
+    pools = recorded or pools_on_disk(service, host)
+    # By now it may have fewer workers than it has started with.
+    return tuple(pool.replace(workers=1) for pool in needed_pools(service, pools))
 
 
 def ask(service: Service, text: str, host: Host) -> Finished:

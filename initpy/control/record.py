@@ -7,10 +7,13 @@ from ..host import Host, Process
 from ..service import Service
 from ..state.record import Record, RecordedSocket, format_record, read_record, record_path, sign_of
 from ..state.snapshot import named_master
+from ..state.workers import recorded_pools
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from ..contracts import Pool
 
 
 def write_record(
@@ -19,11 +22,13 @@ def write_record(
     host: Host,
     *,
     besides: Iterable[Process] = (),
+    pools: Iterable[Pool] | None = None,
     rotated: Iterable[tuple[int, int]] | None = None,
 ) -> None:
     """Write down what belongs to *master*, which was proven, and serves.
 
     besides: further processes that its start has left running, helpers of an extension.
+    pools:   those that it was started with. None: those of before, if it is the same master.
     rotated: device and inode of each log that it has let go, and that is perhaps still
              written to. None: those of before.
 
@@ -36,6 +41,8 @@ def write_record(
     old = [member for member in before.members if host.alive(member)] if before else []
     members = tuple(dict.fromkeys([*host.children(master), *besides, *old]))
     members = tuple(member for member in members if member != master)
+    if pools is None:
+        pools = recorded_pools(service, master, host)
     # The session of a first master goes on in what an upgrade has made of it.
     known = (master.pid, before.session if before else 0)
     record = Record(
@@ -46,6 +53,7 @@ def write_record(
         signs=_signs(members, host),
         sockets=_sockets(master, host),
         config=service.config or "",
+        pools=tuple(pools),
         rotated=tuple(rotated if rotated is not None else before.rotated if before else ()),
     )
     try:

@@ -1,19 +1,27 @@
-"""Undo a start: what descends from the launcher is ended, and nothing else."""
+"""Undo what has begun: a start, or the new master of an upgrade. Nothing else is ended.
+
+What descends from the launcher belongs to a start. An upgrade child is a child of a
+master that is not its worker, but a new binary. Such a child may hang, and it holds the
+service's sockets as long as it lives. Not every other child is one: a master that is pid
+1 of a container adopts all orphans there.
+"""
 
 from __future__ import annotations
 
 from ..host import Host, Process
 from ..host.wait import wait_until
-from ..schedule import signal_named
+from ..schedule import parse_schedule, signal_named
 from ..service import Service
-from ..state.titles import looks_like_master
+from ..state.titles import is_worker, looks_like_master, workers_of
 from .drain import drain, retire
 from .pidfiles import remove_stale_pidfiles
 from .signals import suspend, terminate
-from .upgrade_children import descendants
+from .stable import await_titles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ..host import Launched
 
 
@@ -38,9 +46,9 @@ def undo(service: Service, child: Launched, host: Host, *, shared: bool) -> None
     if shared:
         _suspend_all(service, child, host)
         # Only now: until it was stopped, the daemon could fork a master.
-        for master in _masters(service, started(), host):
+        for master in masters_among(service, started(), host):
             drain(service, retire(service, master, host), host, what="new workers")
-    elif leaders := _masters(service, started(), host):
+    elif leaders := masters_among(service, started(), host):
         terminate(started(), service.force_quit, host, more=started, leaders=leaders, what=what)
 
     def gone() -> bool:
@@ -53,7 +61,7 @@ def undo(service: Service, child: Launched, host: Host, *, shared: bool) -> None
         remove_stale_pidfiles(service, host)
 
 
-def _masters(service: Service, found: list[Process], host: Host) -> list[Process]:
+def masters_among(service: Service, found: list[Process], host: Host) -> list[Process]:
     """Return the masters among *found*, without new workers that still have their title."""
     titled = [one for one in found if looks_like_master(service, host.title(one.pid))]
     workers = {worker for master in titled for worker in host.children(master)}
@@ -66,7 +74,7 @@ def _suspend_all(service: Service, child: Launched, host: Host) -> None:
 
     def all_stopped() -> bool:
         found = lineage(child, host)
-        spared = {it for one in _masters(service, found, host) for it in host.children(one)}
+        spared = {it for one in masters_among(service, found, host) for it in host.children(one)}
         fresh = set(found) - stopped - spared
         for process in fresh:
             suspend(process, host)
@@ -75,3 +83,51 @@ def _suspend_all(service: Service, child: Launched, host: Host) -> None:
 
     what = f"new {service.name} processes to stop"
     wait_until(all_stopped, within=service.timeout, host=host, what=what)
+
+
+def terminate_upgrade_children(
+    service: Service, master: Process, host: Host, *, spare: Collection[Process] = ()
+) -> None:
+    """End every child of *master* that holds its sockets and is not a worker.
+
+    spare: children that were there before the upgrade, and are not ended. Where sockets may
+           not be seen, any other child is one that the upgrade has started.
+
+    A child that serves finishes its requests first. One that does not serve, because it
+    hangs or is not up yet, is ended by KILL with its own children. It gets STOP before:
+    a worker that it starts between the look and the KILL could hold a request. Raises
+    WaitTimeout.
+    """
+    # The child inherits the blocked signals of its parent (ngx_master_process_cycle), so
+    # until it is up only KILL and STOP have an effect.
+    await_titles(service, master, host)
+    sockets = host.socket_inodes(master)
+
+    def has_inherited(process: Process) -> bool:
+        if not sockets:
+            return bool(spare) or looks_like_master(service, host.title(process.pid))
+        return not sockets.isdisjoint(host.socket_inodes(process))
+
+    found = [
+        child
+        for child in host.children(master)
+        if child not in spare
+        and not is_worker(service, host.title(child.pid))
+        and has_inherited(child)
+    ]
+    for process in found:
+        if not workers_of(service, process, host):
+            suspend(process, host)
+            await_titles(service, process, host)
+        if workers_of(service, process, host):
+            drain(service, [process], host, what="new master")
+    hung = [one for child in found for one in descendants(child, host) if has_inherited(one)]
+    terminate(hung, parse_schedule("KILL/5"), host, what="new master")
+
+
+def descendants(process: Process, host: Host) -> list[Process]:
+    """Return *process* and all its descendants."""
+    return [
+        process,
+        *(more for child in host.children(process) for more in descendants(child, host)),
+    ]

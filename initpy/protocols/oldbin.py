@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from ..control.drain import drain, drain_orphans
 from ..control.error_log import LogMark
-from ..control.launch import wait_until_ready
 from ..control.pidfiles import restore_pidfile
+from ..control.ready import wait_until_ready
 from ..control.signals import await_idle, killproc, resume
 from ..control.stable import require_running
 from ..errors import InitError, Reverted, RollbackFailed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..control.drain import drain
 from ..control.stable import wait_until_stable
-from ..control.upgrade_children import terminate_upgrade_children
+from ..control.undo import terminate_upgrade_children
 from ..errors import RollbackFailed, WaitTimeout
 from ..host import Host, Process
 from ..host.wait import wait_until

@@ -11,7 +11,7 @@ the old processes when it serves. If it fails, the old processes serve as before
 
 from __future__ import annotations
 
-from ..control.ask import ask_configuration, may_be_workerless
+from ..control.ask import ask_configuration
 from ..control.drain import drain, drain_orphans, retire
 from ..control.launch import Started, launch
 from ..control.pidfiles import restore_pidfile, write_pidfile
@@ -52,7 +52,7 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
     except CannotCopy as exc:
         host.tell(f"{exc}; terminating the workers of a dead master: pids {pids}")
         return False
-    write_record(service, started.master, host, besides=started.helpers)
+    write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
     host.tell(f"master {started.master} took over from the workers of a dead master: pids {pids}")
     drain_orphans(service, host, orphans)
     return True
@@ -80,7 +80,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
         raise Unimplemented(f"{exc}: use restart or reload to replace the binary") from exc
     before = read_record(service, host)
     _finish(service, started.master, [old], host)
-    write_record(service, started.master, host, besides=started.helpers)
+    write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
     _terminate_old_helpers(service, before, started, host)
 
 
@@ -181,9 +181,8 @@ def _finish(
 ) -> None:
     """Verify the new master, then retire the old ones. If it fails, undo it instead."""
     config = ask_configuration(service, host)
-    workerless = may_be_workerless(service, host, config)
     try:
-        verify_master(service, new, host, workerless=workerless, any_binary=any_binary)
+        verify_master(service, new, host, pools=config.pools, any_binary=any_binary)
         if service.upgrade_check:
             run_check(service, host)
             require_alive(new, host)  # the old master may have answered the check

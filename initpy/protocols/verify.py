@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from ..control.configtest import TestCannotRun, configtest
+from ..control.ready import workers_awaited
 from ..control.run import run
 from ..errors import ConfigTestFailed, InitError, NotInstalled, Reverted
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.titles import argv0_of
-from ..state.workers import SETTLE, ready_workers
+from ..state.workers import SETTLE, Readiness, needed_pools, ready_workers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..contracts import Pool
 
 
 def verify_binary(service: Service, old: Process, host: Host) -> None:
@@ -50,12 +57,13 @@ def verify_master(
     new: Process,
     host: Host,
     *,
-    workerless: bool = False,
+    pools: Iterable[Pool] = (),
     any_binary: bool = False,
 ) -> None:
     """Return when *new* runs the binary on disk and its workers have run for a moment.
 
-    workerless: it may serve without a worker.
+    pools: those of its configuration; () for a daemon without pools. Then no worker that
+           was seen may end: such a daemon keeps its workers.
     any_binary: do not require the binary on disk.
 
     Raises InitError; WaitTimeout; Interrupted.
@@ -63,18 +71,20 @@ def verify_master(
     # Where its binary may not be seen, that it is the child of the old master tells.
     if not any_binary and host.exe_file(new) not in (None, host.file_id(service.daemon)):
         raise InitError(f"new master {new} does not run {service.daemon}")
+    readiness = Readiness(service, needed_pools(service, pools), host)
     first: set[Process] = set()
     seen_at: list[float] = []
 
     def steady() -> bool:
         require_alive(new, host)
-        workers = ready_workers(service, new, host)
-        if not workers and not workerless:
+        if not readiness.look(new):
             return False
+        workers = ready_workers(service, new, host)
         if not seen_at:
             first.update(workers)
             seen_at.append(host.monotonic())
-        if lost := first - workers:
+        lost = first - workers
+        if lost and not pools:
             raise InitError(f"new master {new} lost its workers {', '.join(map(str, lost))}")
         return host.monotonic() - seen_at[0] >= SETTLE
 
@@ -82,7 +92,7 @@ def verify_master(
         steady,
         within=service.upgrade_timeout,
         host=host,
-        what=f"the workers of new master {new}",
+        what=lambda: workers_awaited(readiness, new),
         interruptible=True,
     )
 

@@ -7,6 +7,7 @@ another boot, or of other namespaces, is none: numbers come round again.
 
 from __future__ import annotations
 
+from ..contracts import Pool
 from ..errors import NotPermitted
 from ..host import Host, Process, ProcessFacts
 from ..service import Service
@@ -34,6 +35,7 @@ class Record(Value):
     signs: tuple[str, ...]  # of each kind of member "comm:caught signals", in hexadecimal
     sockets: tuple[RecordedSocket, ...]
     config: str
+    pools: tuple[Pool, ...] = ()  # that the master was started with; () if that is not known
     rotated: tuple[tuple[int, int], ...] = ()  # logs that a process may still write to
 
 
@@ -130,6 +132,7 @@ def format_record(record: Record, host: Host) -> str:
         f"members {' '.join(map(_name, record.members))}",
         f"signs {' '.join(record.signs)}",
         *(f"socket {one.inode} {one.cookie} {one.place}" for one in record.sockets),
+        *(f"pool {_ways(pool)} {pool.name}" for pool in record.pools),
         *(f"rotated {device} {inode}" for device, inode in record.rotated),
         f"config {record.config}",
     ]
@@ -154,8 +157,18 @@ def _parse(text: str, here: str) -> Record | None:
             for inode, cookie, place in sockets
         ),
         config=values["config"],
+        pools=tuple(_pool(value) for key, value in lines if key == "pool"),
         rotated=tuple(_file(value) for key, value in lines if key == "rotated"),
     )
+
+
+def _ways(pool: Pool) -> str:
+    return f"{int(pool.on_demand)}{int(pool.retires)}"
+
+
+def _pool(text: str) -> Pool:
+    ways, _, name = text.partition(" ")
+    return Pool(name=name, on_demand=ways[0] == "1", retires=ways[1] == "1")
 
 
 def _file(text: str) -> tuple[int, int]:

@@ -6,7 +6,6 @@ from ..errors import StatusCode
 from ..host import HERE, Host, Process
 from ..service import Service
 from ..value import Value
-from .configuration import read_configuration
 from .pidfile import EMPTY, MISSING, UNTRUSTED, UNUSABLE
 from .record import read_record
 from .snapshot import Snapshot, take_snapshot
@@ -86,7 +85,7 @@ def look(service: Service, host: Host) -> Status:
         sentence=f"running, master {seen.master}, {_workers(len(serving))}, up {_duration(uptime)}",
         notes=(
             *_upgrade_notes(service, seen),
-            *_work_notes(service, seen.master, serving, host),
+            *_work_notes(service, seen.master, workers, serving, host),
             *_binary_notes(replaced, disk),
             *_pidfile_notes(seen),
             *_unjudged_notes(seen),
@@ -148,11 +147,21 @@ def _upgrade_notes(service: Service, seen: Snapshot) -> tuple[str, ...]:
 
 
 def _work_notes(
-    service: Service, master: Process, serving: list[Process], host: Host
+    service: Service,
+    master: Process,
+    workers: dict[Process, str],
+    serving: list[Process],
+    host: Host,
 ) -> tuple[str, ...]:
     """Say what keeps a service whose master lives from serving."""
     notes = []
-    if not serving and not (service.on_demand and read_configuration(service, host).workerless):
+    if service.on_demand:
+        from .workers import idle_pools  # others have no pools
+
+        if idle := idle_pools(service, master, [workers[one] for one in serving], host):
+            of_pools = f"of pool {', '.join(idle)} " if any(idle) else ""
+            notes.append(f"no worker {of_pools}takes requests")
+    elif not serving:
         notes.append("no worker takes requests")
     if host.frozen(master):
         notes.append("its processes are frozen with their cgroup")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from ..contracts import Pool
 from ..host import Host, Process
 from ..service import Service
+from .configuration import read_configuration
+from .record import read_record
 from .titles import is_ready, workers_of
 
 SETTLE = 0.1  # seconds that new workers must run; nginx pauses as long in a reload
+FEWER = 1.0  # seconds after which fewer workers than a pool starts with are all that come
+_IDLE = ("T", "t", "D", "Z", "X")  # stopped, waiting for a disk, dead: proc(5)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
 
 def ready_workers(service: Service, master: Process, host: Host) -> set[Process]:
@@ -28,3 +33,127 @@ def stopped_accepting(service: Service, workers: Collection[Process], host: Host
         not host.alive(worker) or not is_ready(service, host.title(worker.pid))
         for worker in workers
     )
+
+
+def needed_pools(service: Service, pools: Iterable[Pool]) -> tuple[Pool, ...]:
+    """Return the pools that must have a worker: those that start none on demand.
+
+    None at all if the service's workers cannot be recognised, because they have no titles.
+    """
+    if not service.worker_titles:
+        return ()
+    known = tuple(pools) or (Pool(name=""),)
+    return tuple(pool for pool in known if not (service.on_demand and pool.on_demand))
+
+
+def pools_of(service: Service, title: str, names: Collection[str]) -> list[str]:
+    """Return which of the pools a worker of that title belongs to. The only pool may be "".
+
+    A master that was started with little environment has no room for whole titles: a name
+    that is cut is that of every pool whose name begins so.
+    """
+    if "" in names:
+        return [""]
+    name = title[len(service.worker_titles[0]) :]
+    return [name] if name in names else [one for one in names if one.startswith(name)]
+
+
+def recorded_pools(service: Service, master: Process, host: Host) -> tuple[Pool, ...]:
+    """Return the pools that are recorded of *master*, or () if that may have changed.
+
+    A master in the background that has executed nothing since it was forked has read no
+    other configuration since it was recorded.
+    """
+    record = read_record(service, host)
+    facts = host.look(master.pid)
+    unchanged = record and facts and facts.forked and record.master == master == facts.process
+    return record.pools if record and unchanged else ()
+
+
+def idle_pools(service: Service, master: Process, titles: Collection[str], host: Host) -> list[str]:
+    """Return the pools of *master* for which none of the ready workers of those titles works.
+
+    They are those that are recorded of it; without a record, those of the configuration
+    file, if there is no ready worker at all.
+    """
+    pools = recorded_pools(service, master, host)
+    if not pools and not titles:
+        pools = read_configuration(service, host).pools or (Pool(name=""),)
+    names = {pool.name for pool in needed_pools(service, pools)} if pools else set()
+    served = {name for title in titles for name in pools_of(service, title, names)}
+    return sorted(names - served)
+
+
+class Readiness:
+    """Looks at the workers of a master until every pool has its own, one of them for a moment.
+
+    A pool is a group of workers whose titles end with its name. The workers of a daemon
+    without pools are one pool, whose name is "".
+    """
+
+    def __init__(
+        self, service: Service, pools: Iterable[Pool], host: Host, *, old: Collection[Process] = ()
+    ) -> None:
+        """Await a worker of each of those *pools*.
+
+        old: workers that do not count, because they were there before.
+        """
+        self._service, self._host, self._old = service, host, old
+        self._pools = tuple(pools)
+        self._seen: dict[str, list[bool]] = {}  # for each pool: whether a look found a worker
+        self._since: dict[str, float] = {}  # when the first look found one
+        self._lasting: dict[str, float] = {}  # when the first look found one that had lasted
+        self.missing = tuple(pool.name for pool in self._pools)  # pools that are not ready
+
+    @property
+    def partly(self) -> bool:
+        """Whether some pools are ready, and others are not."""
+        return 0 < len(self.missing) < len(self._pools)
+
+    def look(self, master: Process) -> bool:
+        """Look once. True if each pool is ready."""
+        found = self._by_pool(master) if self._pools else {}
+        self.missing = tuple(
+            pool.name for pool in self._pools if not self._is_ready(pool, found[pool.name])
+        )
+        return not self.missing
+
+    def _by_pool(self, master: Process) -> dict[str, list[Process]]:
+        """Return the workers of each pool that take requests at this moment."""
+        found: dict[str, list[Process]] = {pool.name: [] for pool in self._pools}
+        for worker, title in workers_of(self._service, master, self._host).items():
+            if worker in self._old or not is_ready(self._service, title):
+                continue
+            facts = self._host.look(worker.pid)
+            if facts is None or facts.process != worker or facts.state in _IDLE:
+                continue
+            for name in pools_of(self._service, title, found):
+                found[name].append(worker)
+        return found
+
+    def _is_ready(self, pool: Pool, workers: Collection[Process]) -> bool:
+        """Tell whether a pool has a worker that has lasted, and as many as it starts with.
+
+        It may be limited to fewer in all (process.max): these are ready after a while.
+        """
+        if not self._has_lasted(pool, workers):
+            return False
+        since = self._lasting.setdefault(pool.name, self._host.monotonic())
+        return len(workers) >= pool.workers or self._host.monotonic() - since >= FEWER
+
+    def _has_lasted(self, pool: Pool, workers: Collection[Process]) -> bool:
+        """Tell whether a worker of that pool has run for a moment.
+
+        A daemon without pools does not start a worker again that cannot live. Where workers
+        end after so many requests, none may last. Then most looks within that moment must
+        have found one.
+        """
+        if not pool.name or any(self._host.age(worker) >= SETTLE for worker in workers):
+            return bool(workers)
+        if not pool.retires or not (workers or pool.name in self._since):
+            return False
+        now = self._host.monotonic()
+        seen = self._seen.setdefault(pool.name, [])
+        seen.append(bool(workers))
+        since = self._since.setdefault(pool.name, now)
+        return bool(workers) and now - since >= SETTLE and sum(seen) * 2 > len(seen)

@@ -514,8 +514,14 @@ class FakeFpm(FakeDaemon):
         worker.dumpable = False
 
     def configure(self, places):
-        """Write a configuration that has it listen at these places, a pool at each."""
-        pools = "".join(f"[www{n or ''}]\nlisten = {at}\n" for n, at in enumerate(places))
+        """Write a configuration that has it listen at these places.
+
+        A pool at each; all but the first start their workers on demand.
+        """
+        pools = "".join(
+            f"[www{n or ''}]\nlisten = {at}\npm = {'ondemand' if n else 'static'}\n"
+            for n, at in enumerate(places)
+        )
         text = f"[global]\npid = {self.service.pidfile}\n{pools}"
         self.host.files[self.service.config].text = text
 

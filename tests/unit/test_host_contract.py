@@ -12,7 +12,7 @@ import pytest
 from fakes import ALL_SIGNALS, FakeHost, Run
 
 from initpy.control.run import end_group
-from initpy.control.upgrade_children import descendants
+from initpy.control.undo import descendants
 from initpy.errors import InitError
 from initpy.host import Descriptors, Host, Process
 from initpy.host.addresses import Addresses

@@ -112,7 +112,7 @@ def test_drain_has_its_end(host, nginx, old):
         ("fails", "ended before it was up"),
         ("late", "ended before it was up"),
         ("freezes", "waited 30 s for the new /usr/sbin/nginx to write /run/nginx.pid"),
-        ("workerless", "waited 30 s for the workers of new master"),
+        ("workerless", "waited 30 s for the workers of master"),
         ("dies", "died"),
     ],
 )

@@ -350,7 +350,7 @@ def test_fpm_does_nothing(host, fpm):
     master = fpm.run()
     master.on.clear()
 
-    with pytest.raises(WaitTimeout, match="waited 30 s for new workers to serve"):
+    with pytest.raises(WaitTimeout, match="waited 30 s for the workers of pool www of master"):
         reload_and_see(PHP_FPM, master.id, host)
 
 

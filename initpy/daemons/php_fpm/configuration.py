@@ -73,8 +73,18 @@ def _pool(keys: Mapping[str, str], prefix: str, host: Host) -> Pool:
         name=name,
         listens=tuple(listens),
         on_demand=values.get("pm", "").lower() == "ondemand",
+        workers=_workers(values),
+        retires=values.get("pm.max_requests", "0") != "0",
         logs=tuple(_absolute(base, log) for log in logs if log not in _NO_FILE),
     )
+
+
+def _workers(values: Mapping[str, str]) -> int:
+    """Return how many workers a pool starts with, at least (fpm_children_create_initial)."""
+    kind = values.get("pm", "").lower()
+    number = {"static": "pm.max_children", "dynamic": "pm.start_servers"}.get(kind, "")
+    value = values.get(number, "")
+    return int(value) if value.isdigit() else 1
 
 
 def _places_of(value: str, prefix: str, host: Host) -> list[str]:

@@ -1,0 +1,53 @@
+"""Wait until a running master serves, each of its pools."""
+
+from __future__ import annotations
+
+from ..host import Host, Process
+from ..host.wait import wait_until
+from ..service import Service
+from ..state.workers import Readiness
+from .ask import running_pools
+
+STARTING = 2.0  # seconds; a master of that age is not starting any more
+
+
+def wait_until_ready(service: Service, master: Process, host: Host) -> bool:
+    """Wait until *master* serves, each of its pools: it may have been started a moment ago.
+
+    False if it ends instead. Raises WaitTimeout, which names the pools that do not serve.
+    """
+    return _await_workers(service, master, host, whole=True)
+
+
+def await_started(service: Service, master: Process, host: Host) -> bool:
+    """Wait until *master* serves, or has had the time to: it may never, and is replaced then.
+
+    False if it ends instead.
+    """
+    return _await_workers(service, master, host, whole=False)
+
+
+def _await_workers(service: Service, master: Process, host: Host, *, whole: bool) -> bool:
+    readiness = Readiness(service, running_pools(service, master, host), host)
+
+    def decided() -> str:
+        if not host.alive(master):
+            return "gone"
+        ready = readiness.look(master) or not (whole or host.age(master) < STARTING)
+        return "serves" if ready else ""
+
+    found = wait_until(
+        decided,
+        within=service.timeout,
+        host=host,
+        what=lambda: workers_awaited(readiness, master),
+        until=master,
+    )
+    return found == "serves"
+
+
+def workers_awaited(readiness: Readiness, master: Process) -> str:
+    """Return what is awaited, for a message: the workers of a master, or of its pools."""
+    pools = [name for name in readiness.missing if name]
+    named = ", ".join(pools[:8]) + (", ..." if pools[8:] else "")
+    return f"the workers of {f'pool {named} of ' if pools else ''}master {master}"
