@@ -136,16 +136,20 @@ def _session(orphans: Sequence[Process], host: Host) -> int:
 
 
 def _refuse_supervised(old: Process, host: Host) -> None:
-    """Raise Unimplemented if a supervisor started *old*: it would not know the new master."""
+    """Raise Unimplemented if a supervisor started *old*: it would not know the new master.
+
+    A daemon that has put itself in the background was forked and has executed nothing
+    since (PF_FORKNOEXEC), also after it has executed itself anew. Neither its session nor
+    its parent tells: it may make a session in the foreground, too, and process 1 may be
+    its supervisor.
+    """
+    # setsid(2) in the foreground: fpm_unix_init_main.
     facts = host.look(old.pid)
     if facts is None:
         return
-    unit = host.systemd_unit(old)
-    if unit:
+    if unit := host.systemd_unit(old):
         raise Unimplemented(f"systemd supervises master {old}: use systemctl restart {unit}")
-    # A daemon that goes to the background makes its own session, and its parent exits.
-    adopted = facts.ppid in (0, 1) or facts.ppid == host.reaper()
-    if facts.session != old.pid or not adopted:
+    if not facts.forked:
         raise Unimplemented(
             f"master {old} runs in the foreground, its parent is pid {facts.ppid}: "
             "use reload, or restart it through its supervisor, to replace the binary"

@@ -166,7 +166,7 @@ class FakeDaemon:
 
     def new_master(self, pid=None, ppid=1, sockets=None, kind="", **facts):
         """Start a master, and nothing else, on sockets that it inherits or makes."""
-        facts = {"title": self.title, "exe": self.service.daemon, **facts}
+        facts = {"title": self.title, "exe": self.service.daemon, "forked": True, **facts}
         master = self.host.add(pid, ppid=ppid, **facts)
         master.sockets = dict(sockets or self.listen(master))
         master.owner, master.kind = self, kind or self.on_disk
@@ -198,7 +198,7 @@ class FakeDaemon:
             self._new_worker(master, infancy)
 
     def _new_worker(self, master, infancy):
-        more = {"ppid": master.pid, "session": master.session, "exe": master.exe}
+        more = {"ppid": master.pid, "session": master.session, "exe": master.exe, "forked": True}
         more["sockets"] = dict(master.sockets)
         worker = self.host.add(title=master.title, exe_id=master.exe_id, uid=33, **more)
         worker.owner, worker.loaded = self, master.loaded
@@ -395,7 +395,7 @@ class FakeNginx(FakeDaemon):
             return
         self.host.rename(self.service.pidfile, self.service.oldbin)
         more = {"ppid": master.pid, "session": master.session, "sockets": master.sockets}
-        new = self.new_master(born_of=master.pid, **more)
+        new = self.new_master(born_of=master.pid, forked=False, **more)
         new.blocked, new.argv = ALL_SIGNALS, (self.service.daemon, "-c", self.service.config)
         master.successor = new
         new.at_end.append(lambda: self.take_back(master))
@@ -583,6 +583,7 @@ class FakeFpm(FakeDaemon):
             self.host.end(master)
             return
         master.argv, master.caught = tuple(self.service.command(self.service.start_args)), 0
+        master.forked = False
         master.on.clear()
         ends = lambda _code: self.host.end(master)  # noqa: E731
         boot = lambda: self.put_in_background(master, master.sockets, kind, ends)  # noqa: E731

@@ -32,6 +32,18 @@ def test_fpm(host, fpm):
     assert {"FPM_SOCKETS": f"{fpm.place}={unix},127.0.0.1:9000={tcp}"} == inheritance.environment
 
 
+def test_fpm_with_many_sockets(host, fpm):
+    """One variable holds a set of them: the kernel refuses a string of 128 KiB."""
+    master = fpm.run()
+    master.sockets = {number: f"127.0.0.1:{number}" for number in range(1, 301)}
+
+    with InheritedSockets(PHP_FPM, [master.id], host) as inheritance:
+        sets = inheritance.environment
+
+    assert ["FPM_SOCKETS", "FPM_SOCKETS_1", "FPM_SOCKETS_2"] == list(sets)
+    assert [128, 128, 44] == [len(one.split(",")) for one in sets.values()]
+
+
 def test_unix_socket_that_is_not_named_stays(host, fpm):
     """A php-fpm would remove the path of one that its configuration does not name."""
     master = fpm.run()

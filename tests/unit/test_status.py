@@ -243,7 +243,7 @@ def test_service_that_is_just_starting(host, nginx, comes):
     """Before it says dead, status looks again, and waits for what is starting."""
     nginx.booting = comes
     host.put(NGINX.pidfile, "999\n")
-    starting = nginx.boot()
+    starting = nginx.boot(forked=False)
     starting.argv = (NGINX.daemon, "-c", NGINX.config)
 
     told = status(NGINX, host)
@@ -255,7 +255,7 @@ def test_service_that_never_comes_up(host, nginx):
     """It does not wait for ever."""
     nginx.booting = 3600
     host.put(NGINX.pidfile, "999\n")
-    nginx.boot().argv = (NGINX.daemon, "-c", NGINX.config)
+    nginx.boot(forked=False).argv = (NGINX.daemon, "-c", NGINX.config)
 
     assert StatusCode.DEAD_PIDFILE == status(NGINX, host).code
     assert 5 == round(host.now, 1)

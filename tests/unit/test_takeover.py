@@ -212,8 +212,8 @@ def test_sockets_that_cannot_be_copied(host, fpm, old):
     ("facts", "reason"),
     [
         ({"unit": "php-fpm.service"}, "systemctl restart php-fpm.service"),
-        ({"session": 7}, "runs in the foreground"),
-        ({"ppid": 50}, "runs in the foreground, its parent is pid 50"),
+        ({"forked": False}, "runs in the foreground"),
+        ({"forked": False, "ppid": 50}, "runs in the foreground, its parent is pid 50"),
     ],
 )
 def test_supervised(host, fpm, old, facts, reason):
