@@ -6,10 +6,10 @@ from ..errors import InitError, WaitTimeout
 from ..host import Host, Process
 from ..schedule import Step, parse_schedule
 from ..service import Service
-from ..state.snapshot import named_master, take_snapshot
+from ..state.snapshot import Snapshot, named_master
 from ..state.titles import workers_of
 from .signals import suspend, terminate
-from .stable import await_titles
+from .stable import await_titles, wait_until_stable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def drain(
         terminate(left, LATE, host, what=what)
 
 
-def drain_orphans(service: Service, host: Host, known: Iterable[Process] = ()) -> None:
-    """Let orphans finish their requests; return when they are gone, and remove .oldbin.
+def drain_orphans(service: Service, host: Host, known: Iterable[Process] = ()) -> Snapshot:
+    """Let orphans finish their requests, and remove .oldbin; return the last look, without them.
 
     known: orphans of a master that we have retired. Others are searched for: a master
            that was killed has left its workers behind, and they still accept.
@@ -62,17 +62,18 @@ def drain_orphans(service: Service, host: Host, known: Iterable[Process] = ()) -
         if named_master(service, service.pidfile, host) is None:
             _beside_a_master(service, host)
         drain(service, ours, host)
-    while orphans := _beside_a_master(service, host):
-        drain(service, orphans, host, what="workers of a dead master")
+    while (seen := _beside_a_master(service, host)).orphans:
+        drain(service, seen.orphans, host, what="workers of a dead master")
     host.remove(service.oldbin)
+    return seen
 
 
-def _beside_a_master(service: Service, host: Host) -> tuple[Process, ...]:
-    seen = take_snapshot(service, host, thorough=True)
+def _beside_a_master(service: Service, host: Host) -> Snapshot:
+    seen = wait_until_stable(service, host, thorough=True)
     # Looked at once more: a master that died since the pidfile was read has made them orphans.
     if seen.orphans and (seen.master is None or not host.alive(seen.master)):
         raise InitError("the master has died, its workers still serve: run start to recover it")
-    return seen.orphans
+    return seen
 
 
 def retire(service: Service, master: Process, host: Host) -> list[Process]:

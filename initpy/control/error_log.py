@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..contracts import Report
+from ..errors import InitError
 from ..host import Host, Process
 from ..service import Service, resolve
 
@@ -58,3 +59,11 @@ class LogMark:
         same = self._host.file_id(self._path) == self._file  # not opened anew meanwhile
         text = self._host.read_from(self._path, self._offset if same else 0)
         return read_log(self._service, text, pid) if text else Report()
+
+
+def ended_early(service: Service, code: int, said: str, host: Host) -> InitError:
+    """Return the error of a daemon that has ended instead of coming up."""
+    how = f"signal {-code}" if code < 0 else f"code {code}"
+    report = read_log(service, said)
+    reasons = "; ".join(filter(None, (report.reason, describe_holders(report, host))))
+    return InitError(f"{service.daemon} ended with {how}: {reasons}", said)

@@ -6,26 +6,26 @@ from ..errors import InitError, NotInstalled, WaitTimeout
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
-from ..state.identity import why_not
-from ..state.pidfile import Pidfile, read_pidfile
+from ..state.pidfile import read_pidfile
 from ..state.snapshot import proven_master, take_snapshot
 from ..state.titles import is_worker
 from ..state.workers import SETTLE, Readiness, needed_pools
 from ..value import Value
 from .ask import pools_on_disk
 from .background import background_command
-from .error_log import describe_holders, read_log
+from .error_log import ended_early
+from .lineage import leaves, lineage, named_descendant, newest_master, undo
 from .ready import workers_awaited
 from .run import run, start_daemon
-from .undo import lineage, masters_among, undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from typing import Protocol
 
+    from typing_extensions import Self
+
     from ..contracts import Pool
-    from ..host import Launched
 
     class Inheritance(Protocol):
         """Listening sockets for a new master."""
@@ -48,72 +48,109 @@ class Started(Value):
     idle: tuple[str, ...] = ()  # the pools that do not serve
 
 
-def launch(
-    service: Service,
-    host: Host,
-    *,
-    inheritance: Inheritance | None = None,
-    beside: Collection[Process] = (),
-) -> Started:
-    """Start the daemon and return its master, which serves, and its helpers.
+def launch(service: Service, host: Host, *, inheritance: Inheritance | None = None) -> Started:
+    """Start the daemon, and return what serves. If it does not, see ``Launch``."""
+    with Launch(service, host, inheritance=inheritance) as started:
+        return started.commit()
 
-    inheritance: the sockets it is to listen on, instead of making its own.
-    beside:      masters that are there already, and stay whatever happens.
 
-    The master is up, its pidfile names it, and a worker of each pool takes requests. If that
-    is not seen within the service's timeout, or the daemon ends with an error, all that
-    descends from what was started is ended, and InitError tells why. But if it has no
-    predecessor that would serve in its place, and only some pools do not serve, it stays.
+class Launch:
+    """A start of the daemon. A context manager: on entry it comes up, at a failure it is undone.
+
+    It is up when there is a master that its pidfile names, and a worker of each pool takes
+    requests. If that is not seen within the service's timeout, or the daemon ends with an
+    error, all that descends from what was started is ended, and InitError tells why; so it
+    is at any exception until ``commit``. But if it has no predecessor that would serve in
+    its place, and only some pools do not serve, it stays.
     """
-    argv = service.command(service.start_args)
-    if service.background:
-        if host.file_id(service.daemon) is None:
-            raise NotInstalled(f"{service.daemon} is not installed")
-        argv = background_command(service.pidfile, argv)
-    pools = pools_on_disk(service, host)
-    readiness = Readiness(service, needed_pools(service, pools), host)
-    child = start_daemon(
-        argv,
-        host,
-        nice=service.nice,
-        limits=service.limits,
-        environment=inheritance.environment if inheritance else None,
-        descriptors=inheritance.descriptors if inheritance else (),
-    )
-    coming = _Coming(service, child, readiness, host, inheritance=inheritance, beside=beside)
-    try:
-        master = coming.wait_until_up()
-        _await_ready(service, master, host)
-        helpers = tuple(one for one in lineage(child, host) if one != master)
-    except InitError:
-        undo(service, child, host, shared=inheritance is not None)
-        raise
-    finally:
-        child.close()
-    return Started(master=master, helpers=helpers, pools=pools, idle=readiness.missing)
-
-
-class _Coming:
-    """A daemon that was started, and is not up yet."""
 
     def __init__(
         self,
         service: Service,
-        child: Launched,
-        readiness: Readiness,
         host: Host,
         *,
-        inheritance: Inheritance | None,
-        beside: Collection[Process],
+        inheritance: Inheritance | None = None,
+        beside: Collection[Process] = (),
     ) -> None:
-        self._service, self._child, self._readiness, self._host = service, child, readiness, host
+        """Prepare a start.
+
+        inheritance: the sockets it is to listen on, instead of making its own.
+        beside:      masters that are there already, and stay whatever happens.
+        """
+        self._service, self._host, self._inheritance = service, host, inheritance
         self._alone = inheritance is None
         self._beside = bool(beside)
         self._in_foreground = not self._alone and service.inherit_in_foreground
-        self._started = host.find(child.pid)
+        self._committed = False
         self._found: Process | None = None  # the master, as soon as it is seen
 
-    def wait_until_up(self) -> Process:
+    def __enter__(self) -> Self:
+        """Start the daemon, and wait until it serves."""
+        service, host, inheritance = self._service, self._host, self._inheritance
+        argv = service.command(service.start_args)
+        if service.background:
+            if host.file_id(service.daemon) is None:
+                raise NotInstalled(f"{service.daemon} is not installed")
+            argv = background_command(service.pidfile, argv)
+        self._pools = pools_on_disk(service, host)
+        self._readiness = Readiness(service, needed_pools(service, self._pools), host)
+        self._child = start_daemon(
+            argv,
+            host,
+            nice=service.nice,
+            limits=service.limits,
+            environment=inheritance.environment if inheritance else None,
+            descriptors=inheritance.descriptors if inheritance else (),
+        )
+        try:
+            self._started = host.find(self._child.pid)
+            self._found = self._wait_until_up()
+            _await_ready(service, self._found, host)
+        except BaseException as exc:
+            self.__exit__(exc)
+            raise
+        return self
+
+    def __exit__(self, why: object, *_exc: object) -> None:
+        """Undo the start if it has failed, and let init have it otherwise."""
+        try:
+            if why is not None and not self._committed:
+                undo(self._service, self._child, self._host, shared=not self._alone)
+        finally:
+            self._child.close()
+
+    @property
+    def family(self) -> set[Process]:
+        """Everything alive that the start has made."""
+        return set(lineage(self._child, self._host))
+
+    @property
+    def master(self) -> Process:
+        """The master. Somebody else's signal may have it execute itself anew, as another process.
+
+        Raises InitError if it has ended.
+        """
+        if self._found is None or not self._host.alive(self._found):
+            self._found = wait_until(
+                self._up,
+                within=self._service.upgrade_timeout,
+                host=self._host,
+                what=self._awaited,
+            )
+        return self._found
+
+    def commit(self) -> Started:
+        """Return what was started. From now on nothing of it is undone."""
+        self._committed = True
+        master = self.master
+        return Started(
+            master=master,
+            helpers=tuple(one for one in lineage(self._child, self._host) if one != master),
+            pools=self._pools,
+            idle=self._readiness.missing,
+        )
+
+    def _wait_until_up(self) -> Process:
         """Return the master when it serves; also if only some of its pools do. Raises InitError."""
         service = self._service
         try:
@@ -134,15 +171,15 @@ class _Coming:
         service, host, child = self._service, self._host, self._child
         code = child.poll()
         if code or (code is not None and self._in_foreground):
-            raise _ended(service, code, child.output(), host)
+            raise ended_early(service, code, child.output(), host)
         hint = read_pidfile(service.pidfile, host)
         if service.background and code == 0 and hint.pid and host.find(hint.pid) is None:
             raise InitError(f"{service.daemon} ended as soon as it was started")
         # Not take_snapshot(): without a pidfile that looks at every process, at every poll.
         master = (
-            _new_master(service, child, host)
+            newest_master(service, child, host)
             if self._beside
-            else proven_master(service, hint, host) or _descendant(service, hint, child, host)
+            else proven_master(service, hint, host) or named_descendant(service, hint, child, host)
         )
         if master is None:
             self._refuse_ended()
@@ -150,7 +187,7 @@ class _Coming:
         # Until the process that puts the daemon in the background has ended, an upgrade
         # would take the master for supervised; nginx does.
         awaited = code is None and service.upgrade and not self._in_foreground
-        if awaited and self._started and _leaves(self._started, master, host):
+        if awaited and self._started and leaves(self._started, master, host):
             return None
         self._found = master
         return master if self._readiness.look(master) else None
@@ -178,46 +215,6 @@ class _Coming:
             path = service.pidfile
             return f"master {master} to write {path}; does its configuration name this file?"
         return workers_awaited(self._readiness, master)
-
-
-def _ended(service: Service, code: int, said: str, host: Host) -> InitError:
-    """Return the error of a daemon that has ended instead of coming up."""
-    how = f"signal {-code}" if code < 0 else f"code {code}"
-    report = read_log(service, said)
-    reasons = "; ".join(filter(None, (report.reason, describe_holders(report, host))))
-    return InitError(f"{service.daemon} ended with {how}: {reasons}", said)
-
-
-def _descendant(service: Service, hint: Pidfile, child: Launched, host: Host) -> Process | None:
-    """Return the master that a pidfile names if we have started it, whatever its binary.
-
-    The daemon may be a script that executes another one.
-    """
-    facts = host.look(hint.pid) if hint.pid and service.master_title else None
-    if facts is None or facts.process not in lineage(child, host):
-        return None
-    return None if why_not(service, facts, host, any_binary=True) else facts.process
-
-
-def _new_master(service: Service, child: Launched, host: Host) -> Process | None:
-    """Return the master that we have started beside others.
-
-    The pidfile may name another one: somebody else's signal has an old master write it again.
-    """
-    masters = masters_among(service, lineage(child, host), host)
-    looks = [facts for master in masters if (facts := host.look(master.pid))]
-    proven = [facts.process for facts in looks if not why_not(service, facts, host)]
-    return proven[-1] if proven else None
-
-
-def _leaves(started: Process, master: Process, host: Host) -> bool:
-    """Tell whether *started* is the daemon that forked *master*, and will exit itself.
-
-    A daemon that goes to the background forks, and its first process exits. While that
-    process exits, it has no binary any more, and is still the parent of *master*.
-    """
-    lives = started != master and host.find(started.pid) == started
-    return lives and host.exe(started.pid) in (None, host.exe(master.pid))
 
 
 def _await_ready(service: Service, master: Process, host: Host) -> None:

@@ -56,6 +56,8 @@ def write_record(
         pools=tuple(pools),
         rotated=tuple(rotated if rotated is not None else before.rotated if before else ()),
     )
+    if not host.alive(master):  # it has died meanwhile: what was seen of it may be less
+        return
     try:
         host.write(record_path(service), format_record(record, host), 0o600)
     except InitError as exc:

@@ -7,6 +7,7 @@ from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.identity import runs
+from ..state.pidfile import MISSING
 from ..state.snapshot import Snapshot, take_snapshot
 from ..state.titles import looks_like_master, workers_of
 from .signals import resume
@@ -28,11 +29,20 @@ def wait_until_stable(service: Service, host: Host, *, thorough: bool = False) -
             "/proc does not show all processes (hidepid, or not mounted): state unknown"
         )
 
+    looks = 0
+
     def look() -> Snapshot | None:
+        nonlocal looks
+        looks += 1
         seen = take_snapshot(service, host, thorough=thorough)
         for process in seen.starting:
             resume(process, host)  # a killed script may have suspended it
-        return None if seen.starting or seen.executing else seen
+        # A list of processes is not of one moment: a master that executes itself anew, as
+        # another process, may be missed once.
+        absent = seen.master is None and seen.pidfile.verdict != MISSING and not seen.orphans
+        if seen.starting or seen.executing or (absent and looks == 1):
+            return None
+        return seen
 
     try:
         seen = wait_until(

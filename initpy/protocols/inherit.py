@@ -43,7 +43,7 @@ class InheritedSockets:
                     ):
                         found.setdefault(listener.inode, listener)
         except BaseException:
-            self._close()
+            self.close()
             raise
         self.listeners = tuple(found.values())
 
@@ -65,8 +65,9 @@ class InheritedSockets:
 
     def __exit__(self, *_exc: object) -> None:
         """Close the copies. The new master has inherited its own."""
-        self._close()
+        self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the copies."""
         while self._copies:
             self._host.close(self._copies.pop())

@@ -13,24 +13,24 @@ from __future__ import annotations
 
 from ..control.ask import ask_configuration
 from ..control.drain import drain, drain_orphans, retire
-from ..control.launch import Started, launch
+from ..control.launch import Launch, Started, launch
 from ..control.pidfiles import restore_pidfile, write_pidfile
 from ..control.record import write_record
-from ..control.signals import resume, terminate
-from ..control.stable import require_running
+from ..control.signals import resume
+from ..control.stable import require_running, wait_until_stable
 from ..errors import InitError, Reverted, RollbackFailed, Unimplemented
 from ..host import CannotCopy, Host, Process
+from ..host.wait import wait_until
 from ..service import Service
-from ..state.record import Record, read_record
-from ..state.snapshot import Snapshot, named_master
+from ..state.record import read_record
+from ..state.snapshot import Snapshot
+from .handover import conclude, name_master, restore, retire_others, terminate_old_helpers
 from .inherit import InheritedSockets
 from .verify import require_alive, run_check, upgrade_failed, verify_binary, verify_master
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from ..contracts import Configuration
 
 
 def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
@@ -72,25 +72,66 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     _refuse_supervised(old, host)
     restore_pidfile(service, seen, host)
     verify_binary(service, old, host)
+    before = read_record(service, host)
     try:
-        with InheritedSockets(service, [old], host) as inheritance:
+        old, inheritance = _copy_sockets(service, old, host)
+        with inheritance:
             _record_old_master(service, old.pid, host)
-            started = _begin(service, old, inheritance, host)
+            started, left = _replace(service, old, inheritance, host)
     except CannotCopy as exc:
         raise Unimplemented(f"{exc}: use restart or reload to replace the binary") from exc
-    before = read_record(service, host)
-    _finish(service, started.master, [old], host)
+    config = ask_configuration(service, host)
+    conclude(service, config, left, host)
     write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
-    _terminate_old_helpers(service, before, started, host)
+    terminate_old_helpers(service, before, started, host)
 
 
-def _terminate_old_helpers(
-    service: Service, before: Record | None, started: Started, host: Host
-) -> None:
-    """End what the old master's start had left running: the new one has helpers of its own."""
-    kept = {started.master, *started.helpers, *host.children(started.master)}
-    old = [one for one in before.members if one not in kept] if before else []
-    terminate(old, service.force_quit, host, what="helpers of the old master")
+def _copy_sockets(service: Service, old: Process, host: Host) -> tuple[Process, InheritedSockets]:
+    """Return the old master, and copies of its sockets.
+
+    It is another process by then if somebody else's signal has had it execute itself anew.
+    """
+
+    def copied() -> tuple[Process, InheritedSockets] | None:
+        nonlocal old
+        copies = InheritedSockets(service, [old], host)
+        if host.alive(old):
+            return old, copies
+        copies.close()
+        seen = wait_until_stable(service, host)
+        if seen.master is None:
+            raise upgrade_failed(RollbackFailed, f"Old master {old} is dead: use start")
+        old = seen.master
+        return None
+
+    what = f"the sockets of {service.name} to be copied"
+    return wait_until(copied, within=service.timeout, host=host, what=what)
+
+
+def _replace(
+    service: Service, old: Process, inheritance: InheritedSockets, host: Host
+) -> tuple[Started, list[Process]]:
+    """Start a new master on the sockets of *old*; retire *old* when the new one serves.
+
+    Returns what was started, and the workers that the old one has left. Raises Reverted,
+    RollbackFailed.
+    """
+    try:
+        with Launch(service, host, inheritance=inheritance, beside=(old,)) as new:
+            if service.upgrade_check:
+                run_check(service, host)
+                require_alive(new.master, host)  # the old master may have answered the check
+            started = new.commit()
+            left = retire_others(service, [old], lambda: new.family, host)
+            # Somebody else's signal may have replaced the new master, too.
+            return started.replace(master=new.master), left
+    except RollbackFailed:
+        raise
+    except InitError as exc:
+        restore(service, old, host, exc)
+        raise upgrade_failed(
+            Reverted, f"{exc}; old master {old} serves as before", exc.output
+        ) from exc
 
 
 def finish(service: Service, seen: Snapshot, host: Host) -> None:
@@ -156,25 +197,6 @@ def _refuse_supervised(old: Process, host: Host) -> None:
         )
 
 
-def _begin(service: Service, old: Process, inheritance: InheritedSockets, host: Host) -> Started:
-    try:
-        return launch(service, host, inheritance=inheritance, beside=(old,))
-    except InitError as exc:
-        _restore(service, old, host, exc)
-        raise upgrade_failed(
-            Reverted, f"{exc}; old master {old} serves as before", exc.output
-        ) from exc
-
-
-def _restore(service: Service, old: Process, host: Host, why: InitError) -> None:
-    """Verify that the old master lives and the pidfile names it, after the new one has ended."""
-    if not host.alive(old):
-        raise upgrade_failed(RollbackFailed, f"{why}; and old master {old} is dead too")
-    if named_master(service, service.pidfile, host) != old:
-        write_pidfile(service.pidfile, old, host)
-    drain_orphans(service, host)
-
-
 def _finish(
     service: Service,
     new: Process,
@@ -183,7 +205,7 @@ def _finish(
     *,
     any_binary: bool = False,
 ) -> None:
-    """Verify the new master, then retire the old ones. If it fails, undo it instead."""
+    """Verify the newest of several masters, then retire the others; or retire it instead."""
     config = ask_configuration(service, host)
     try:
         verify_master(service, new, host, pools=config.pools, any_binary=any_binary)
@@ -191,32 +213,10 @@ def _finish(
             run_check(service, host)
             require_alive(new, host)  # the old master may have answered the check
     except InitError as exc:
-        _undo(service, new, host)
-        _restore(service, old[0], host, exc)
+        drain(service, retire(service, new, host), host, what="new workers")
+        restore(service, old[0], host, exc)
         raise upgrade_failed(
             Reverted, f"{exc}; old master {old[0]} serves as before", exc.output
         ) from exc
-    if named_master(service, service.pidfile, host) != new:
-        write_pidfile(service.pidfile, new, host)
-    try:
-        for master in old:
-            drain_orphans(service, host, retire(service, master, host))
-    except InitError as exc:
-        raise upgrade_failed(RollbackFailed, f"{exc}") from exc
-    _see_paths(config, new, host)
-
-
-def _see_paths(config: Configuration, new: Process, host: Host) -> None:
-    """Raise RollbackFailed if the path of a unix socket is gone: no client could connect.
-
-    If someone else sends QUIT or TERM to the old master, it removes these paths.
-    """
-    gone = [place for place in config.listens if place.startswith("/") and not host.exists(place)]
-    if gone:
-        raise upgrade_failed(
-            RollbackFailed, f"Master {new} serves, but {', '.join(gone)} is gone: restart"
-        )
-
-
-def _undo(service: Service, new: Process, host: Host) -> None:
-    drain(service, retire(service, new, host), host, what="new workers")
+    name_master(service, new, host)
+    conclude(service, config, retire_others(service, old, lambda: [new], host), host)

@@ -5,7 +5,7 @@ import sys
 import pytest
 from fakes import Run
 
-from initpy.control.launch import launch
+from initpy.control.launch import Launch, launch
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError, NotInstalled, WaitTimeout
@@ -281,8 +281,8 @@ def test_failed_start_spares_who_was_there(host, nginx):
     before = set(host.processes)
     starts(host, lambda child: host.add(title=nginx.title, exe=NGINX.daemon, ppid=child.parent))
 
-    with pytest.raises(WaitTimeout):
-        launch(NGINX, host, beside=[old.id])
+    with pytest.raises(WaitTimeout), Launch(NGINX, host, beside=[old.id]):
+        pass
 
     assert before == set(host.processes)
     assert host.processes[stranger.pid] is stranger

@@ -1,9 +1,9 @@
-"""Undo what has begun: a start, or the new master of an upgrade. Nothing else is ended.
+"""What an action has started, and how that is undone: nothing else is ended.
 
-What descends from the launcher belongs to a start. An upgrade child is a child of a
-master that is not its worker, but a new binary. Such a child may hang, and it holds the
-service's sockets as long as it lives. Not every other child is one: a master that is pid
-1 of a container adopts all orphans there.
+Lineage tells it: what descends from the launcher belongs to a start, whatever it is. An
+upgrade child is a child of a master that is not its worker, but a new binary. Such a
+child may hang, and it holds the service's sockets as long as it lives. Not every other
+child is one: a master that is pid 1 of a container adopts all orphans there.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from ..host import Host, Process
 from ..host.wait import wait_until
 from ..schedule import parse_schedule, signal_named
 from ..service import Service
+from ..state.identity import why_not
 from ..state.titles import is_worker, looks_like_master, workers_of
 from .drain import drain, retire
 from .pidfiles import remove_stale_pidfiles
@@ -23,12 +24,47 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ..host import Launched
+    from ..state.pidfile import Pidfile
 
 
 def lineage(child: Launched, host: Host) -> list[Process]:
     """Return everything alive that descends from what we have started."""
     launcher = child.launcher
     return [] if launcher is None else descendants(launcher, host)[1:]
+
+
+def named_descendant(
+    service: Service, hint: Pidfile, child: Launched, host: Host
+) -> Process | None:
+    """Return the master that a pidfile names if we have started it, whatever its binary.
+
+    The daemon may be a script that executes another one.
+    """
+    facts = host.look(hint.pid) if hint.pid and service.master_title else None
+    if facts is None or facts.process not in lineage(child, host):
+        return None
+    return None if why_not(service, facts, host, any_binary=True) else facts.process
+
+
+def newest_master(service: Service, child: Launched, host: Host) -> Process | None:
+    """Return the master that we have started beside others.
+
+    The pidfile may name another one: somebody else's signal has an old master write it again.
+    """
+    masters = masters_among(service, lineage(child, host), host)
+    looks = [facts for master in masters if (facts := host.look(master.pid))]
+    proven = [facts.process for facts in looks if not why_not(service, facts, host)]
+    return proven[-1] if proven else None
+
+
+def leaves(started: Process, master: Process, host: Host) -> bool:
+    """Tell whether *started* is the daemon that forked *master*, and will exit itself.
+
+    A daemon that goes to the background forks, and its first process exits. While that
+    process exits, it has no binary any more, and is still the parent of *master*.
+    """
+    lives = started != master and host.find(started.pid) == started
+    return lives and host.exe(started.pid) in (None, host.exe(master.pid))
 
 
 def undo(service: Service, child: Launched, host: Host, *, shared: bool) -> None:

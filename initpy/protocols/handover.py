@@ -1,0 +1,99 @@
+"""The end of a takeover: the old masters are retired, or the old one is restored."""
+
+from __future__ import annotations
+
+from ..control.drain import drain_orphans, retire
+from ..control.pidfiles import write_pidfile
+from ..control.ready import await_started
+from ..control.signals import terminate
+from ..control.stable import wait_until_stable
+from ..errors import InitError, NotRunning, RollbackFailed
+from ..host import Host, Process
+from ..service import Service
+from ..state.snapshot import named_master
+from .verify import upgrade_failed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from ..contracts import Configuration
+    from ..control.launch import Started
+    from ..state.record import Record
+
+
+def retire_others(
+    service: Service, old: Iterable[Process], kept: Callable[[], Collection[Process]], host: Host
+) -> list[Process]:
+    """Retire the *old* masters, and every other that is not *kept*; return their workers.
+
+    Somebody else's signal may have an old master execute itself anew, as another process:
+    so it is looked again, until there is none. Raises RollbackFailed.
+    """
+    left: list[Process] = []
+    others = list(old)
+    try:
+        while others:
+            for master in others:
+                left += retire(service, master, host)
+            seen = wait_until_stable(service, host, thorough=True)
+            others = [one for one in (*seen.masters, *seen.starting) if one not in kept()]
+    except InitError as exc:
+        raise upgrade_failed(RollbackFailed, f"{exc}") from exc
+    return left
+
+
+def conclude(service: Service, config: Configuration, left: Sequence[Process], host: Host) -> None:
+    """Let the old workers finish; then see one master, which the pidfile names."""
+    try:
+        seen = drain_orphans(service, host, left)
+        if seen.master is None:
+            raise NotRunning("not running: the new master has ended")
+        name_master(service, seen.master, host)
+    except InitError as exc:
+        raise upgrade_failed(RollbackFailed, f"{exc}") from exc
+    _see_paths(config, seen.master, host)
+
+
+def terminate_old_helpers(
+    service: Service, before: Record | None, started: Started, host: Host
+) -> None:
+    """End what the old master's start had left running: the new one has helpers of its own."""
+    kept = {started.master, *started.helpers, *host.children(started.master)}
+    old = [one for one in before.members if one not in kept] if before else []
+    terminate(old, service.force_quit, host, what="helpers of the old master")
+
+
+def restore(service: Service, old: Process, host: Host, why: InitError) -> None:
+    """See the old master serve, named by the pidfile, after the new one has ended.
+
+    Somebody else's signal may have had it execute itself anew, as another process. Raises
+    RollbackFailed.
+    """
+    try:
+        seen = drain_orphans(service, host)
+        if seen.master is None or not await_started(service, seen.master, host):
+            raise upgrade_failed(RollbackFailed, f"{why}; and old master {old} is dead too")
+        name_master(service, seen.master, host)
+    except RollbackFailed:
+        raise
+    except InitError as exc:
+        raise upgrade_failed(RollbackFailed, f"{why}; and {exc}") from exc
+
+
+def name_master(service: Service, master: Process, host: Host) -> None:
+    """Have the pidfile name *master*."""
+    if named_master(service, service.pidfile, host) != master:
+        write_pidfile(service.pidfile, master, host)
+
+
+def _see_paths(config: Configuration, new: Process, host: Host) -> None:
+    """Raise RollbackFailed if the path of a unix socket is gone: no client could connect.
+
+    If someone else sends QUIT or TERM to the old master, it removes these paths.
+    """
+    gone = [place for place in config.listens if place.startswith("/") and not host.exists(place)]
+    if gone:
+        raise upgrade_failed(
+            RollbackFailed, f"Master {new} serves, but {', '.join(gone)} is gone: restart"
+        )

@@ -1,0 +1,56 @@
+"""php-fpm taken over while somebody else signals its masters."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import contextmanager
+
+import pytest
+from real_load import ROUNDS, Shop
+
+from initpy.state.snapshot import take_snapshot
+
+pytestmark = pytest.mark.fault
+
+
+@contextmanager
+def somebody(fpm, sig, *, every):
+    """Have somebody send a signal to whatever master the pidfile names, again and again."""
+    done = threading.Event()
+    sent = []
+
+    def send():
+        while not done.wait(every):
+            try:
+                pid = fpm.named
+                if pid and fpm.host.title(pid).startswith("php-fpm: master"):
+                    os.kill(pid, sig)
+                    sent.append(pid)
+            except (OSError, ValueError):
+                continue  # it has just ended, or writes its pidfile
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield sent
+    finally:
+        done.set()
+        sender.join()
+
+
+def test_reloads_by_somebody_else(place):
+    """Somebody reloads php-fpm again and again: upgrades succeed, and one master is left."""
+    shop = Shop(place, children=4, settings="process_control_timeout = 10").open()
+    with shop.load(asking=8, slowest=0.2) as clients:
+        for _ in range(ROUNDS):
+            with somebody(shop.fpm, signal.SIGUSR2, every=0.05) as sent:
+                upgraded = shop.fpm.act("upgrade")
+
+            assert 0 == upgraded.code, upgraded
+            assert sent
+            seen = take_snapshot(shop.fpm.service, shop.fpm.host, thorough=True)
+            assert 1 == len(seen.masters) + len(seen.starting), seen
+        assert [] == clients.bad
+    shop.see_settled()
