@@ -7,8 +7,9 @@ from ..control.pidfiles import write_pidfile
 from ..control.ready import await_started
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
-from ..errors import InitError, NotRunning, RollbackFailed
+from ..errors import InitError, NotRunning, RollbackFailed, WaitTimeout
 from ..host import Host, Process
+from ..host.wait import wait_until
 from ..service import Service
 from ..state.snapshot import named_master
 from .verify import upgrade_failed
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from ..contracts import Configuration
     from ..control.launch import Started
     from ..state.record import Record
+
+# While a master executes itself anew, and goes to the background, a look may find none.
+ABSENCE = 1.0  # seconds; a master that is absent for longer is dead
 
 
 def retire_others(
@@ -70,11 +74,17 @@ def restore(service: Service, old: Process, host: Host, why: InitError) -> None:
     Somebody else's signal may have had it execute itself anew, as another process. Raises
     RollbackFailed.
     """
+
+    def found() -> Process | None:
+        return drain_orphans(service, host).master
+
     try:
-        seen = drain_orphans(service, host)
-        if seen.master is None or not await_started(service, seen.master, host):
-            raise upgrade_failed(RollbackFailed, f"{why}; and old master {old} is dead too")
-        name_master(service, seen.master, host)
+        master = wait_until(found, within=ABSENCE, host=host, what=f"old master {old}")
+        if not await_started(service, master, host):
+            raise upgrade_failed(RollbackFailed, f"{why}; and old master {master} has ended too")
+        name_master(service, master, host)
+    except WaitTimeout as exc:
+        raise upgrade_failed(RollbackFailed, f"{why}; and old master {old} is dead too") from exc
     except RollbackFailed:
         raise
     except InitError as exc:

@@ -94,8 +94,10 @@ def _copy_sockets(service: Service, old: Process, host: Host) -> tuple[Process, 
 
     def copied() -> tuple[Process, InheritedSockets] | None:
         nonlocal old
+        before = host.socket_inodes(old)
         copies = InheritedSockets(service, [old], host)
-        if host.alive(old):
+        # A process that exits closes its descriptors first, and is still alive then.
+        if before and before == host.socket_inodes(old):
             return old, copies
         copies.close()
         seen = wait_until_stable(service, host)

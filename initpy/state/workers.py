@@ -11,6 +11,7 @@ from .titles import is_ready, workers_of
 
 SETTLE = 0.1  # seconds that new workers must run; nginx pauses as long in a reload
 FEWER = 1.0  # seconds after which fewer workers than a pool starts with are all that come
+GENERATIONS = 3  # masters, each executed anew by the one before
 _IDLE = ("T", "t", "D", "Z", "X")  # stopped, waiting for a disk, dead: proc(5)
 
 TYPE_CHECKING = False
@@ -102,6 +103,7 @@ class Readiness:
         self._pools = tuple(pools)
         self._seen: dict[str, list[bool]] = {}  # for each pool: whether a look found a worker
         self._since: dict[str, float] = {}  # when the first look found one
+        self._masters: dict[str, set[Process]] = {}  # under which looks have found one
         self._lasting: dict[str, float] = {}  # when the first look found one that had lasted
         self.missing = tuple(pool.name for pool in self._pools)  # pools that are not ready
 
@@ -113,6 +115,8 @@ class Readiness:
     def look(self, master: Process) -> bool:
         """Look once. True if each pool is ready."""
         found = self._by_pool(master) if self._pools else {}
+        for name in (name for name, workers in found.items() if workers):
+            self._masters.setdefault(name, set()).add(master)
         self.missing = tuple(
             pool.name for pool in self._pools if not self._is_ready(pool, found[pool.name])
         )
@@ -146,10 +150,13 @@ class Readiness:
 
         A daemon without pools does not start a worker again that cannot live. Where workers
         end after so many requests, none may last. Then most looks within that moment must
-        have found one.
+        have found one. Where somebody else reloads it again and again, none may last either,
+        but it has come up with workers each time.
         """
         if not pool.name or any(self._host.age(worker) >= SETTLE for worker in workers):
             return bool(workers)
+        if len(self._masters.get(pool.name, ())) >= GENERATIONS:
+            return True
         if not pool.retires or not (workers or pool.name in self._since):
             return False
         now = self._host.monotonic()

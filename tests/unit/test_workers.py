@@ -142,6 +142,19 @@ def test_workers_that_crash(host, master):
             host.end(worker)
 
 
+def test_reloaded_again_and_again(host, fpm):
+    """Where somebody else reloads a master without a pause, that it comes up is seen."""
+    looks = readiness(host, [Pool(name="www")])
+    said = []
+    for _ in range(3):
+        master = fpm.run()
+        said.append(looks.look(master.id))
+        for process in [*fpm.workers(master), master]:
+            host.end(process)
+
+    assert [False, False, True] == said
+
+
 def test_title_without_room(host, master):
     """Where there was no room for the whole title, its beginning tells."""
     worker_of(host, master, "batc", age=1)
