@@ -10,6 +10,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
+from elsewhere import Instance
 from real_daemons import Fpm, Nginx, Result, free_port, wait_until
 from real_load import crash, load
 
@@ -95,6 +96,62 @@ def test_shared_address_without_a_record(instances, forgotten):
         assert all(map(crashed.alive, orphans)), (action, result)
         assert crashed.folder == crashed.ask()
     recovers(crashed, orphans, crashed.port, shared)
+
+
+ALONE = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]
+OPTIONS = {"nginx": ["-c"], "php-fpm": ["--daemonize", "--fpm-config"]}
+
+
+def test_our_address_in_another_network(site):
+    """Orphans that listen at our address, in a network of their own, are not ours."""
+    other = type(site)(site.place, "other")
+    other.port = site.port
+    other.configure()
+    subprocess.run([*ALONE, other.daemon, *OPTIONS[other.kind], other.config], check=True)
+    wait_until(lambda: len(site.place.processes()) == 1 + other.crew, f"{other.kind} to be up")
+    master = site.host.find(other.named)
+    orphans = set(site.place.processes()) - {master}
+    site.kill(master)
+    site.see_gone(master)
+
+    for action, code in (("status", 3), ("stop", 0), ("start", 0), *BESIDE[:8]):
+        result = site.act(action)
+
+        assert code == result.code, (action, result)
+        assert all(map(site.alive, orphans)), (action, result)
+
+
+def test_stale_pidfile_with_a_number_that_was_given_again(site):
+    """Our stale pidfile has the number of another's dead master: its orphans are not ours."""
+    other = type(site)(site.place, "other")
+    other.start()
+    orphans = crash(other)
+    codes = []
+
+    for action in ("status", "stop", "start"):
+        shutil.copy(other.pidfile, site.pidfile)
+        os.utime(site.pidfile, (0, 0))  # it was written before that master was born
+        codes.append(site.act(action).code)
+
+        assert all(map(other.alive, orphans)), action
+    assert [1, 0, 0] == codes
+    recovers(other, orphans)
+
+
+def test_default_port(island, place):
+    """Port 80, of a server that names none, is not the address of every nginx."""
+    home, other = (Instance(island, place, "nginx", name) for name in ("home", "other"))
+    island("cp", home.source, home.config)
+    home.generate()
+    place.write("other.conf", other.text.partition("listen ")[0] + "} }\n")
+    other.start_by_hand("-c", other.source)
+    island("sh", "-c", f"kill -9 $(cat {other.pidfile})")
+    asked = ("curl", "-s", "-o", "/dev/null", "--max-time", "3", "http://127.0.0.1:80")
+
+    results = [home.act(action) for action in ("status", "stop", "start", "status", "stop")]
+
+    assert [3, 0, 0, 0, 0] == [result.code for result in results], results
+    assert 0 == island(*asked).code
 
 
 @pytest.mark.parametrize("kind", [Nginx, Fpm])

@@ -152,6 +152,30 @@ def test_configtest_takes_nothing_away(pair):
     assert other.ask()
 
 
+def test_configtest_in_a_folder_of_others(site):
+    """While it tests, the folder of its log becomes a link: what it leads to is not removed."""
+    site.log = site.path("logs", "error.log")
+    site.configure()
+    precious = site.place.write("precious/error.log", "precious")
+    os.mkdir(site.path("logs"))
+    shutil.chown(site.path("logs"), "www-data")
+    real = site.place.copy(site.binary, "sbin/real")
+    folder, moved = site.path("logs"), site.path("moved")
+    link = f"ln -s {os.path.dirname(precious)} {folder}"
+    site.place.script(
+        f"sbin/{site.kind}",
+        f'[ "$1" != -V ] || exec {real} -V\n{real} "$@"; code=$?\n'
+        f"[ -d {moved} ] || {{ mv {folder} {moved}; {link}; }}\n"
+        "exit $code",
+    )
+
+    result = site.act("configtest")
+
+    assert 0 == result.code, result
+    assert os.path.islink(folder)
+    assert "precious" == read(precious)
+
+
 def test_configtest_leaves_no_pidfile(site):
     """A test of a stopped service leaves no pidfile."""
     result = site.act("configtest")
