@@ -129,9 +129,9 @@ class Instance:
         arrived = lambda: 0 == self("cmp", self.source, self.config).code  # noqa: E731
         wait_until(arrived, f"{self} to have its configuration")
 
-    def generate(self):
-        """Make its wrapper, which is called where it is."""
-        facts = {"name": self.kind, "config": self.config, "pidfile": self.pidfile}
+    def generate(self, name=""):
+        """Make its wrapper, which is called where it is; it has the name of the daemon."""
+        facts = {"name": name or self.kind, "config": self.config, "pidfile": self.pidfile}
         facts["daemon"] = BINARIES[self.kind]
         options = [word for key, value in facts.items() for word in (f"--{key}", value)]
         made = self("initpy", "generate", self.kind, *options, "-o", self.wrapper)

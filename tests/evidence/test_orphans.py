@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -225,6 +226,21 @@ def listen_changed(site):
     return site.act
 
 
+def listen_changed_of_www_data(site):
+    """Its configuration names another address since, and its pidfile's folder is www-data's."""
+    of_www_data(site)
+    site.port = free_port()
+    site.configure()
+    return site.act
+
+
+def listen_changed_and_pidfile_lost(site):
+    """Its configuration names another address since, and its pidfile is gone."""
+    act = listen_changed(site)
+    os.unlink(site.pidfile)
+    return act
+
+
 def all_at_once(site):
     """All of that, and its pidfile is gone."""
     of_www_data(site)
@@ -257,7 +273,16 @@ def by_setpriv(site, *argv):
     return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
 
 
-CRASHES = [of_www_data, renamed, deleted, listen_changed, without_ptrace, all_at_once]
+CRASHES = [
+    of_www_data,
+    renamed,
+    deleted,
+    listen_changed,
+    listen_changed_of_www_data,
+    listen_changed_and_pidfile_lost,
+    without_ptrace,
+    all_at_once,
+]
 
 
 def accepting(site, processes):
@@ -298,6 +323,23 @@ def test_after_a_crash_without_a_record(site, crashes, action):
         assert (1 if left else 0) == result.code, result
 
 
+def test_short_title(fpm):
+    """A master without room for its title is known, and its workers are no orphans."""
+    argv, folder = ["fpm", "-y", os.path.basename(fpm.config)], os.path.dirname(fpm.config)
+    subprocess.run(argv, executable=fpm.daemon, cwd=folder, env={}, check=True)
+    wait_until(lambda: len(fpm.place.processes()) == 1 + fpm.crew, "php-fpm to be up")
+    before = set(fpm.place.processes())
+    assert fpm.config not in fpm.host.title(fpm.named)
+
+    told, started = fpm.act("status"), fpm.act("start")
+    after = set(fpm.place.processes())
+    ended = fpm.act("stop")
+
+    assert (0, 0, 0) == (told.code, started.code, ended.code), (told, started, ended)
+    assert before == after
+    assert {} == fpm.place.processes()
+
+
 @pytest.mark.parametrize("action", ["stop", "start"])
 def test_helper_with_another_title(nginx, action):
     """A helper of whatever title is known by its master's session, and ended as a worker is."""
@@ -319,6 +361,23 @@ def test_helper_with_another_title(nginx, action):
 
     assert 0 == result.code, result
     assert not dead & set(nginx.place.processes())
+
+
+def test_who_holds_the_port(nginx):
+    """Orphans hold the port: they are named, and not the script that has copied their socket."""
+    nginx.start()
+    crash(nginx)
+    with open(nginx.config) as file:
+        text = file.read().replace("127.0.0.1:", "0.0.0.0:")
+    nginx.place.write(f"{nginx.folder}/daemon.conf", text)
+
+    result = nginx.act("start")
+
+    named = re.findall(r"held by pid (\d+) ", result.err)
+    assert 1 == result.code, result
+    assert {*named} <= {str(process) for process in nginx.place.processes()}, result
+    assert named
+    assert "one" == nginx.ask()
 
 
 JOB = "<?php exec('{sleep} 600 >/dev/null 2>&1 &'); echo 'begun';"

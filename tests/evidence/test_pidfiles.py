@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from threading import Thread
 
 import pytest
+from elsewhere import Instance
 from real_daemons import NOBODY, Nginx, wait_until
 from real_load import ROUNDS
 
@@ -138,7 +139,7 @@ def test_configtest_takes_nothing_away(pair):
     options = " ".join(OPTIONS[ours.kind])
     ours.place.script(
         f"sbin/{ours.kind}",
-        f'{real} "$@"; code=$?\n'
+        f'[ "$1" != -V ] || exec {real} -V\n{real} "$@"; code=$?\n'
         # In a session of its own: what a test leaves in the session of its script is ended.
         f"[ -s {ours.pidfile} ] || setsid {real} {options} {other.config} >/dev/null 2>&1\n"
         f"while [ ! -s {ours.pidfile} ]; do :; done; exit $code",
@@ -218,6 +219,30 @@ def test_two_starts_at_once(place):
             os.unlink(site.path("access.log"))
 
     assert [({"blue": 0, "green": 0}, [])] * FEWER == seen
+
+
+def test_two_starts_at_compiled_in_paths(island, place):
+    """One instance has the paths that are compiled in: the start of another takes none away."""
+    first, second = (Instance(island, place, "nginx", name) for name in ("nginx", "second"))
+    servers = "".join(f"server {{ listen 9000; server_name h{n}; }}\n" for n in range(SERVERS))
+    many = f"http {{ server_names_hash_max_size 65536;\n{servers}"
+    place.write("second.conf", second.text.replace("http {", many))
+    logs = [f"/var/log/nginx/{name}.log" for name in ("error", "access")]
+    text = first.text.replace(first.log, logs[0]).replace("access_log off", f"access_log {logs[1]}")
+    place.write("nginx.conf", text)
+    for site in (first, second):
+        site.config = site.source
+        site.generate(name=site.name)
+    files = [first.pidfile, second.pidfile, *logs]
+    both = f"rm -f {' '.join(files)}; {second.wrapper} start & {first.wrapper} start; a=$?; wait $!"
+    seen = []
+    for _ in range(FEWER):
+        started = island("sh", "-c", f"{both}; echo $a $?; ls {' '.join(files)}")
+        told = [site.act("status").code for site in (first, second)]
+        seen.append((started.out.splitlines()[-5:], told))
+        assert [0, 0] == [site.act("stop").code for site in (first, second)]
+
+    assert [(["0 0", *sorted(files)], [0, 0])] * FEWER == seen
 
 
 # Paths of unix sockets that the configuration names, on a stopped service.
