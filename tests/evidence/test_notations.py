@@ -7,6 +7,7 @@ import signal
 import socket
 
 import pytest
+from real_daemons import PORTS, can_bind
 from real_load import crash
 
 from initpy.tools import command
@@ -180,4 +181,29 @@ def test_pidfile_among_the_options(nginx):
     assert 6 == result.code, result
     assert other in result.err
     assert not os.path.exists(other)
+    assert {} == nginx.place.processes()
+
+
+def test_context(nginx):
+    """A map's line is no pidfile, and a range of ports is each of them."""
+    port = next(port for port in PORTS[::-1] if can_bind(port) and can_bind(port + 1))
+    nginx.port = port
+    nginx.configure(http="map $uri $kept { pid /elsewhere.pid; }")
+    with open(nginx.config) as file:
+        text = file.read().replace(f":{port};", f":{port}-{port + 1};")
+    nginx.place.write(f"{nginx.folder}/daemon.conf", text)
+    words = ["--name", nginx.name, "--daemon", nginx.daemon, "--config", nginx.config]
+    assert 0 == command.main(["generate", "nginx", *words, "-o", nginx.wrapper])
+
+    started = nginx.script("start")
+    assert 0 == started.code, started
+    crash(nginx)
+    os.unlink(nginx.pidfile)
+    told, recovered = nginx.script("status"), nginx.script("start")
+    answer = nginx.ask()
+    ended = nginx.script("stop")
+
+    assert (0, 0) == (recovered.code, ended.code), (recovered, ended)
+    assert f"still serving 127.0.0.1:{port} 127.0.0.1:{port + 1}" in told.out, told
+    assert "one" == answer
     assert {} == nginx.place.processes()
