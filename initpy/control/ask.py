@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from ..contracts import Configuration
 from ..errors import InitError
-from ..host import Host, Process
+from ..host import Host
 from ..service import Service, resolve
 from ..state.configuration import read_configuration
-from ..state.workers import needed_pools, recorded_pools
 from .run import Finished, run
 
 TYPE_CHECKING = False
@@ -44,18 +43,6 @@ def ask_configuration(service: Service, host: Host) -> Configuration:
 def pools_on_disk(service: Service, host: Host) -> tuple[Pool, ...]:
     """Return the pools of the configuration as it is now; () of a daemon that has none."""
     return ask_configuration(service, host).pools if service.on_demand else ()
-
-
-def running_pools(service: Service, master: Process, host: Host) -> tuple[Pool, ...]:
-    """Return the pools of *master* that must have a worker.
-
-    They are those that it was started with, if that is recorded; otherwise the daemon is
-    asked for those of the configuration as it is now.
-    """
-    recorded = recorded_pools(service, master, host) if service.on_demand else ()
-    pools = recorded or pools_on_disk(service, host)
-    # By now it may have fewer workers than it has started with.
-    return tuple(pool.replace(workers=1) for pool in needed_pools(service, pools))
 
 
 def ask(service: Service, text: str, host: Host) -> Finished:

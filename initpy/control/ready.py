@@ -5,8 +5,7 @@ from __future__ import annotations
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
-from ..state.workers import Readiness
-from .ask import running_pools
+from ..state.workers import Readiness, running_pools
 
 STARTING = 2.0  # seconds; a master of that age is not starting any more
 

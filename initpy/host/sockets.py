@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
+_EPOLL = "anon_inode:[eventpoll]"
 _PIDFD_GETFD = 438  # the same number on every architecture; Linux 5.6
 
 
@@ -54,6 +55,24 @@ class Sockets(Processes):
         except PermissionError:
             return set()
         return inodes if self.alive(process) else set()
+
+    def watched_sockets(self, process: Process) -> set[int] | None:
+        """Return the inodes of the sockets that it watches by epoll(7), by its fdinfo: proc(5).
+
+        None if we may not see them, or if it does not use epoll.
+        """
+        base = f"/proc/{process.pid}"
+        watched: set[int] | None = None
+        try:
+            sockets = _sockets(process)
+            for number in os.listdir(f"{base}/fd"):
+                if os.readlink(f"{base}/fd/{number}") == _EPOLL:
+                    with open(f"{base}/fdinfo/{number}") as file:
+                        targets = [int(line.split()[1]) for line in file if line.startswith("tfd:")]
+                    watched = (watched or set()) | {sockets[fd] for fd in targets if fd in sockets}
+        except (*_GONE, PermissionError):
+            return None
+        return watched if self.alive(process) else None
 
     def copy_listeners(self, process: Process, known: set[int] | None = None) -> list[Listener]:
         """Copy every socket on which *process* waits for clients. See pidfd_getfd(2).

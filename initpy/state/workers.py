@@ -59,6 +59,39 @@ def pools_of(service: Service, title: str, names: Collection[str]) -> list[str]:
     return [name] if name in names else [one for one in names if one.startswith(name)]
 
 
+def serves_on_demand(service: Service, master: Process, host: Host) -> bool | None:
+    """Tell whether *master* serves without a worker: it starts one for each client that comes.
+
+    Its configuration may have been changed since it was read. The kernel tells whether
+    *master* itself watches every socket on which the service listens, as it does only then.
+    None where the kernel does not tell.
+    """
+    if not service.on_demand:
+        return False
+    watched, bound = host.watched_sockets(master), host.listening_sockets()
+    if watched is None or bound is None:
+        return None
+    listening = host.socket_inodes(master) & {socket.inode for socket in bound}
+    return bool(listening) and listening <= watched
+
+
+def running_pools(service: Service, master: Process, host: Host) -> tuple[Pool, ...]:
+    """Return the pools of *master* that must have a worker.
+
+    They are those that are recorded of it. Without a record the kernel tells whether it
+    needs any; and where the kernel does not tell, the configuration file, which may have
+    changed since.
+    """
+    pools = recorded_pools(service, master, host) if service.on_demand else ()
+    if not pools and service.on_demand:
+        on_demand = serves_on_demand(service, master, host)
+        if on_demand is None:
+            on_demand = read_configuration(service, host).workerless
+        pools = (Pool(name="", on_demand=on_demand),)
+    # By now it may have fewer workers than it has started with.
+    return tuple(pool.replace(workers=1) for pool in needed_pools(service, pools))
+
+
 def recorded_pools(service: Service, master: Process, host: Host) -> tuple[Pool, ...]:
     """Return the pools that are recorded of *master*, or () if that may have changed.
 
@@ -72,15 +105,8 @@ def recorded_pools(service: Service, master: Process, host: Host) -> tuple[Pool,
 
 
 def idle_pools(service: Service, master: Process, titles: Collection[str], host: Host) -> list[str]:
-    """Return the pools of *master* for which none of the ready workers of those titles works.
-
-    They are those that are recorded of it; without a record, those of the configuration
-    file, if there is no ready worker at all.
-    """
-    pools = recorded_pools(service, master, host)
-    if not pools and not titles:
-        pools = read_configuration(service, host).pools or (Pool(name=""),)
-    names = {pool.name for pool in needed_pools(service, pools)} if pools else set()
+    """Return the pools of *master* for which none of the ready workers of those titles works."""
+    names = {pool.name for pool in running_pools(service, master, host)}
     served = {name for title in titles for name in pools_of(service, title, names)}
     return sorted(names - served)
 

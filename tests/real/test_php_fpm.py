@@ -151,6 +151,21 @@ def test_on_demand(fpm, action):
     assert (action == "stop") == (fpm.place.processes() == {})
 
 
+@pytest.mark.parametrize("action", ["start", "reload", "upgrade"])
+def test_no_more_on_demand(fpm, action):
+    """A master with pm = ondemand serves without a worker, whatever its file says by now."""
+    fpm.configure(pm="ondemand")
+    fpm.act("start")
+    fpm.configure(pm="static")
+
+    told, result = fpm.act("status"), fpm.act(action)
+
+    assert "no worker" not in told.out
+    assert 0 == result.code, result
+    assert result.seconds < 3
+    assert "start" == action or len(fpm.workers) == fpm.crew
+
+
 def test_reload_with_a_request_in_flight(fpm):
     """With process_control_timeout a request in flight is answered, and then all is new."""
     fpm.configure(settings="process_control_timeout = 10s")

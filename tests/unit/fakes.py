@@ -62,6 +62,7 @@ class FakeProcess:
     cannot_open: str = ""  # why it cannot open a log anew
     dumpable: bool = True  # its own user may look at what ptrace(2) guards
     sockets: dict[int, str] = field(default_factory=dict)  # inode: where it listens
+    watched: set[int] | None = None  # sockets that it watches by epoll(7), if it uses that
     unit: str = ""  # of systemd
     frozen: bool = False  # with its cgroup
     net: str = "net:[1]"  # its namespaces
@@ -527,6 +528,11 @@ class FakeHost(Host):
         self.happen()
         found = self._alive(process) and self._seen(process.pid)
         return set(found.sockets) if found else set()
+
+    def watched_sockets(self, process):
+        self.happen()
+        found = self._alive(process) and self._seen(process.pid)
+        return found.watched if found else None
 
     def copy_listeners(self, process, known=None):
         known = set() if known is None else known

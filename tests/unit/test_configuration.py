@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from initpy.contracts import Configuration, Pool
-from initpy.control.ask import ask_configuration, running_pools
+from initpy.control.ask import ask_configuration
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.nginx.syntax import statements
 from initpy.daemons.php_fpm import PHP_FPM
@@ -582,20 +582,3 @@ def test_listens_at(host, place, expected):
     host.names["web-1"] = {"10.0.0.1", "fd00::1"}
 
     assert expected is listens_at(CONFIGURED, place, host)
-
-
-@pytest.mark.parametrize(
-    ("service", "text", "expected"),
-    [
-        (PHP_FPM, "[www]\npm = ondemand", []),
-        (PHP_FPM, "[www]\npm = static\n[a]\npm = ondemand\n[b]\npm = dynamic", ["www", "b"]),
-        (PHP_FPM.replace(read_configuration=None), "[www]\npm = ondemand", [""]),
-        (PHP_FPM.replace(worker_titles=()), "", []),
-        (NGINX, "", [""]),
-    ],
-)
-def test_pools_that_need_a_worker(host, fpm, service, text, expected):
-    """They are those that start none on demand. A daemon without pools is one, without a name."""
-    host.put(service.config, text)
-
-    assert expected == [pool.name for pool in running_pools(service, fpm.run().id, host)]

@@ -393,6 +393,32 @@ def test_we_hold_nothing(machine):
         assert [] == machine.holders(f"127.0.0.1:{server.getsockname()[1]}")
 
 
+WATCHING = """
+import select, socket, sys
+servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+if sys.argv[1] == "epoll":
+    watch = select.epoll()
+    watch.register(servers[0])
+print(servers[0].fileno(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("how", ["epoll", "sleep"])
+def test_watched_sockets(machine, how):
+    """The sockets that a process watches by epoll are told from those that it only holds."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", WATCHING, how], **pipes) as child:
+        fd = child.stdout.readline().strip()
+        inode = os.stat(f"/proc/{child.pid}/fd/{fd}").st_ino
+        process = machine.find(child.pid)
+        watched = machine.watched_sockets(process)
+        child.stdin.close()
+
+    assert ({inode} if how == "epoll" else None) == watched
+    assert None is machine.watched_sockets(process)
+
+
 @pytest.mark.parametrize(
     ("laddr", "status", "place", "expected"),
     [

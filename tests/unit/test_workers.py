@@ -11,6 +11,7 @@ from initpy.state.workers import (
     needed_pools,
     ready_workers,
     recorded_pools,
+    running_pools,
     stopped_accepting,
 )
 
@@ -171,3 +172,39 @@ def test_pools_are_recorded_until_the_master_executes_itself(host, fpm, master):
     master.forked = False
 
     assert (POOLS, ()) == (before, recorded_pools(PHP_FPM, master.id, host))
+
+
+@pytest.mark.parametrize(
+    ("watched", "pm", "expected"),
+    [
+        ({1, 2, 9}, "static", []),
+        ({1, 9}, "ondemand", [""]),
+        (set(), "ondemand", [""]),
+        (None, "ondemand", []),
+        (None, "static", [""]),
+    ],
+)
+def test_on_demand(host, fpm, watched, pm, expected):
+    """A master watches each of its sockets itself, or else its workers do; the file may lie."""
+    master = fpm.run()
+    master.sockets, master.watched = {1: "/run/a.sock", 2: "/run/b.sock"}, watched
+    host.put(PHP_FPM.config, f"[www]\nlisten = /run/a.sock\npm = {pm}\n")
+
+    assert expected == [pool.name for pool in running_pools(PHP_FPM, master.id, host)]
+
+
+def test_recorded_pools_that_need_a_worker(host, fpm):
+    """They are those that start none on demand."""
+    master = fpm.run()
+    write_record(PHP_FPM, master.id, host, pools=POOLS)
+
+    assert ["www", "batch"] == [pool.name for pool in running_pools(PHP_FPM, master.id, host)]
+
+
+@pytest.mark.parametrize("service", [NGINX, PHP_FPM.replace(worker_titles=())])
+def test_without_pools(host, nginx, service):
+    """A daemon without pools is one, without a name; without titles it needs no worker."""
+    master = nginx.run()
+    master.watched = set(master.sockets)
+
+    assert len(service.worker_titles[:1]) == len(running_pools(service, master.id, host))
