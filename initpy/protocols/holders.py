@@ -100,15 +100,19 @@ class Holders:
         """Return the processes that hold a rotated file, each with the path of one."""
         tables = {process: self._host.descriptors(process) for process in self._family()}
         self._unseen = {process for process, table in tables.items() if table is None}
-        return {
-            process: one.path
-            for process, table in tables.items()
-            if table is not None
-            for one in table.appended
-            if one.file in self.rotated
-            or (process, one.fd, one.file) in self._own
-            or (self.rotated and self._has_opened_nothing(process, table))
-        }
+        holders = {}
+        for process, table in tables.items():
+            appended = table.appended if table is not None else ()
+            rotated = [
+                one
+                for one in appended
+                if one.file in self.rotated or (process, one.fd, one.file) in self._own
+            ]
+            if table and self.rotated and self._has_opened_nothing(process, table):
+                rotated = rotated or list(appended)
+            if rotated:
+                holders[process] = rotated[-1].path
+        return holders
 
     def _has_opened_nothing(self, process: Process, table: Descriptors) -> bool:
         """Tell whether a worker has not opened its logs anew: then no descriptor is another."""

@@ -120,6 +120,20 @@ def test_stopped_worker(nginx, name):
     assert rotated not in nginx.held(*family(nginx))
 
 
+@pytest.mark.parametrize("name", ["access.log", "error.log"])
+def test_one_of_two_logs(nginx, name):
+    """A stopped worker is said to write to the log that was rotated, and to no other one."""
+    nginx.start()
+    os.rename(nginx.path(name), nginx.path("rotated"))
+    worker = min(nginx.workers, key=lambda one: one.pid)
+
+    with stopped(nginx, worker):
+        result = nginx.act("reopen")
+
+    assert 1 == result.code, result
+    assert result.err.strip().endswith(f"still writes to {nginx.path('rotated')}")
+
+
 def test_stopped_master(site):
     """A stopped master is told at once, and opens nothing anew behind our back."""
     master = site.start()
