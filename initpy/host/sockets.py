@@ -147,14 +147,33 @@ class Sockets(Processes):
         """
         import psutil
 
-        found = []
+        pids: list[int] = []
         for connection in psutil.net_connections(kind="all"):
-            if connection.pid not in (None, os.getpid()) and _has(connection, place):
-                try:
-                    found.append(_holder(psutil.Process(connection.pid)))
-                except psutil.Error:
-                    continue
+            if connection.pid is None or not _has(connection, place):
+                continue
+            # It names one process for each socket, and we may be that.
+            if connection.pid == os.getpid():
+                pids += self._others_with(os.fstat(connection.fd).st_ino)
+            else:
+                pids.append(connection.pid)
+        found = []
+        for pid in pids:
+            try:
+                found.append(_holder(psutil.Process(pid)))
+            except psutil.Error:
+                continue
         return found
+
+    def _others_with(self, inode: int) -> list[int]:
+        """Return who else has that socket of ours open, without our own children."""
+        others = [self.look(pid) for pid in self.pids() if pid != os.getpid()]
+        return [
+            facts.process.pid
+            for facts in others
+            if facts is not None
+            and facts.ppid != os.getpid()
+            and inode in self.socket_inodes(facts.process)
+        ]
 
 
 def _copy(libc: Any, process: Process, pidfd: int, number: int) -> int | None:

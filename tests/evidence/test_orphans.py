@@ -371,12 +371,12 @@ def test_who_holds_the_port(nginx):
         text = file.read().replace("127.0.0.1:", "0.0.0.0:")
     nginx.place.write(f"{nginx.folder}/daemon.conf", text)
 
-    result = nginx.act("start")
+    result = nginx.script("start")
 
     named = re.findall(r"held by pid (\d+) ", result.err)
     assert 1 == result.code, result
     assert {*named} <= {str(process) for process in nginx.place.processes()}, result
-    assert named
+    assert named, result
     assert "one" == nginx.ask()
 
 

@@ -393,6 +393,26 @@ def test_we_hold_nothing(machine):
         assert [] == machine.holders(f"127.0.0.1:{server.getsockname()[1]}")
 
 
+def test_who_else_holds_it(machine, monkeypatch):
+    """Of a socket that we have a copy of, the other process is named, and not our child."""
+    program = f"import os; os.fork() and os._exit(0)\n{LISTENING}"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", program], **pipes) as child:
+        port = int(child.stdout.readline())
+        (named,) = (one for one in psutil.net_connections("tcp4") if one.laddr[1] == port)
+        (copy,) = machine.copy_listeners(machine.find(named.pid))
+        # psutil names one process for each socket, the last that it has looked at.
+        ours = [named._replace(pid=os.getpid(), fd=copy.fd)]
+        monkeypatch.setattr(psutil, "net_connections", lambda kind: ours)
+        with subprocess.Popen(["/bin/sleep", "600"], pass_fds=[copy.fd]) as heir:
+            found = machine.holders(f"127.0.0.1:{port}")
+            heir.kill()
+        child.stdin.close()
+    machine.close(copy.fd)
+
+    assert [named.pid] == [holder.pid for holder in found]
+
+
 WATCHING = """
 import select, socket, sys
 servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
