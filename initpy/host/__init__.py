@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from .changes import Changes
     from .launcher import Launched, Launching
     from .logs import AppendedFile, Descriptors, Logs
+    from .pipes import Pipe, Pipes
     from .programs import Child, Programs
     from .sock_diag import BoundSocket, SockDiag
     from .sockets import CannotCopy, Holder, Listener, Sockets
 
-    class Looks(Sockets, SockDiag, Logs, Files, Views, Changes, Programs, Launching, Addresses):
+    class Looks(
+        Sockets, SockDiag, Logs, Pipes, Files, Views, Changes, Programs, Launching, Addresses
+    ):
         """All methods of a host. Those that ``status`` does not need are loaded at first use."""
 else:
 
@@ -48,6 +51,7 @@ __all__ = [
     "Host",
     "Launched",
     "Listener",
+    "Pipe",
     "Process",
     "ProcessFacts",
     "SignalMasks",
@@ -78,11 +82,12 @@ class Host(Looks):
             from .addresses import Addresses
             from .changes import Changes
             from .launcher import Launching
+            from .pipes import Pipes
             from .programs import Programs
             from .sock_diag import SockDiag
             from .sockets import Sockets
 
-            for part in (Changes, Programs, Sockets, SockDiag, Launching, Addresses):
+            for part in (Changes, Programs, Sockets, SockDiag, Launching, Addresses, Pipes):
                 if name in vars(part):
                     return vars(part)[name].__get__(self)
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -199,6 +204,10 @@ def __getattr__(name: str) -> Any:
         from . import logs
 
         return getattr(logs, name)
+    if name == "Pipe":
+        from .pipes import Pipe
+
+        return Pipe
     if name == "Child":
         from .programs import Child
 

@@ -63,7 +63,7 @@ class Launching:
                 surroundings = {**CLEAN_ENVIRONMENT, **(environment or {})}
                 daemon, why = _start(argv, surroundings, output, descriptors, nice, limits)
                 # Before it is reported: the caller may unlock what we would hold.
-                _keep_only(reading, telling)
+                keep_only(reading, telling)
                 report = f"failed {why}" if why else f"started {daemon}"
                 os.write(telling, f"{report}\n".encode())
                 _watch(daemon, reading, telling)
@@ -104,7 +104,7 @@ def _start(
     return daemon, os.read(told, 32).decode()  # nothing, once it has been executed
 
 
-def _keep_only(*kept: int) -> None:  # pragma: no cover - in the child of a fork
+def keep_only(*kept: int) -> None:  # pragma: no cover - in the child of a fork
     """Close every descriptor but *kept*: our lock among them, which is free if we are killed."""
     devnull = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):

@@ -24,6 +24,7 @@ from initpy.host import (
     FileFacts,
     Host,
     Listener,
+    Pipe,
     Process,
     ProcessFacts,
     SignalMasks,
@@ -59,6 +60,8 @@ class FakeProcess:
     held: list = field(default_factory=list)  # signals it was sent while it was stopped
     appends: dict = field(default_factory=dict)  # descriptor: the file opened to append
     names: dict = field(default_factory=dict)  # descriptor: the path that was opened
+    pipes: dict = field(default_factory=dict)  # 1, 2: who reads what it writes there
+    broken: bool = False  # it has written to a pipe that nothing reads
     cannot_open: str = ""  # why it cannot open a log anew
     dumpable: bool = True  # its own user may look at what ptrace(2) guards
     sockets: dict[int, str] = field(default_factory=dict)  # inode: where it listens
@@ -246,6 +249,8 @@ class FakeHost(Host):
         self.children_started = []
         self.copies = {}  # descriptor: (inode, place) of a copied socket
         self.copyable = True
+        self.relayed = {}  # inode of a pipe: what logs a line that comes out of it
+        self.cannot_relay = ""  # why
         self.traces = True  # we have CAP_SYS_PTRACE, or need none
         self.all_seen = True  # /proc hides nobody
         self.holding = {}  # place: who holds it
@@ -523,6 +528,42 @@ class FakeHost(Host):
             ),
             sockets=frozenset(found.sockets),
         )
+
+    def pipes_between(self, reader, writers):
+        self.happen()
+        found = self._alive(reader) and self._seen(reader.pid)
+        pipes = []
+        for writer in filter(self._alive, writers if found else ()):
+            seen = self._seen(writer.pid) is not None
+            for stream, end in self.processes[writer.pid].pipes.items():
+                if end is found:
+                    facts = {"writer": writer, "stream": stream} if seen else {}
+                    pipes.append(Pipe(fd=7, inode=writer.pid * 10 + stream, **facts))
+        return pipes
+
+    def relay(self, reader, pipes, logged):
+        self.happen()
+        if self.cannot_relay or not self._alive(reader):
+            raise InitError(self.cannot_relay or "No such file or directory")
+        file = self.processes[reader.pid].appends[2]
+        for pipe in pipes:
+            self.relayed[pipe.inode] = self._appending(file, pipe, logged)
+
+    def _appending(self, file, pipe, logged):
+        def append(said):
+            file.text += logged(pipe, said, lambda _form: "[now] ").decode()
+
+        return append
+
+    def write_line(self, process, said, stream=2):
+        """Have a process write a line to its standard output or standard error."""
+        reader = process.pipes[stream]
+        if log := self.relayed.get(process.pid * 10 + stream):
+            log(said)
+        elif self._alive(reader.id):
+            reader.appends[2].text += f"{said.decode()}\n"
+        else:
+            process.broken = True
 
     def socket_inodes(self, process):
         self.happen()

@@ -19,12 +19,24 @@ from initpy.host.addresses import Addresses
 from initpy.host.changes import Changes
 from initpy.host.launcher import Launching
 from initpy.host.logs import Logs
+from initpy.host.pipes import Pipes
 from initpy.host.programs import Programs
 from initpy.host.sock_diag import SockDiag
 from initpy.host.sockets import Sockets
 from initpy.host.wait import wait_until
 
 USR2 = 1 << (signal.SIGUSR2 - 1)
+
+AWAIT = """
+import os, select, sys, time
+waiting = select.epoll()
+waiting.register(0, select.EPOLLIN)
+ours, theirs = os.pipe()  # a pipe of its own
+waiting.register(ours, select.EPOLLIN)
+open(sys.argv[1] + ".new", "w").write(str(os.getpid()))
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+time.sleep(60)
+"""
 
 LAUNCH_AND_DIE = """
 import os, sys
@@ -37,7 +49,7 @@ os.kill(os.getpid(), 9)
 
 def test_every_public_method_is_faked():
     """What the fake leaves out would reach the real machine."""
-    parts = (Host, Changes, Programs, Sockets, Addresses, SockDiag, Launching, Logs)
+    parts = (Host, Changes, Programs, Sockets, Addresses, SockDiag, Launching, Logs, Pipes)
     public = {name for part in parts for name in dir(part) if not name.startswith("_")}
     composed = {"alive", "children"}  # of what is overridden
 
@@ -141,6 +153,26 @@ class FakeMachine:
             self.host.open_log(process, path, fd)
         return process.id
 
+    def piped(self, log):
+        """Return a process that reads a pipe and has that log, and one that is to write to it."""
+        reader, writer = self.host.add(), self.host.add()
+        self.host.open_log(reader, log, 2)
+        writer.pipes = {1: reader}
+        return reader.id, writer.id
+
+    def awaiting(self, log):
+        """Return two such processes; the reader waits by epoll, the writer cannot be seen."""
+        reader, writer = self.piped(log)
+        self.host.processes[writer.pid].unseen = True
+        return reader, writer
+
+    def write_lines(self, writer, *lines):
+        """Have a process write these lines, and end."""
+        process = self.host.processes[writer.pid]
+        for line in lines:
+            self.host.write_line(process, line.encode(), 1)
+        self.host.end(process)
+
     def listener(self):
         """Return a process that listens, and where."""
         process = self.host.add(sockets={77: "127.0.0.1:8080"})
@@ -242,6 +274,28 @@ class RealMachine(FakeMachine):
         pid = self.start(f"exec{opened}; exec 6>'{self.path('other')}'; exec sleep 60")
         self.await_true(lambda: "sleep 60" == self.host.title(pid))
         return self.host.find(pid)
+
+    def piped(self, log):
+        """Return a process that reads a pipe and has that log, and one that is to write to it."""
+        shell = self.start(f"cat {self.fifo('orders')} | exec sleep 60 2>>{log}; :")
+        children = lambda: self.host.children(self.host.find(shell))  # noqa: E731
+        found = lambda: {self.host.title(one.pid)[:3]: one for one in children()}  # noqa: E731
+        self.await_true(lambda: {"cat", "sle"} == set(found()))
+        return found()["sle"], found()["cat"]
+
+    def awaiting(self, _log):
+        """Return two processes; the first waits for a pipe by epoll, and nothing tells of whom."""
+        command = f"{sys.executable} -c '{AWAIT}' {self.path('awaits')}"
+        self.start(f"sleep 60 | exec {command}")
+        self.await_true(lambda: os.path.exists(self.path("awaits")))
+        with open(self.path("awaits")) as file:
+            return self.host.find(int(file.read())), self.process()
+
+    def write_lines(self, writer, *lines):
+        """Have a process write these lines, and end."""
+        with open(self.path("orders"), "w") as file:
+            file.write("".join(f"{line}\n" for line in lines))
+        self.await_true(lambda: self.host.find(writer.pid) is None)
 
     def listener(self):
         """Return a process that listens, and where."""
@@ -904,6 +958,59 @@ def test_listener(machine, host):
     assert (False, True) == (copy.unix, copy.inode in host.socket_inodes(process))
     for one in copies:
         host.close(one.fd)
+
+
+# Pipes
+
+
+def test_pipe_is_read_on(machine, host):
+    """What is written to a pipe whose reader was killed comes to the reader's log."""
+    log = machine.file("log", "before\n")
+    reader, writer = machine.piped(log)
+    (pipe,) = host.pipes_between(reader, [writer])
+    machine.rename(log, machine.path("log.1"))
+
+    host.relay(reader, [pipe], lambda pipe, said, _now: b"%d: %s\n" % (pipe.stream, said))
+    host.kill(reader, signal.SIGKILL)
+    wait_until(lambda: not host.alive(reader), within=10, host=host, what="the reader's end")
+    machine.write_lines(writer, "one", "two")
+
+    text = lambda: host.read_from(machine.path("log.1"), 0)  # noqa: E731
+    whole = "before\n1: one\n1: two\n"
+    wait_until(lambda: whole == text(), within=10, host=host, what=lambda: f"not {text()}")
+    assert (writer, 1) == (pipe.writer, pipe.stream)
+
+
+def test_no_pipes(machine, host):
+    """A pipe between others is not one's own, and a process that is gone has none."""
+    reader, writer = machine.piped(machine.file("log"))
+    former = reader.replace(started=reader.started - 1)
+    other = machine.process()
+
+    assert [] == host.pipes_between(other, [writer])
+    assert [] == host.pipes_between(writer, [reader])
+    assert [] == host.pipes_between(reader, [other])
+    assert [] == host.pipes_between(former, [writer])
+
+
+def test_pipe_of_an_unseen_writer(machine, host):
+    """A pipe is known, too, if only its reader can be seen, and waits for it."""
+    reader, writer = machine.awaiting(machine.file("log"))
+
+    (pipe,) = host.pipes_between(reader, [writer])
+
+    assert (None, 0) == (pipe.writer, pipe.stream)
+
+
+def test_pipe_of_the_gone(machine, host):
+    """Pipes whose reader has ended are not read, and it is said."""
+    reader, writer = machine.piped(machine.file("log"))
+    pipes = host.pipes_between(reader, [writer])
+    host.kill(reader, signal.SIGKILL)
+    wait_until(lambda: not host.alive(reader), within=10, host=host, what="the reader's end")
+
+    with pytest.raises(InitError):
+        host.relay(reader, pipes, lambda _pipe, _said, _now: b"")
 
 
 def test_reaper(host):
