@@ -11,7 +11,7 @@ from .value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Protocol
 
     from .host import Host, Listener, Process
@@ -59,6 +59,26 @@ if TYPE_CHECKING:
 
         def __call__(self, text: str, pid: int = 0, /) -> Report: ...
 
+    class LogOutput(Protocol):
+        """Return what the master would log of a line that a worker has written.
+
+        title:  that of the worker; "" if it is not known which worker it was.
+        stream: 1 if it was written to standard output, 2 if to standard error, 0 if unknown.
+        said:   the line without its end, or a part of a long one.
+        now:    strftime(3) of the present local time.
+        """
+
+        def __call__(
+            self,
+            config: Configuration,
+            title: str,
+            pid: int,
+            stream: int,
+            said: bytes,
+            now: Callable[[str], str],
+            /,
+        ) -> bytes: ...
+
     class Detect(Protocol):
         """Read what the daemon printed for ``detect_args``, and then for ``detect_text``."""
 
@@ -93,6 +113,7 @@ class Pool(Value):
     workers: int = 1  # that it starts with
     retires: bool = False  # its workers end after a number of requests, as they should
     logs: tuple[str, ...] = ()
+    plain_output: bool = False  # what its workers write is logged as it is
 
 
 class Configuration(Value):
@@ -145,6 +166,7 @@ REFERENCES = {
     "take_config": "TakeConfig",
     "read_command_line": "ReadCommandLine",
     "read_log": "ReadLog",
+    "log_output": "LogOutput",
     "detect": "Detect",
     "inherit": "InheritEnvironment",
     "reload_by": "Reload",

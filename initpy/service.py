@@ -20,6 +20,7 @@ REFERENCES = (
     "take_config",
     "read_command_line",
     "read_log",
+    "log_output",
     "detect",
     "reload_by",
     "upgrade",
@@ -52,6 +53,7 @@ class Service(Value):
     take_config: str | None = None  # finds it in the options; ``config_flags`` do without
     read_command_line: str | None = None  # needed if master_title holds {argv}
     read_log: str | None = None
+    log_output: str | None = None  # of a master that logs what its workers write
 
     # How to ask the installed daemon what its configuration means. It is given a file of
     # that text, in which {config} is the path of its configuration.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..errors import InitError, WaitTimeout
 from ..host import Host, Process
 from ..schedule import Step, parse_schedule
-from ..service import Service
+from ..service import Service, resolve
+from ..state.configuration import read_configuration
 from ..state.snapshot import Snapshot, named_master
 from ..state.titles import workers_of
 from .signals import suspend, terminate
@@ -13,7 +14,10 @@ from .stable import await_titles, wait_until_stable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from ..contracts import LogOutput
+    from ..host import Pipe
 
 LATE = parse_schedule("TERM/5/KILL/5")
 
@@ -84,8 +88,37 @@ def retire(service: Service, master: Process, host: Host) -> list[Process]:
     fork another worker after they are listed. It is stopped only for a moment: a worker
     that writes to a pipe which its master reads (catch_workers_output) would block.
     """
+    # Before it is stopped: nothing is to be imported then.
+    log: LogOutput | None = resolve(service.log_output) if service.log_output else None
     suspend(master, host)
     await_titles(service, master, host)
-    workers = list(workers_of(service, master, host))
+    workers = workers_of(service, master, host)
+    if log is not None:
+        _relay_output(service, master, workers, log, host)
     terminate([master], parse_schedule("KILL/5"), host, what="old master")
-    return workers
+    return list(workers)
+
+
+def _relay_output(
+    service: Service, master: Process, workers: Mapping[Process, str], log: LogOutput, host: Host
+) -> None:
+    """Have the pipes that *master* reads be read on, until *workers* have closed them.
+
+    What a worker writes is logged as its master would have done.
+    """
+    pipes = host.pipes_between(master, workers)
+    if not pipes:
+        return
+    config = read_configuration(service, host)
+
+    def logged(pipe: Pipe, said: bytes, now: Callable[[str], str]) -> bytes:
+        if pipe.writer is None:
+            return log(config, "", 0, 0, said, now)
+        return log(config, workers[pipe.writer], pipe.writer.pid, pipe.stream, said, now)
+
+    try:
+        host.relay(master, pipes, logged)
+    except InitError as exc:
+        host.tell(
+            f"nothing reads what {len(workers)} old workers write, which is an error to them: {exc}"
+        )

@@ -12,14 +12,13 @@ from contextlib import contextmanager
 
 import pytest
 from real_daemons import NOBODY, Fpm, can_bind, wait_until
-from real_load import Shop, crash, load, run
+from real_load import WITHOUT_PTRACE, Shop, crash, load, run
 
 from initpy.state.record import DIRECTORY as LOCKS
 from initpy.state.record import record_path
 
 pytestmark = pytest.mark.fault
 
-WITHOUT_PTRACE = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]
 AS_NOBODY = ["setpriv", "--reuid", f"{NOBODY}", "--regid", f"{NOBODY}", "--clear-groups"]
 
 

@@ -14,6 +14,8 @@ ROUNDS = int(os.environ.get("INITPY_TEST_ROUNDS", "5"))  # of what must hold eve
 KILLS = int(os.environ.get("INITPY_TEST_KILLS", "15"))  # moments at which a script is killed
 ACTIONS = int(os.environ.get("INITPY_TEST_ACTIONS", "40"))  # at once on one service
 
+WITHOUT_PTRACE = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]
+
 SLOW = """<?php
 usleep(1000 * (int) $_GET['ms']);
 if (isset($_GET['words'])) {

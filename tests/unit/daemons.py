@@ -491,6 +491,7 @@ class FakeFpm(FakeDaemon):
     """A php-fpm: USR2 makes it end its workers and execute itself anew, in another process.
 
     patience: its process_control_timeout: seconds for which it waits for its workers.
+    catches:  its catch_workers_output: it reads what its workers write.
     logs:     its error log, and the access.log of a pool if that has one.
     """
 
@@ -500,6 +501,7 @@ class FakeFpm(FakeDaemon):
     error_log, access_log = "/var/log/php-fpm.log", "/var/log/www.access.log"
     complaint = "ERROR: unknown entry"
     patience = 0.0
+    catches = False
 
     def __init__(self, host, service=PHP_FPM, **facts):
         super().__init__(host, service, **facts)
@@ -512,6 +514,9 @@ class FakeFpm(FakeDaemon):
         for fd in [fd for fd, path in worker.names.items() if path == self.error_log]:
             self.host.close_log(worker, fd)
         worker.dumpable = False
+        if self.catches:
+            self.host.open_log(master, self.error_log, 2)
+            worker.pipes = {1: master, 2: master}
 
     def configure(self, places):
         """Write a configuration that has it listen at these places.

@@ -104,6 +104,86 @@ def test_drain_has_its_end(host, fpm, old):
     assert ["SIGQUIT", "SIGQUIT", "SIGTERM", "SIGTERM"] == [sig for _, _, sig in host.sent[2:]]
 
 
+def written_by(fpm, workers):
+    """Have workers write a line each to both streams; return the log."""
+    for worker in workers:
+        fpm.host.write_line(worker, b"a line", 1)
+        fpm.host.write_line(worker, b"another", 2)
+    return fpm.host.files[fpm.error_log].text
+
+
+def test_output_of_old_workers(host, fpm):
+    """What old workers write while they finish is no error, and is logged as before."""
+    fpm.catches, fpm.drain = True, 50
+    old = outdated(fpm)
+    workers = fpm.workers(old)
+    text = []
+    host.at(30, lambda: text.append(written_by(fpm, workers)))
+
+    upgrade(PHP_FPM, host)
+
+    first, second = (worker.pid for worker in workers)
+    head = "[now] WARNING: [pool www] child"
+    assert [
+        f'{head} {first} said into stdout: "a line"',
+        f'{head} {first} said into stderr: "another"',
+        f'{head} {second} said into stdout: "a line"',
+        f'{head} {second} said into stderr: "another"',
+    ] == text[0].splitlines()
+    assert [False, False] == [worker.broken for worker in workers]
+
+
+def test_plain_output_of_old_workers(host, fpm):
+    """With decorate_workers_output = no it is logged as it is."""
+    fpm.catches, fpm.drain = True, 50
+    old = outdated(fpm)
+    host.files[PHP_FPM.config].text += "decorate_workers_output = no\n"
+    workers = fpm.workers(old)[:1]
+    text = []
+    host.at(30, lambda: text.append(written_by(fpm, workers)))
+
+    upgrade(PHP_FPM, host)
+
+    assert ["a line\nanother\n"] == text
+
+
+def test_output_of_workers_that_cannot_be_seen(host, fpm):
+    """Without CAP_SYS_PTRACE it is no error either, and logged without the worker's name."""
+    fpm.catches, fpm.drain, host.traces = True, 50, False
+    old = outdated(fpm)
+    workers = fpm.workers(old)[:1]
+    text = []
+    host.at(30, lambda: text.append(written_by(fpm, workers)))
+
+    upgrade(PHP_FPM, host)
+
+    head = "[now] WARNING: an old child said:"
+    assert [f'{head} "a line"\n{head} "another"\n'] == text
+    assert not workers[0].broken
+
+
+def test_output_that_cannot_be_read_on(host, fpm):
+    """If the pipes of old workers cannot be read on, that is said, and the upgrade is done."""
+    fpm.catches, host.cannot_relay = True, "Too many open files"
+    old = outdated(fpm)
+
+    upgrade(PHP_FPM, host)
+
+    asserts_new_serves(fpm, old)
+    assert [
+        "nothing reads what 2 old workers write, which is an error to them: Too many open files"
+    ] == host.told
+
+
+def test_no_output_to_read_on(host, fpm, old):
+    """Where php-fpm reads no pipes, none is read on."""
+    host.cannot_relay = "it was tried"
+
+    upgrade(PHP_FPM, host)
+
+    assert ({}, []) == (host.relayed, host.told)
+
+
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
@@ -169,6 +249,25 @@ def test_failed_check(host, fpm, old, check):
         upgrade(CHECKED, host)
 
     asserts_old_serves(fpm, old)
+
+
+def test_output_of_new_workers(host, fpm, check):
+    """The new workers of an upgrade that has failed may write, too, until they have finished."""
+    fpm.catches, fpm.drain, check.code = True, 50, 1
+    outdated(fpm)
+    left = []
+
+    def write():
+        everybody = host.processes.values()
+        left.extend(one for one in everybody if one.pipes and not fpm.alive(one.pipes[1]))
+        written_by(fpm, left)
+
+    host.at(30, write)
+    with pytest.raises(Reverted, match="serves as before"):
+        upgrade(CHECKED, host)
+
+    assert [False, False] == [worker.broken for worker in left]
+    assert 4 == host.files[fpm.error_log].text.count("WARNING")
 
 
 def test_bad_configuration(host, fpm, old):

@@ -23,6 +23,7 @@ PHP_FPM = Service(
     ),
     read_dump="initpy.daemons.php_fpm.dump:read",
     read_log="initpy.daemons.php_fpm.log:read",
+    log_output="initpy.daemons.php_fpm.output:logged",
     detect="initpy.daemons.php_fpm.build:detect",
     detect_args=("-t",),
     detect_text=(

@@ -21,6 +21,7 @@ MOST_BYTES = 16 << 20  # of one file
 MOST_DEPTH = 5  # of includes in includes: php-fpm refuses more
 STATE = "/var"  # what pid and error_log are relative to (PHP_LOCALSTATEDIR)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_NO = ("no", "off", "false", "none", "0")
 _NO_FILE = ("syslog", "/proc/self/fd/2", "/dev/stderr")
 
 
@@ -76,6 +77,7 @@ def _pool(keys: Mapping[str, str], prefix: str, host: Host) -> Pool:
         workers=_workers(values),
         retires=values.get("pm.max_requests", "0") != "0",
         logs=tuple(_absolute(base, log) for log in logs if log not in _NO_FILE),
+        plain_output=values.get("decorate_workers_output", "yes").lower() in _NO,
     )
 
 
