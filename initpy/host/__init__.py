@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
+    from .access import Access, SocketAccess
     from .addresses import Addresses
     from .changes import Changes
     from .launcher import Launched, Launching
@@ -30,7 +31,17 @@ if TYPE_CHECKING:
     from .sockets import CannotCopy, Holder, Listener, Sockets
 
     class Looks(
-        Sockets, SockDiag, Logs, Pipes, Files, Views, Changes, Programs, Launching, Addresses
+        Sockets,
+        SockDiag,
+        Access,
+        Logs,
+        Pipes,
+        Files,
+        Views,
+        Changes,
+        Programs,
+        Launching,
+        Addresses,
     ):
         """All methods of a host. Those that ``status`` does not need are loaded at first use."""
 else:
@@ -55,6 +66,7 @@ __all__ = [
     "Process",
     "ProcessFacts",
     "SignalMasks",
+    "SocketAccess",
 ]
 
 
@@ -79,6 +91,10 @@ class Host(Looks):
                 from .logs import Logs
 
                 return Logs.descriptors.__get__(self)
+            if name in ("socket_access", "user_id", "group_id", "name_of"):
+                from .access import Access
+
+                return vars(Access)[name].__get__(self)
             from .addresses import Addresses
             from .changes import Changes
             from .launcher import Launching
@@ -196,6 +212,10 @@ HERE = Host()
 
 def __getattr__(name: str) -> Any:
     """Load the classes that describe programs and sockets from their modules (PEP 562)."""
+    if name == "SocketAccess":
+        from .access import SocketAccess
+
+        return SocketAccess
     if name == "Launched":
         from .launcher import Launched
 

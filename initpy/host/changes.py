@@ -21,6 +21,30 @@ class Changes:
         except OSError as exc:
             raise InitError(f"{path} cannot be removed: {exc.strerror}") from exc
 
+    def remove_socket(self, path: str, version: tuple[int, int]) -> bool:
+        """Remove the path of a unix socket if it is still the file of that ``version``.
+
+        Another user may write in its folder. So the folder is opened, and looked at and
+        removed is a name in that very folder, links not followed: if a link has led
+        elsewhere, that file is not there, and nothing is removed. False if it is another
+        file. Raises InitError.
+        """
+        folder, _, name = path.rpartition("/")
+        try:
+            fd = os.open(folder or "/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                info = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                same = stat.S_ISSOCK(info.st_mode) and version == (info.st_ino, info.st_ctime_ns)
+                if same:
+                    os.unlink(name, dir_fd=fd)
+            finally:
+                os.close(fd)
+        except NO_FILE:
+            return False
+        except OSError as exc:
+            raise InitError(f"{path} cannot be removed: {exc.strerror}") from exc
+        return same
+
     def remove_empty(self, path: str) -> None:
         """Remove an empty directory. Never raises; anything else stays."""
         try:

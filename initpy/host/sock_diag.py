@@ -19,9 +19,10 @@ _NLM_F_REQUEST_DUMP = 0x301
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _TCP, _UDP = 6, 17
 _LISTEN, _CLOSE = 1 << 10, 1 << 7  # states: a bound udp socket without a peer is "closed"
-_SHOW_NAME_AND_VFS = 3  # UDIAG_SHOW_NAME, UDIAG_SHOW_VFS
-_NAME, _VFS = 0, 1  # attributes of a unix socket
+_SHOW = 0x13  # UDIAG_SHOW_NAME, UDIAG_SHOW_VFS, UDIAG_SHOW_RQLEN
+_NAME, _VFS, _QUEUES = 0, 1, 4  # attributes of a unix socket
 _ATTRIBUTE = 4  # bytes of the head of an attribute
+_STATE, _LISTENS = 2, 10  # where udiag_state is; TCP_LISTEN
 _RECEIVE = 1 << 16  # bytes
 _TIMEOUT = 5  # seconds; the kernel answers at once, or not at all
 
@@ -33,6 +34,7 @@ class BoundSocket(Value):
     cookie: int  # of SO_COOKIE: never given away again while the host runs
     place: str  # as ``Listener.place``; "" if it has no name
     file: tuple[int, int] | None = None  # inode and device of a unix socket's path
+    backlog: int | None = None  # of one that listens: how many connections may wait
 
 
 class SockDiag:
@@ -53,6 +55,14 @@ class SockDiag:
         except OSError:
             return None
 
+    def most_backlog(self) -> int | None:
+        """Return the greatest backlog that the kernel grants: listen(2)."""
+        try:
+            with open("/proc/sys/net/core/somaxconn") as file:
+                return int(file.read())
+        except (OSError, ValueError):
+            return None
+
     def unix_sockets(self) -> list[BoundSocket] | None:
         """Return every unix socket that has a name; None where the kernel does not tell."""
         try:
@@ -70,9 +80,15 @@ def _inet(family: int, protocol: int, states: int) -> Iterator[BoundSocket]:
         length = 4 if family == _socket.AF_INET else 16
         address = _socket.inet_ntop(family, body[8 : 8 + length])
         low, high = unpack_from("=II", body, 44)
+        (backlog,) = unpack_from("=I", body, 60)  # of one that listens: idiag_wqueue
         (inode,) = unpack_from("=I", body, 68)
         if port:
-            yield BoundSocket(inode=inode, cookie=high << 32 | low, place=f"{address}:{port}")
+            yield BoundSocket(
+                inode=inode,
+                cookie=high << 32 | low,
+                place=f"{address}:{port}",
+                backlog=backlog if protocol == _TCP else None,
+            )
 
 
 def _unix(states: int) -> Iterator[BoundSocket]:
@@ -80,11 +96,11 @@ def _unix(states: int) -> Iterator[BoundSocket]:
     from struct import pack, unpack_from
 
     no_cookie = 0xFFFFFFFF
-    fields = (_socket.AF_UNIX, 0, 0, states, 0, _SHOW_NAME_AND_VFS, no_cookie, no_cookie)
+    fields = (_socket.AF_UNIX, 0, 0, states, 0, _SHOW, no_cookie, no_cookie)
     request = pack("=BBHIIIII", *fields)
     for body in _dump(request):
         inode, low, high = unpack_from("=III", body, 4)
-        name, file = "", None
+        name, file, backlog = "", None, None
         offset = 16
         while offset + _ATTRIBUTE <= len(body):
             length, kind = unpack_from("=HH", body, offset)
@@ -94,9 +110,12 @@ def _unix(states: int) -> Iterator[BoundSocket]:
                 file_inode, device = unpack_from("=II", body, offset + 4)
                 # The kernel's own form of a device number: 20 bits of minor.
                 file = file_inode, os.makedev(device >> 20, device & 0xFFFFF)
+            elif kind == _QUEUES and body[_STATE] == _LISTENS:
+                (backlog,) = unpack_from("=I", body, offset + 8)
             offset += max((length + 3) & ~3, _ATTRIBUTE)
         if name:
-            yield BoundSocket(inode=inode, cookie=high << 32 | low, place=name, file=file)
+            cookie = high << 32 | low
+            yield BoundSocket(inode=inode, cookie=cookie, place=name, file=file, backlog=backlog)
 
 
 def _dump(request: bytes) -> Iterator[bytes]:

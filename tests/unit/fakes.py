@@ -28,6 +28,7 @@ from initpy.host import (
     Process,
     ProcessFacts,
     SignalMasks,
+    SocketAccess,
 )
 from initpy.host.addresses import Addresses
 from initpy.host.sockets import Sockets
@@ -254,6 +255,11 @@ class FakeHost(Host):
         self.traces = True  # we have CAP_SYS_PTRACE, or need none
         self.all_seen = True  # /proc hides nobody
         self.holding = {}  # place: who holds it
+        self.bound = {}  # inode of a unix socket: that of its path
+        self.backlogs, self.somaxconn = {}, 4096  # by inodes of sockets
+        self.accesses = {}  # path: who may connect there
+        self.users = {"root": (0, 0), "www-data": (33, 33)}
+        self.groups = {"root": 0, "www-data": 33}
         self.memory = {}  # descriptor of a file without a name: its text
         self.names = {}  # host name: its addresses
         self.distrusted = {}  # path: why
@@ -450,7 +456,37 @@ class FakeHost(Host):
 
     def listening_sockets(self):
         held = {i: place for one in self.processes.values() for i, place in one.sockets.items()}
-        return [BoundSocket(inode=i, cookie=i, place=place) for i, place in held.items()]
+        return [
+            BoundSocket(
+                inode=inode,
+                cookie=inode,
+                place=place,
+                file=(self.bound[inode], 1) if inode in self.bound else None,
+                backlog=self.backlogs.get(inode, self.somaxconn),
+            )
+            for inode, place in held.items()
+        ]
+
+    def most_backlog(self):
+        return self.somaxconn
+
+    def socket_access(self, path):
+        file = self._followed(path)
+        if file is None or path in self.accesses:
+            return self.accesses.get(path)
+        # As the daemon makes it where nothing is configured.
+        return SocketAccess(uid=file.uid, gid=0, mode=0o660, users={}, groups={}, imposed=False)
+
+    def user_id(self, name):
+        return self.users.get(name)
+
+    def group_id(self, name):
+        return self.groups.get(name)
+
+    def name_of(self, number, *, group=False):
+        names = self.groups if group else {name: uid for name, (uid, _) in self.users.items()}
+        other = f"{'gid' if group else 'uid'} {number}"
+        return next((name for name, its in names.items() if its == number), other)
 
     def unix_sockets(self):
         return [one for one in self.listening_sockets() if one.place.startswith("/")]
@@ -790,6 +826,14 @@ class FakeHost(Host):
         if path in self.files and self.files[path].kind == "dir":
             raise InitError(f"{path} cannot be removed: Is a directory")
         self.files.pop(path, None)
+
+    def remove_socket(self, path, version):
+        self._may_write(path)
+        file = self.files.get(path)
+        if file is None or file.kind != "socket" or version != (file.inode, file.ctime):
+            return False
+        del self.files[path]
+        return True
 
     def remove_empty(self, path):
         inside = any(os.path.dirname(other) == path for other in self.files)

@@ -15,6 +15,7 @@ from initpy.control.lineage import descendants
 from initpy.control.run import end_group
 from initpy.errors import InitError
 from initpy.host import Descriptors, Host, Process
+from initpy.host.access import Access
 from initpy.host.addresses import Addresses
 from initpy.host.changes import Changes
 from initpy.host.launcher import Launching
@@ -49,7 +50,7 @@ os.kill(os.getpid(), 9)
 
 def test_every_public_method_is_faked():
     """What the fake leaves out would reach the real machine."""
-    parts = (Host, Changes, Programs, Sockets, Addresses, SockDiag, Launching, Logs, Pipes)
+    parts = (Host, Changes, Programs, Sockets, Addresses, SockDiag, Access, Launching, Logs, Pipes)
     public = {name for part in parts for name in dir(part) if not name.startswith("_")}
     composed = {"alive", "children"}  # of what is overridden
 
@@ -76,6 +77,11 @@ class FakeMachine:
     def fifo(self, name):
         """Have a FIFO."""
         self.host.put(self.path(name), kind="fifo")
+        return self.path(name)
+
+    def unix_socket(self, name):
+        """Have a unix socket on which nobody listens, of mode 0660."""
+        self.host.put(self.path(name), kind="socket")
         return self.path(name)
 
     def link(self, name, target):
@@ -201,6 +207,13 @@ class RealMachine(FakeMachine):
     def fifo(self, name):
         """Have a FIFO."""
         os.mkfifo(self.path(name))
+        return self.path(name)
+
+    def unix_socket(self, name):
+        """Have a unix socket on which nobody listens, of mode 0660."""
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(self.path(name))
+        os.chmod(self.path(name), 0o660)
         return self.path(name)
 
     def link(self, name, target):
@@ -1022,3 +1035,55 @@ def test_reaper(host):
 def test_addresses_of(host):
     """A name that stands nowhere has no address, and that is known at once."""
     assert set() == host.addresses_of("no-such-name.invalid")
+
+
+# Unix sockets
+
+
+def test_socket_is_removed(machine, host):
+    """A unix socket is removed if it is the very file that was seen."""
+    path = machine.unix_socket("x.sock")
+
+    assert host.remove_socket(path, host.version(path))
+    assert not host.exists(path)
+    assert not host.remove_socket(path, (1, 1))
+
+
+def test_other_file_is_not_removed(machine, host):
+    """A socket that was made meanwhile stays, and what is not one, and where a link leads."""
+    path = machine.unix_socket("x.sock")
+    before = host.version(path)
+    machine.rename(path, machine.path("elsewhere"))
+    other = machine.unix_socket("x.sock")
+    file = machine.file("file")
+    link = machine.link("link", other)
+
+    assert not host.remove_socket(path, before)
+    assert not host.remove_socket(file, host.version(file))
+    assert not host.remove_socket(link, host.version(other))
+    assert not host.remove_socket(machine.path("no/x.sock"), before)
+    assert all(map(host.exists, (other, file, link)))
+
+
+def test_access(machine, host):
+    """Who may connect to a socket is told; of what is not there, nothing."""
+    path = machine.unix_socket("x.sock")
+
+    told = host.socket_access(path)
+
+    assert (host.geteuid(), 0o660) == (told.uid, told.mode)
+    assert ({}, {}, False) == (told.users, told.groups, told.imposed)
+    assert host.socket_access(machine.path("no.sock")) is None
+
+
+def test_users_and_groups(host):
+    """Names and numbers of users and groups lead to one another."""
+    assert ((0, 0), 0) == (host.user_id("root"), host.group_id("root"))
+    assert ("root", "root") == (host.name_of(0), host.name_of(0, group=True))
+    assert host.user_id("nobody of that name") is host.group_id("nobody of that name") is None
+    assert ("uid 54321", "gid 54321") == (host.name_of(54321), host.name_of(54321, group=True))
+
+
+def test_greatest_backlog(host):
+    """The kernel grants some."""
+    assert host.most_backlog() > 0

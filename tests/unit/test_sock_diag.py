@@ -68,6 +68,30 @@ def test_unix(tmp_path):
         assert info.st_ino == told.file[0]
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_backlog(tmp_path, again):
+    """What was last asked of listen(2) is told, for a unix socket as for a port."""
+    with socket.socket(socket.AF_UNIX) as unix, socket.create_server(("127.0.0.1", 0)) as tcp:
+        unix.bind(str(tmp_path / "x.sock"))
+        for one in (unix, tcp):
+            one.listen(7)
+            if again:
+                one.listen(9)
+
+        told = HERE.listening_sockets()
+
+        assert [9 if again else 7] * 2 == [told_of(one, told).backlog for one in (unix, tcp)]
+
+
+def test_greatest_backlog():
+    """What is too great is the greatest for listen(2)."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        one.listen(1 << 30)
+
+        assert HERE.most_backlog() == told_of(one, HERE.listening_sockets()).backlog
+
+
 def test_unix_by_its_file(tmp_path):
     """Its inode is that of the file, whatever stands at its path by now, or is called so."""
     path, moved = str(tmp_path / "x.sock"), str(tmp_path / "y.sock")
