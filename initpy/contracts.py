@@ -104,6 +104,16 @@ if TYPE_CHECKING:
         def __call__(self, service: Service, seen: Snapshot, host: Host, /) -> None: ...
 
 
+class Wish(Value):
+    """What the configuration wants of a socket that the daemon makes."""
+
+    key: str  # as it is written in the configuration
+    # owner and group: a name, or a number; users and groups of the ACL: names, with commas
+    # between; mode: octal digits; backlog: a number, negative for the greatest
+    kind: str
+    value: str
+
+
 class Pool(Value):
     """A group of workers with sockets of its own."""
 
@@ -114,6 +124,7 @@ class Pool(Value):
     retires: bool = False  # its workers end after a number of requests, as they should
     logs: tuple[str, ...] = ()
     plain_output: bool = False  # what its workers write is logged as it is
+    wishes: tuple[Wish, ...] = ()  # for the socket where it answers requests
 
 
 class Configuration(Value):

@@ -13,6 +13,7 @@ from ..host.wait import wait_until
 from ..service import Service
 from ..state.snapshot import named_master
 from .verify import upgrade_failed
+from .wishes import tell_wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def conclude(service: Service, config: Configuration, left: Sequence[Process], h
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, f"{exc}") from exc
     _see_paths(config, seen.master, host)
+    tell_wishes(config, seen.master, host)
 
 
 def terminate_old_helpers(

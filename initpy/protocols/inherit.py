@@ -30,7 +30,7 @@ class InheritedSockets:
         # not name (fpm_sockets.c). Then no client could reach the old pool either.
         self._host = host
         self._service = service
-        config = ask_configuration(service, host)
+        self.configuration = config = ask_configuration(service, host)
         found: dict[int, Listener] = {}
         known: set[int] = set()
         self._copies: list[int] = []

@@ -19,6 +19,7 @@ from ..schedule import signal_named
 from ..service import Service
 from ..state.snapshot import named_master, take_snapshot
 from ..state.workers import Readiness, needed_pools, ready_workers, stopped_accepting
+from .wishes import tell_wishes
 
 # While a master goes to the background its pidfile names no process for a moment.
 ABSENCE = 0.5  # seconds; a master that is absent for longer is dead
@@ -73,6 +74,7 @@ def reload(service: Service, master: Process, host: Host) -> None:
         _recover(service, host)
     elif renewed_master := named_master(service, service.pidfile, host):
         write_record(service, renewed_master, host, pools=config.pools)
+        tell_wishes(config, renewed_master, host)
 
 
 def _recover(service: Service, host: Host) -> None:

@@ -55,6 +55,7 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
     write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
     host.tell(f"master {started.master} took over from the workers of a dead master: pids {pids}")
     drain_orphans(service, host, orphans)
+    tell_wishes(inheritance.configuration, started.master, host)
     return True
 
 

@@ -13,6 +13,10 @@ from ..host import Host, Process, ProcessFacts
 from ..service import Service
 from ..value import Value
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..host import BoundSocket
+
 DIRECTORY = "/run/initpy"
 MOST = 1 << 20  # bytes
 
@@ -100,6 +104,12 @@ def still_there(record: Record, host: Host) -> bool:
     known = {(socket.inode, socket.cookie) for socket in record.sockets}
     there = host.listening_sockets() or ()
     return any((socket.inode, socket.cookie) in known for socket in there)
+
+
+def held_sockets(process: Process, host: Host) -> list[BoundSocket]:
+    """Return the sockets on which *process* waits for clients, as far as we may see them."""
+    held = host.socket_inodes(process)
+    return [one for one in host.listening_sockets() or () if one.inode in held]
 
 
 def is_recorded_master(service: Service, process: Process, host: Host) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 
 import pytest
 
@@ -58,3 +59,107 @@ def test_status_names_the_socket(fpm):
     told = fpm.act("status", "--json")
 
     assert [fpm.listen] == told.json["listening"]
+
+
+# What the configuration wants of a socket.
+
+
+def notices(result):
+    """Return what is told of attributes that are not in force."""
+    return [line for line in result.err.splitlines() if "its socket was inherited" in line]
+
+
+def wanting(fpm, *lines):
+    """Have a php-fpm on a unix socket, with those lines in its pool."""
+    fpm.listen = fpm.path("fpm.sock")
+    fpm.configure(pool="\n".join(lines))
+
+
+ATTRIBUTES = {
+    "nothing": ((), ("listen.mode = 0600", "listen.mode = 0600 (it is 0660)")),
+    "owner": (
+        ("listen.owner = www-data", "listen.mode = 0666"),
+        ("listen.owner = nobody", "listen.owner = nobody (it is www-data)"),
+    ),
+    "group": (
+        ("listen.group = www-data",),
+        ("listen.group = root", "listen.group = root (it is www-data)"),
+    ),
+    "numbers": (
+        ("listen.owner = 33", "listen.group = 65534", "listen.mode = 600"),
+        ("listen.owner = 65534", "listen.owner = 65534 (it is www-data)"),
+    ),
+    "users": (
+        ("listen.acl_users = www-data,nobody", "listen.mode = 0600", "listen.owner = nobody"),
+        ("listen.acl_users = nobody", "listen.acl_users = nobody (it is www-data,nobody)"),
+    ),
+    "groups": (
+        ("listen.acl_groups = www-data",),
+        ("listen.acl_groups =", "listen.acl_groups = none (it is www-data)"),
+    ),
+    "backlog": (
+        ("listen.backlog = 100",),
+        ("listen.backlog = 200", "listen.backlog = 200 (it is 100)"),
+    ),
+    "greatest backlog": (
+        ("listen.backlog = 1000000",),
+        ("listen.backlog = 99", "listen.backlog = 99 (it is "),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ATTRIBUTES)
+def test_attributes(fpm, case):
+    """Of what is in force nothing is said; what changes is named, until a restart applies it."""
+    before, (line, said) = ATTRIBUTES[case]
+    wanting(fpm, *before)
+    fpm.start()
+    assert [] == notices(fpm.act("reload"))
+    wanting(fpm, *(one for one in before if one.split()[0] != line.split()[0]), line)
+    for action in ("reload", "upgrade"):
+        result = fpm.act(action)
+
+        assert 0 == result.code, result
+        (notice,) = notices(result)
+        assert f"pool www: its socket was inherited, restart it to have in force {said}" in notice
+    assert 0 == fpm.act("restart").code
+    assert [] == notices(fpm.act("reload"))
+
+
+def test_attributes_after_a_recovery(fpm):
+    """A master that takes over from orphans inherits their socket: what differs is said."""
+    wanting(fpm, "listen.mode = 0666")
+    fpm.kill(fpm.start())
+    wanting(fpm, "listen.mode = 0600")
+
+    result = fpm.act("start")
+
+    assert 0 == result.code, result
+    assert "listen.mode = 0600 (it is 0666)" in notices(result)[0]
+
+
+def test_attributes_of_a_port(fpm):
+    """A port has a backlog, and neither owner nor mode."""
+    fpm.configure(pool="listen.owner = nobody\nlisten.mode = 0600\nlisten.backlog = 100")
+    fpm.start()
+    assert [] == notices(fpm.act("reload"))
+    fpm.configure(pool="listen.owner = www-data\nlisten.mode = 0666\nlisten.backlog = 200")
+
+    (notice,) = notices(fpm.act("reload"))
+
+    assert notice.endswith("in force listen.backlog = 200 (it is 100)")
+
+
+def test_folder_with_an_acl(fpm):
+    """Where the folder decides who may connect, a restart would change nothing: nothing is said."""
+    fpm.listen = fpm.path("sockets", "fpm.sock")
+    os.mkdir(fpm.path("sockets"))
+    # user::rwx, user:nobody:rwx, group::r-x, mask::rwx, other::r-x: linux/posix_acl_xattr.h
+    none = 0xFFFFFFFF
+    entries = [(1, 7, none), (2, 7, 65534), (4, 5, none), (16, 7, none), (32, 5, none)]
+    acl = b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    os.setxattr(fpm.path("sockets"), "system.posix_acl_default", struct.pack("<I", 2) + acl)
+    fpm.configure()
+    fpm.start()
+
+    assert [] == notices(fpm.act("reload"))

@@ -506,7 +506,8 @@ class FakeFpm(FakeDaemon):
     def __init__(self, host, service=PHP_FPM, **facts):
         super().__init__(host, service, **facts)
         self.logs = [self.error_log]
-        self.configure([self.place])
+        self.places = [self.place]
+        self.configure(self.places)
 
     def inherit_logs(self, worker, master):
         """Have a worker hold the access.log; it closes the error log (fpm_stdio_init_child)."""
@@ -532,11 +533,25 @@ class FakeFpm(FakeDaemon):
 
     def listen(self, master):
         """Make its socket."""
-        self.host.put(self.place, kind="socket")
-        return super().listen(master)
+        file = self.host.put(self.place, kind="socket")
+        sockets = super().listen(master)
+        self.host.bound[self.path] = file.inode
+        return sockets
+
+    def new_master(self, pid=None, ppid=1, sockets=None, kind="", **facts):
+        """Start a master, which makes its sockets if it does not inherit them."""
+        master = super().new_master(pid, ppid, sockets, kind, **facts)
+        inherited = set(master.sockets.values())
+        if {place for place in self.places if place.startswith("/")} - inherited:
+            made = self.listen(master).items()
+            master.sockets.update((i, place) for i, place in made if place not in inherited)
+        return master
 
     def taken(self):
         """Tell whether somebody listens there. A path at which nobody does is unlinked."""
+        file = self.host.files.get(self.place)
+        if self.host.bound.get(self.path) not in (None, file and file.inode):
+            return False  # its path is lost
         return any(self.path in one.sockets for one in self.host.processes.values())
 
     def launch(self, run, child, kind):

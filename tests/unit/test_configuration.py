@@ -7,7 +7,7 @@ from fakes import FakeHost, Run
 from hypothesis import given
 from hypothesis import strategies as some
 
-from initpy.contracts import Configuration, Pool
+from initpy.contracts import Configuration, Pool, Wish
 from initpy.control.ask import ask_configuration
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.nginx.syntax import statements
@@ -397,11 +397,13 @@ def test_fpm_pools(host):
             name="www",
             listens=("/usr/srv/www/x.sock", "/usr/run/www.status"),
             logs=("/usr/srv/www/a.log",),
+            wishes=UNSAID,
         ),
         Pool(
             name="jobs",
             listens=("127.0.0.1:9001", ":::9002", "0.0.0.0:9002"),
             on_demand=True,
+            wishes=UNSAID,
         ),
     ) == told.pools
 
@@ -458,6 +460,13 @@ def test_missing_configuration(host):
     assert read_configuration(PHP_FPM, host).pidfile is None
 
 
+# What a pool wants of its socket if it says nothing.
+UNSAID = (
+    Wish(key="listen.mode", kind="mode", value="0660"),
+    Wish(key="listen.acl_users", kind="users", value=""),
+    Wish(key="listen.acl_groups", kind="groups", value=""),
+)
+
 DUMP = """\
 [26-Nov-2026 00:10:07] NOTICE: PHP message: hello
 [26-Nov-2026 00:10:07] NOTICE: [global]
@@ -495,10 +504,43 @@ def test_fpm_is_asked(host):
         listens=("/usr/run/www.sock", "127.0.0.1:9001"),
         on_demand=True,
         logs=("/var/log/a.log",),
+        wishes=UNSAID,
     )
     assert ("/var/run/x.pid", ("/e.log", "/var/log/a.log")) == (told.pidfile, told.logs)
     assert ((www,), www.listens) == (told.pools, told.listens)
     assert (120.0, True) == (told.reload_drain, told.workerless)
+
+
+def test_fpm_wishes(host):
+    """What a pool wants of its socket is told by its keys; an ACL leaves the owner alone."""
+    told = read_fpm(
+        host,
+        """
+        [www]
+        listen = /x.sock
+        listen.owner = $pool
+        listen.group = 33
+        listen.mode = 0600
+        listen.backlog = 7
+        [jobs]
+        listen = /y.sock
+        listen.owner = root
+        listen.acl_users = a,b
+        """,
+    )
+
+    wanted = [{wish.key: (wish.kind, wish.value) for wish in pool.wishes} for pool in told.pools]
+    acl = {"listen.acl_users": ("users", ""), "listen.acl_groups": ("groups", "")}
+    assert [
+        {
+            "listen.mode": ("mode", "0600"),
+            **acl,
+            "listen.owner": ("owner", "www"),
+            "listen.group": ("group", "33"),
+            "listen.backlog": ("backlog", "7"),
+        },
+        {"listen.mode": ("mode", "0660"), **acl, "listen.acl_users": ("users", "a,b")},
+    ] == wanted
 
 
 def test_fpm_is_asked_with_a_file_that_includes_its_configuration(host):
@@ -535,7 +577,7 @@ def test_fpm_line_that_may_be_cut(host):
     """A pool of which a line may have been cut is read from the file."""
     told = ask(host, DUMP.format(log="/" + "x" * 1000))
 
-    assert (Pool(name="www", listens=("/f",), logs=("/a",)),) == told.pools
+    assert (Pool(name="www", listens=("/f",), logs=("/a",), wishes=UNSAID),) == told.pools
     assert "/var/run/x.pid" == told.pidfile
 
 

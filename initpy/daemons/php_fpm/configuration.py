@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os.path
 
-from ...contracts import Configuration, Pool
+from ...contracts import Configuration, Pool, Wish
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ...host import Host
     from ...service import Service
@@ -22,6 +22,7 @@ MOST_DEPTH = 5  # of includes in includes: php-fpm refuses more
 STATE = "/var"  # what pid and error_log are relative to (PHP_LOCALSTATEDIR)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _NO = ("no", "off", "false", "none", "0")
+_MODE = "0660"  # of a socket for which none is set (fpm_unix_resolve_socket_permissions)
 _NO_FILE = ("syslog", "/proc/self/fd/2", "/dev/stderr")
 
 
@@ -78,6 +79,7 @@ def _pool(keys: Mapping[str, str], prefix: str, host: Host) -> Pool:
         retires=values.get("pm.max_requests", "0") != "0",
         logs=tuple(_absolute(base, log) for log in logs if log not in _NO_FILE),
         plain_output=values.get("decorate_workers_output", "yes").lower() in _NO,
+        wishes=tuple(_wishes(values)),
     )
 
 
@@ -87,6 +89,22 @@ def _workers(values: Mapping[str, str]) -> int:
     number = {"static": "pm.max_children", "dynamic": "pm.start_servers"}.get(kind, "")
     value = values.get(number, "")
     return int(value) if value.isdigit() else 1
+
+
+def _wishes(values: Mapping[str, str]) -> Iterator[Wish]:
+    """Yield what a pool wants of its socket: fpm_unix_resolve_socket_permissions.
+
+    With an ACL, owner and group are not changed. A backlog that is not set is left out: what
+    it is then depends on how the daemon was built, and it says so itself.
+    """
+    acl = [f"listen.acl_{kind}" for kind in ("users", "groups")]
+    yield Wish(key="listen.mode", kind="mode", value=values.get("listen.mode") or _MODE)
+    for key in acl:
+        yield Wish(key=key, kind=key.rpartition("_")[2], value=values.get(key, ""))
+    owning = () if any(map(values.get, acl)) else ("owner", "group")
+    for kind in (*owning, "backlog"):
+        if value := values.get(f"listen.{kind}"):
+            yield Wish(key=f"listen.{kind}", kind=kind, value=value)
 
 
 def _places_of(value: str, prefix: str, host: Host) -> list[str]:
