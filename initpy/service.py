@@ -94,6 +94,7 @@ class Service(Value):
     # The protocols that reload it and replace it while it serves.
     reload_by: str = "initpy.protocols.hup:reload"
     upgrade: str | None = None
+    upgrade_rebinds: bool = False  # its new master makes a unix socket whose path is lost anew
     finish_upgrade: str | None = None  # start and reload finish an upgrade with it
     inherit: str | None = None  # tells it which descriptors are inherited sockets
     inherit_in_foreground: bool = False  # with inherited sockets it stays in the foreground

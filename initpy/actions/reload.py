@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..control.configtest import configtest
 from ..control.drain import drain_orphans
 from ..control.lock import ActionLock
-from ..control.pidfiles import restore_pidfile
+from ..control.pidfiles import lost_paths_sentence, refuse_lost_paths, restore_pidfile
 from ..control.ready import wait_until_ready
 from ..control.record import record_running
 from ..control.stable import require_running, wait_until_stable
@@ -51,9 +51,19 @@ def reload(service: Service, host: Host = HERE) -> None:
             raise ConfigTestFailed(
                 f"not reloading due to configuration syntax error: {exc}", exc.output
             ) from exc
-        reload_by: Reload = resolve(service.reload_by)
-        reload_by(service, seen.masters[-1], host)
+        if not (service.upgrade_rebinds and _bind_lost_paths_anew(service, host)):
+            reload_by: Reload = resolve(service.reload_by)
+            reload_by(service, seen.masters[-1], host)
         record_running(service, host)
+        refuse_lost_paths(service, host)
+
+
+def _bind_lost_paths_anew(service: Service, host: Host) -> bool:
+    if not lost_paths_sentence(service, host):
+        return False
+    from ..protocols.paths import bind_anew
+
+    return bind_anew(service, host)
 
 
 def force_reload(service: Service, host: Host = HERE) -> None:

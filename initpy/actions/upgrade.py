@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..control.drain import drain_orphans
 from ..control.lock import ActionLock
+from ..control.pidfiles import refuse_lost_paths
 from ..control.ready import wait_until_ready
 from ..control.record import record_running
 from ..control.stable import await_launcher, require_running
@@ -39,3 +40,4 @@ def upgrade(service: Service, host: Host = HERE) -> None:
         replace: Upgrade = resolve(service.upgrade)
         replace(service, seen, host)
         record_running(service, host)
+        refuse_lost_paths(service, host)

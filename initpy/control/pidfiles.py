@@ -10,7 +10,8 @@ from ..service import Service
 from ..state.configuration import read_configuration
 from ..state.conflict import pidfile_conflict
 from ..state.pidfile import MISSING, UNUSABLE, read_pidfile
-from ..state.snapshot import Snapshot
+from ..state.record import held_sockets, lost_paths
+from ..state.snapshot import Snapshot, named_master
 
 
 def restore_pidfile(service: Service, seen: Snapshot, host: Host, *, needed: bool = True) -> None:
@@ -109,6 +110,19 @@ def remove_stale_sockets(service: Service, host: Host) -> None:
         if not any(_is_bound(path, file, host) for _ in range(2)):
             host.remove(path)
             host.tell(f"removed {path}: no process has that socket any more")
+
+
+def lost_paths_sentence(service: Service, host: Host) -> str:
+    """Say which unix sockets of the running master have lost their paths, or ""."""
+    master = named_master(service, service.pidfile, host)
+    lost = lost_paths(held_sockets(master, host), master, host) if master else ()
+    return f"no client reaches {', '.join(lost)}: its socket is not there any more" if lost else ""
+
+
+def refuse_lost_paths(service: Service, host: Host) -> None:
+    """Raise InitError if a unix socket has lost its path: whoever inherits it cannot mend that."""
+    if lost := lost_paths_sentence(service, host):
+        raise InitError(f"{lost}. A reload or upgrade inherits that socket: restart")
 
 
 def _is_bound(path: str, file: tuple[int, int], host: Host) -> bool:

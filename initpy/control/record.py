@@ -5,7 +5,15 @@ from __future__ import annotations
 from ..errors import InitError
 from ..host import Host, Process
 from ..service import Service
-from ..state.record import Record, RecordedSocket, format_record, read_record, record_path, sign_of
+from ..state.record import (
+    Record,
+    RecordedSocket,
+    format_record,
+    held_sockets,
+    read_record,
+    record_path,
+    sign_of,
+)
 from ..state.snapshot import named_master
 from ..state.workers import recorded_pools
 
@@ -85,9 +93,7 @@ def _signs(members: Iterable[Process], host: Host) -> tuple[str, ...]:
 
 
 def _sockets(master: Process, host: Host) -> tuple[RecordedSocket, ...]:
-    held = host.socket_inodes(master)
     return tuple(
         RecordedSocket(inode=socket.inode, cookie=socket.cookie, place=socket.place)
-        for socket in host.listening_sockets() or ()
-        if socket.inode in held
+        for socket in held_sockets(master, host)
     )

@@ -23,29 +23,43 @@ class InheritedSockets:
         """Copy the listening sockets of *processes*.
 
         A unix socket is handed on only if the configuration names its path and the path
-        still exists: on another one no client would reach the new master. Raises
+        still leads to it: on another one no client would reach the new master. Raises
         CannotCopy.
         """
         # php-fpm removes the path of an inherited unix socket that its configuration does
         # not name (fpm_sockets.c). Then no client could reach the old pool either.
         self._host = host
         self._service = service
-        self.configuration = config = ask_configuration(service, host)
-        found: dict[int, Listener] = {}
+        self.configuration = ask_configuration(service, host)
+        copied: list[Listener] = []
         known: set[int] = set()
         self._copies: list[int] = []
         try:
             for process in processes:
                 for listener in host.copy_listeners(process, known):
                     self._copies.append(listener.fd)
-                    if not listener.unix or (
-                        host.exists(listener.place) and listens_at(config, listener.place, host)
-                    ):
-                        found.setdefault(listener.inode, listener)
+                    copied.append(listener)
+            self._sort(copied)
         except BaseException:
             self.close()
             raise
-        self.listeners = tuple(found.values())
+
+    def _sort(self, copied: list[Listener]) -> None:
+        """Tell what is handed on from what no client could reach."""
+        unix = {listener.inode for listener in copied if listener.unix}
+        told = self._host.listening_sockets() if unix else ()
+        files = {one.inode: one.file for one in told or () if one.inode in unix}
+        handed: dict[int, Listener] = {}
+        for listener in copied:
+            there = self._host.file_id(listener.place) if listener.unix else None
+            file = files.get(listener.inode)
+            if not listener.unix:
+                handed.setdefault(listener.inode, listener)
+            elif there is None or (file and file[0] != there[1]):
+                continue  # its path is lost
+            elif listens_at(self.configuration, listener.place, self._host):
+                handed.setdefault(listener.inode, listener)
+        self.listeners = tuple(handed.values())
 
     @property
     def descriptors(self) -> tuple[int, ...]:

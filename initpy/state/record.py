@@ -15,6 +15,8 @@ from ..value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..host import BoundSocket
 
 DIRECTORY = "/run/initpy"
@@ -104,6 +106,33 @@ def still_there(record: Record, host: Host) -> bool:
     known = {(socket.inode, socket.cookie) for socket in record.sockets}
     there = host.listening_sockets() or ()
     return any((socket.inode, socket.cookie) in known for socket in there)
+
+
+def lost_paths(sockets: Iterable[BoundSocket], process: Process, host: Host) -> list[str]:
+    """Return the paths of those unix sockets of *process* that lead to none of them any more.
+
+    The path was removed, or another file stands there: no client can connect. A path may be
+    where only the process sees it, as in the /tmp of a unit of its own.
+    """
+    files: dict[str, set[int]] = {}
+    unknown: set[str] = set()
+    for one in sockets:
+        if one.place.startswith("/"):
+            files.setdefault(one.place, set()).update(one.file[:1] if one.file else ())
+            unknown.update(() if one.file else (one.place,))
+
+    def leads(path: str, there: tuple[int, int] | None) -> bool:
+        # The inodes are compared: on an overlay the devices differ.
+        return there is not None and (path in unknown or there[1] in files[path])
+
+    def seen_by_it(path: str) -> tuple[int, int] | None:
+        try:
+            return host.file_seen_by(process, path)
+        except NotPermitted:
+            return None
+
+    lost = [path for path in files if not leads(path, host.file_id(path))]
+    return [path for path in lost if not leads(path, seen_by_it(path))]
 
 
 def held_sockets(process: Process, host: Host) -> list[BoundSocket]:

@@ -7,7 +7,7 @@ from ..host import HERE, Host, Process
 from ..service import Service
 from ..value import Value
 from .pidfile import EMPTY, MISSING, UNTRUSTED, UNUSABLE
-from .record import read_record
+from .record import lost_paths, read_record
 from .snapshot import Snapshot, take_snapshot
 from .titles import is_ready, workers_of
 
@@ -170,25 +170,19 @@ def _work_notes(
     if stopped := [process for process, state in states.items() if state in ("T", "t")]:
         pids = ", ".join(map(str, stopped))
         notes.append(f"stopped by a signal, and not working: pids {pids}")
-    if lost := _lost_paths(service, host):
+    if lost := _lost_paths(service, master, host):
         notes.append(f"no client reaches {', '.join(lost)}: its socket is not there any more")
     return tuple(notes)
 
 
-def _lost_paths(service: Service, host: Host) -> list[str]:
+def _lost_paths(service: Service, master: Process, host: Host) -> list[str]:
     """Return the paths of its unix sockets that lead to none of them, as far as recorded."""
     record = read_record(service, host)
-    ours = [one for one in record.sockets if one.place.startswith("/")] if record else []
+    ours = {one.inode for one in record.sockets if one.place.startswith("/")} if record else ()
     if not ours:
         return []
-    files = {one.inode: one.file for one in host.unix_sockets() or ()}
-    lost = []
-    for socket in ours:
-        bound, there = files.get(socket.inode), host.file_id(socket.place)
-        # The inodes are compared: on an overlay the devices differ.
-        if socket.inode in files and (there is None or (bound and bound[0] != there[1])):
-            lost.append(socket.place)
-    return lost
+    there = [one for one in host.unix_sockets() or () if one.inode in ours]
+    return lost_paths(there, master, host)
 
 
 def _binary_notes(replaced: bool | None, disk: tuple[int, int] | None) -> tuple[str, ...]:

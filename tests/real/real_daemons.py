@@ -554,6 +554,22 @@ class Fpm(Site):
         return json.loads(self.ask(uri="/status"))["total processes"]
 
 
+@contextmanager
+def in_the_foreground(fpm):
+    """Run php-fpm as a supervisor would, and yield its master."""
+    argv = [fpm.daemon, "--nodaemonize", "--fpm-config", fpm.config, "--pid", fpm.pidfile]
+    child = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        up = lambda: fpm.master if fpm.named and len(fpm.workers) == fpm.crew else None  # noqa: E731
+        yield wait_until(up, "php-fpm to come up")
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.wait()
+
+
 class Client:
     """Asks a site without a pause, from a process of its own, until it is closed."""
 

@@ -5,31 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from contextlib import contextmanager
 
 import pytest
-from real_daemons import ROUNDS, Fpm, wait_until
+from real_daemons import ROUNDS, Fpm, in_the_foreground, wait_until
 
 pytestmark = pytest.mark.real
 
 EXTENSION = "/usr/lib/php/20220829/sockets.so"
-
-
-@contextmanager
-def in_the_foreground(fpm):
-    """Run php-fpm as a supervisor would, and yield its master."""
-    argv = [fpm.daemon, "--nodaemonize", "--fpm-config", fpm.config, "--pid", fpm.pidfile]
-    child = subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        up = lambda: fpm.master if fpm.named and len(fpm.workers) == fpm.crew else None  # noqa: E731
-        yield wait_until(up, "php-fpm to come up")
-    finally:
-        if child.poll() is None:
-            child.kill()
-        child.wait()
 
 
 @pytest.fixture(params=["background", "foreground"])

@@ -7,8 +7,17 @@ import socket
 import struct
 
 import pytest
+from real_daemons import free_port, in_the_foreground
 
 pytestmark = pytest.mark.real
+
+MORE = """
+[more]
+user = www-data
+listen = {port}
+pm = static
+pm.max_children = 1
+"""
 
 
 def can_connect(path):
@@ -163,3 +172,98 @@ def test_folder_with_an_acl(fpm):
     fpm.start()
 
     assert [] == notices(fpm.act("reload"))
+
+
+# A path that is lost.
+
+
+def lose(path, how):
+    """Have a unix socket lose its path."""
+    os.unlink(path)
+    if how == "a file":
+        with open(path, "w") as file:
+            file.write("not a socket")
+    elif how == "a stale socket":
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(path)
+
+
+@pytest.mark.parametrize("how", ["removed", "a file", "a stale socket"])
+@pytest.mark.parametrize("action", ["start", "reload", "upgrade"])
+def test_lost_path_is_mended(fpm, action, how):
+    """Php-fpm: a new master binds the path that was removed, or at which another file stands."""
+    wanting(fpm)
+    fpm.start()
+    lose(fpm.listen, how)
+    assert f"no client reaches {fpm.listen}" in fpm.act("status").out
+
+    result = fpm.act(action)
+
+    assert 0 == result.code, result
+    assert can_connect(fpm.listen)
+    assert "no client" not in fpm.act("status").out
+    fpm.see_only(fpm.master)
+
+
+def test_lost_path_that_another_has_taken(fpm):
+    """Somebody else listens there: nothing is taken from it, and the old master serves on."""
+    fpm.port, second = free_port(), free_port()
+    wanting(fpm)
+    fpm.place.write("php-fpm/pool.d/more.conf", MORE.format(port=second))
+    fpm.crew += 1
+    master = fpm.start()
+    os.unlink(fpm.listen)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(fpm.listen)
+        other.listen()
+
+        result = fpm.act("reload")
+
+        assert 1 == result.code, result
+        assert f"no client reaches {fpm.listen}" in result.err
+        assert can_connect(fpm.listen)
+    assert master == fpm.master
+
+
+@pytest.mark.parametrize("action", ["start", "reload"])
+def test_lost_path_in_the_foreground(fpm, action):
+    """A supervised php-fpm is not replaced: it is 1, and a restart is named."""
+    wanting(fpm)
+    with in_the_foreground(fpm) as master:
+        os.unlink(fpm.listen)
+
+        result = fpm.act(action)
+
+        assert 1 == result.code, result
+        assert f"no client reaches {fpm.listen}: its socket is not there any more" in result.err
+        assert "restart" in result.err
+        assert master == fpm.master
+
+
+@pytest.mark.parametrize("action", ["start", "reload", "upgrade"])
+def test_lost_path_of_nginx(nginx, action):
+    """Nginx inherits the old socket whatever is done: it is 1, until a restart mends it."""
+    path = nginx.path("nginx.sock")
+    nginx.configure(server=f"listen unix:{path};")
+    nginx.start()
+    os.unlink(path)
+    nginx.replace_binary()
+
+    result = nginx.act(action)
+
+    assert 1 == result.code, result
+    assert f"no client reaches {path}: its socket is not there any more" in result.err
+    assert "restart" in result.err
+    assert 0 == nginx.act("restart").code
+    assert can_connect(path)
+
+
+def test_lost_path_that_is_dropped(nginx):
+    """A reload that drops the listen is 0: the socket is closed."""
+    path = nginx.path("nginx.sock")
+    nginx.configure(server=f"listen unix:{path};")
+    nginx.start()
+    os.unlink(path)
+    nginx.configure()
+
+    assert 0 == nginx.act("reload").code

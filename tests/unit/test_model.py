@@ -484,11 +484,11 @@ def another(host, model, service, *, shared):
     other = model(host, service.replace(config=config, pidfile=pidfile))
     other.title = model.title.replace(service.config, config)
     places = [model.place + "81", *([model.place] if shared else [])]
-    other.place = places[0]
+    other.place, other.places = places[0], places
 
     def listen(master):
         for place in places:
-            if place.startswith("/"):
+            if place.startswith("/") and not host.exists(place):
                 host.put(place, kind="socket")
         return {7000 + 1000 * n + master.pid: place for n, place in enumerate(places)}
 

@@ -44,6 +44,7 @@ PHP_FPM = Service(
     reopen="USR1",
     reopens_in_place=True,  # fpm_log_open, fpm_stdio_open_error_log
     upgrade="initpy.protocols.takeover:upgrade",
+    upgrade_rebinds=True,
     finish_upgrade="initpy.protocols.takeover:finish",
     inherit="initpy.daemons.php_fpm.sockets:environment",
     lsb={
