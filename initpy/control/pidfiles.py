@@ -107,7 +107,7 @@ def remove_stale_sockets(service: Service, host: Host) -> None:
         file = host.socket_file(path) if path.startswith("/") else None
         if file is None or host.distrust(path):
             continue
-        if not any(_is_bound(path, file, host) for _ in range(2)):
+        if not is_bound(path, file[1], host):
             host.remove(path)
             host.tell(f"removed {path}: no process has that socket any more")
 
@@ -125,10 +125,16 @@ def refuse_lost_paths(service: Service, host: Host) -> None:
         raise InitError(f"{lost}. A reload or upgrade inherits that socket: restart")
 
 
-def _is_bound(path: str, file: tuple[int, int], host: Host) -> bool:
-    """Tell whether a socket has that path or its inode; also where the kernel does not tell."""
-    sockets = host.unix_sockets()
-    if sockets is None:
-        return True
-    _, inode = file
-    return any(one.place == path or (one.file and one.file[0] == inode) for one in sockets)
+def is_bound(path: str, inode: int, host: Host) -> bool:
+    """Tell whether a socket has that path or its inode; also where the kernel does not tell.
+
+    It is asked twice: a daemon may be about to bind it.
+    """
+
+    def look() -> bool:
+        sockets = host.unix_sockets()
+        if sockets is None:
+            return True
+        return any(one.place == path or (one.file and one.file[0] == inode) for one in sockets)
+
+    return look() or look()

@@ -45,11 +45,12 @@ class InheritedSockets:
             raise
 
     def _sort(self, copied: list[Listener]) -> None:
-        """Tell what is handed on from what no client could reach."""
+        """Tell what is handed on from what the configuration does not name any more."""
         unix = {listener.inode for listener in copied if listener.unix}
         told = self._host.listening_sockets() if unix else ()
         files = {one.inode: one.file for one in told or () if one.inode in unix}
         handed: dict[int, Listener] = {}
+        dropped = {}
         for listener in copied:
             there = self._host.file_id(listener.place) if listener.unix else None
             file = files.get(listener.inode)
@@ -59,7 +60,11 @@ class InheritedSockets:
                 continue  # its path is lost
             elif listens_at(self.configuration, listener.place, self._host):
                 handed.setdefault(listener.inode, listener)
+            elif file and (version := self._host.version(listener.place)) and version[0] == file[0]:
+                dropped[listener.place] = version
         self.listeners = tuple(handed.values())
+        # The paths that the configuration does not name, with the version of their files.
+        self.dropped = dropped
 
     @property
     def descriptors(self) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
-"""The paths of unix sockets: those that are lost are bound anew."""
+"""The paths of unix sockets: those that are lost are bound anew, those of dropped pools removed."""
 
 from __future__ import annotations
 
-from ..control.pidfiles import lost_paths_sentence
+from ..control.pidfiles import is_bound, lost_paths_sentence
 from ..control.stable import require_running
 from ..errors import InitError, Reverted, Unimplemented
 from ..host import Host
@@ -10,6 +10,8 @@ from ..service import Service, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..contracts import Upgrade
 
 
@@ -33,3 +35,16 @@ def bind_anew(service: Service, host: Host) -> bool:
         raise InitError(f"{lost}; {exc}", exc.output) from exc
     host.tell(f"{lost}; a new master has made it anew")
     return True
+
+
+def remove_dropped_paths(paths: Mapping[str, tuple[int, int]], host: Host) -> None:
+    """Remove the paths of sockets that the configuration does not name any more.
+
+    paths: with the version of each file, as it was when a master listened there. Its
+           workers have finished since.
+    """
+    for path, version in paths.items():
+        if is_bound(path, version[0], host):
+            host.tell(f"{path} stays, a process still has that socket")
+        elif host.remove_socket(path, version):
+            host.tell(f"removed {path}: the configuration does not name it any more")

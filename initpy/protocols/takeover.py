@@ -26,7 +26,9 @@ from ..state.record import read_record
 from ..state.snapshot import Snapshot
 from .handover import conclude, name_master, restore, retire_others, terminate_old_helpers
 from .inherit import InheritedSockets
+from .paths import remove_dropped_paths
 from .verify import require_alive, run_check, upgrade_failed, verify_binary, verify_master
+from .wishes import tell_wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
     write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
     host.tell(f"master {started.master} took over from the workers of a dead master: pids {pids}")
     drain_orphans(service, host, orphans)
+    remove_dropped_paths(inheritance.dropped, host)
     tell_wishes(inheritance.configuration, started.master, host)
     return True
 
@@ -85,6 +88,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     conclude(service, config, left, host)
     write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
     terminate_old_helpers(service, before, started, host)
+    remove_dropped_paths(inheritance.dropped, host)
 
 
 def _copy_sockets(service: Service, old: Process, host: Host) -> tuple[Process, InheritedSockets]:

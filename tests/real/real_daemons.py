@@ -515,8 +515,11 @@ class Fpm(Site):
             f"pm = {pm}\npm.max_children = {children}\npm.status_path = /status\n{pool}\n",
         )
 
-    def ask(self, script="", *, uri="", within=5.0):
-        """Run a script of the place by FastCGI, and return what it says."""
+    def ask(self, script="", *, uri="", within=5.0, at=""):
+        """Run a script of the place by FastCGI, and return what it says.
+
+        at: a unix socket, if not the port is asked.
+        """
         script = script or self.path("index.php")
         facts = {
             "SCRIPT_FILENAME": script,
@@ -533,7 +536,10 @@ class Fpm(Site):
         )
         record = lambda kind, body: struct.pack(">BBHHBx", 1, kind, 1, len(body), 0) + body  # noqa: E731
         request = record(1, struct.pack(">HB5x", 1, 0)) + record(4, pairs) + record(4, b"")
-        with socket.create_connection(("127.0.0.1", self.port), within) as connection:
+        family, address = (socket.AF_UNIX, at) if at else (socket.AF_INET, ("127.0.0.1", self.port))
+        with socket.socket(family) as connection:
+            connection.settimeout(within)
+            connection.connect(address)
             connection.sendall(request + record(5, b""))
             stream = b"".join(iter(lambda: connection.recv(65536), b""))
         said, ended = b"", False

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from real_daemons import free_port, in_the_foreground
+from real_daemons import free_port, in_the_foreground, wait_until
+
+from initpy.host import HERE
 
 pytestmark = pytest.mark.real
 
@@ -267,3 +270,112 @@ def test_lost_path_that_is_dropped(nginx):
     nginx.configure()
 
     assert 0 == nginx.act("reload").code
+
+
+# The path of a pool that is dropped.
+
+
+def asked(path):
+    """Tell whether a worker has accepted a connection there."""
+    return len([one for one in HERE.unix_sockets() if one.place == path]) > 1
+
+
+@pytest.fixture
+def two_pools(fpm):
+    """Return a running php-fpm with a second pool, on a unix socket; and its file and path."""
+    path = fpm.path("more.sock")
+    file = fpm.place.write("php-fpm/pool.d/more.conf", MORE.format(port=path))
+    fpm.crew += 1
+    fpm.start()
+    return fpm, file, path
+
+
+def test_dropped_path(two_pools):
+    """The path of a pool that is not configured any more is removed by the upgrade, and told."""
+    fpm, file, path = two_pools
+    os.unlink(file)
+
+    result = fpm.act("upgrade")
+
+    assert 0 == result.code, result
+    assert not os.path.exists(path)
+    assert f"removed {path}: the configuration does not name it any more" in result.err
+
+
+def test_dropped_path_while_a_request_runs(two_pools):
+    """A worker of the dropped pool finishes its request first; then the path goes."""
+    fpm, file, path = two_pools
+    script = fpm.place.write("slow.php", "<?php usleep(700000); echo 'done';")
+    os.unlink(file)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(fpm.ask, script, at=path)
+        wait_until(lambda: asked(path), "the request to be accepted")
+
+        result = fpm.act("upgrade")
+
+        assert 0 == result.code, result
+        assert "done" == answer.result()
+    assert not os.path.exists(path)
+
+
+def test_dropped_path_after_a_recovery(two_pools):
+    """The same where the old master had crashed."""
+    fpm, file, path = two_pools
+    os.unlink(file)
+    fpm.kill(fpm.master)
+
+    result = fpm.act("start")
+
+    assert 0 == result.code, result
+    assert not os.path.exists(path)
+
+
+def test_dropped_path_in_a_folder_of_others(two_pools):
+    """Debian's /run/php is www-data's: there, too; and only the socket goes."""
+    fpm, file, path = two_pools
+    os.chown(fpm.path(), 33, 33)
+    before = set(os.listdir(fpm.path()))
+    os.unlink(file)
+
+    assert 0 == fpm.act("upgrade").code
+
+    assert {os.path.basename(path)} == before - set(os.listdir(fpm.path()))
+
+
+@pytest.mark.parametrize("how", ["a file", "a stale socket", "removed"])
+def test_dropped_path_that_is_another_file(two_pools, how):
+    """What stands there meanwhile is not the socket that the old master had: it stays."""
+    fpm, file, path = two_pools
+    os.unlink(file)
+    lose(path, how)
+
+    assert 0 == fpm.act("upgrade").code
+
+    assert (how != "removed") == os.path.exists(path)
+
+
+def test_dropped_path_with_another_name(two_pools):
+    """Php-fpm refuses a socket of its own under another name: 150, and it serves as before."""
+    fpm, _, path = two_pools
+    os.symlink(fpm.path(), fpm.path("link"))
+    fpm.place.write("php-fpm/pool.d/more.conf", MORE.format(port=fpm.path("link", "more.sock")))
+
+    assert 150 == fpm.act("upgrade").code
+
+    assert can_connect(path)
+
+
+def test_dropped_path_whose_socket_is_held(two_pools):
+    """A job that a worker has started holds the socket: the path stays, which is told."""
+    fpm, file, path = two_pools
+    (held,) = [
+        one for one in HERE.copy_listeners(fpm.master) if one.place == path or os.close(one.fd)
+    ]
+    os.unlink(file)
+
+    result = fpm.act("upgrade")
+    os.close(held.fd)
+
+    assert 0 == result.code, result
+    assert os.path.exists(path)
+    assert f"{path} stays, a process still has that socket" in result.err

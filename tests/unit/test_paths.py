@@ -1,4 +1,4 @@
-"""Paths of unix sockets that are lost."""
+"""Paths of unix sockets that are lost, and those of pools that the configuration drops."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import pytest
 from initpy.actions.reload import reload
 from initpy.actions.start import start
 from initpy.actions.upgrade import upgrade
+from initpy.control.record import record_running
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError, NotPermitted
+from initpy.protocols.paths import remove_dropped_paths
 from initpy.state.record import held_sockets, lost_paths
 
 PLACE = "/run/php/php8.2-fpm.sock"
@@ -101,3 +103,81 @@ def test_path_that_may_not_be_seen_as_the_master_sees_it(host, nginx, monkeypatc
     monkeypatch.setattr(host, "file_seen_by", refuse)
 
     assert ["/run/x.sock"] == lost_paths(held_sockets(master.id, host), master.id, host)
+
+
+# Dropped pools.
+
+MORE = "/run/php/more.sock"
+
+
+@pytest.fixture
+def dropping(host, fpm):
+    """Return a master with a second socket, which the configuration does not name any more."""
+    master = fpm.run()
+    master.sockets[5] = MORE
+    host.bound[5] = host.put(MORE, kind="socket", uid=33).inode
+    for worker in fpm.workers(master):
+        worker.sockets[5] = MORE
+    return master
+
+
+def test_dropped_path_is_removed(host, fpm, dropping):
+    """When the old workers have finished; and that is told."""
+    upgrade(PHP_FPM, host)
+
+    assert MORE not in host.files
+    assert PLACE in host.files
+    assert f"removed {MORE}: the configuration does not name it any more" in host.told
+
+
+def test_dropped_path_of_orphans_is_removed(host, fpm, dropping):
+    """The same in a recovery."""
+    record_running(PHP_FPM, host)
+    host.end(dropping)
+
+    start(PHP_FPM, host)
+
+    assert MORE not in host.files
+
+
+def test_dropped_path_stays_after_a_failure(host, fpm, dropping):
+    """The old master serves on, and its pool with it."""
+    fpm.replace("exits")
+
+    with pytest.raises(InitError):
+        upgrade(PHP_FPM, host)
+
+    assert MORE in host.files
+
+
+def test_dropped_path_that_the_kernel_does_not_tell(host, fpm, dropping):
+    """Without the file of a socket nothing is known, and nothing removed."""
+    del host.bound[5]
+
+    upgrade(PHP_FPM, host)
+
+    assert MORE in host.files
+
+
+def test_dropped_path_that_is_bound(host, fpm, dropping):
+    """Another process has the socket, or a new one at that path: it stays, which is told."""
+    host.add(sockets={5: MORE})
+
+    upgrade(PHP_FPM, host)
+
+    assert MORE in host.files
+    assert f"{MORE} stays, a process still has that socket" in host.told
+
+
+def test_dropped_path_that_is_replaced_meanwhile(host, fpm, dropping):
+    """Whenever another file is put there, that one stays."""
+    version = host.version(MORE)
+    host.end(dropping)
+    for worker in list(host.processes.values()):
+        worker.sockets.clear()
+    host.put(MORE, kind="socket")
+
+    remove_dropped_paths({MORE: version}, host)
+
+    assert MORE in host.files
+    assert [] == host.told
