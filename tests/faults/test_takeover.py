@@ -132,6 +132,7 @@ def test_dropped_pool(place, unix):
     shop.see_settled()
     with pytest.raises(AssertionError, match="502 Bad Gateway"):
         shop.ask(1)
+    assert not os.path.exists(path)
     assert unix or can_bind(port)
 
 
