@@ -7,6 +7,7 @@ import pytest
 from initpy.actions.reload import reload
 from initpy.actions.start import start
 from initpy.actions.upgrade import upgrade
+from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import SocketAccess
 from initpy.protocols.wishes import tell_wishes
@@ -138,3 +139,10 @@ def test_actions(host, fpm, action):
     action(PHP_FPM, host)
 
     assert 1 == len([said for said in host.told if "listen.mode = 0660 (it is 0666)" in said])
+
+
+def test_daemon_without_wishes(host, nginx):
+    """Nothing is asked of the kernel, and nothing told."""
+    tell_wishes(read_configuration(NGINX, host), nginx.run().id, host)
+
+    assert [] == host.told
