@@ -136,6 +136,20 @@ def test_dropped_pool(place, unix):
     assert unix or can_bind(port)
 
 
+@pytest.mark.parametrize("action", ["start", "reload"])
+def test_lost_path(place, action):
+    """The path of a unix socket is removed: a new master binds it; the other pool loses nothing."""
+    shop = Shop(place, unix=True, children=4).open_both()
+    os.unlink(shop.fpm.listen)
+    with shop.load(asking=4, slowest=0.3, pool=1) as clients:
+        result = shop.fpm.act(action)
+
+        assert 0 == result.code, result
+        assert [] == clients.bad
+    shop.see_settled()
+    assert "done" == shop.ask(0)
+
+
 @pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix socket"])
 def test_added_pool(place, unix):
     """The new configuration adds a pool: the upgrade serves it, and the other loses no request."""
