@@ -7,6 +7,7 @@ virtual and any fault can be caused.
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from ..errors import InitError
@@ -209,35 +210,25 @@ class Host(Looks):
 
 HERE = Host()
 
+# Classes that describe programs, sockets and logs, and the modules that they stand in.
+_CLASSES = {
+    "AppendedFile": "logs",
+    "BoundSocket": "sock_diag",
+    "CannotCopy": "sockets",
+    "Child": "programs",
+    "Descriptors": "logs",
+    "Holder": "sockets",
+    "Launched": "launcher",
+    "Listener": "sockets",
+    "Pipe": "pipes",
+    "SocketAccess": "access",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Load the classes that describe programs and sockets from their modules (PEP 562)."""
-    if name == "SocketAccess":
-        from .access import SocketAccess
-
-        return SocketAccess
-    if name == "Launched":
-        from .launcher import Launched
-
-        return Launched
-    if name in ("AppendedFile", "Descriptors"):
-        from . import logs
-
-        return getattr(logs, name)
-    if name == "Pipe":
-        from .pipes import Pipe
-
-        return Pipe
-    if name == "Child":
-        from .programs import Child
-
-        return Child
-    if name == "BoundSocket":
-        from .sock_diag import BoundSocket
-
-        return BoundSocket
-    if name in ("CannotCopy", "Holder", "Listener"):
-        from . import sockets
-
-        return getattr(sockets, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Load a class from its module at first use (PEP 562)."""
+    if name not in _CLASSES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = f"{__name__}.{_CLASSES[name]}"
+    __import__(module)
+    return getattr(sys.modules[module], name)

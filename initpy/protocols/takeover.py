@@ -84,8 +84,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
             started, left = _replace(service, old, inheritance, host)
     except CannotCopy as exc:
         raise Unimplemented(f"{exc}: use restart or reload to replace the binary") from exc
-    config = ask_configuration(service, host)
-    conclude(service, config, left, host)
+    conclude(service, inheritance.configuration, left, host)
     write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
     terminate_old_helpers(service, before, started, host)
     remove_dropped_paths(inheritance.dropped, host)
@@ -130,8 +129,7 @@ def _replace(
                 require_alive(new.master, host)  # the old master may have answered the check
             started = new.commit()
             left = retire_others(service, [old], lambda: new.family, host)
-            # Somebody else's signal may have replaced the new master, too.
-            return started.replace(master=new.master), left
+            return started.replace(master=_survivor(new)), left
     except RollbackFailed:
         raise
     except InitError as exc:
@@ -139,6 +137,17 @@ def _replace(
         raise upgrade_failed(
             Reverted, f"{exc}; old master {old} serves as before", exc.output
         ) from exc
+
+
+def _survivor(new: Launch) -> Process:
+    """Return the new master: somebody else's signal may have replaced it, too.
+
+    Raises RollbackFailed if it has ended: the old one is gone by now.
+    """
+    try:
+        return new.master
+    except InitError as exc:
+        raise upgrade_failed(RollbackFailed, f"{exc}") from exc
 
 
 def finish(service: Service, seen: Snapshot, host: Host) -> None:
