@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .programs import Child, Programs
     from .sock_diag import BoundSocket, SockDiag
     from .sockets import CannotCopy, Holder, Listener, Sockets
+    from .surroundings import Conditions, Surroundings
 
     class Looks(
         Sockets,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         Programs,
         Launching,
         Addresses,
+        Conditions,
     ):
         """All methods of a host. Those that ``status`` does not need are loaded at first use."""
 else:
@@ -68,10 +70,21 @@ __all__ = [
     "ProcessFacts",
     "SignalMasks",
     "SocketAccess",
+    "Surroundings",
 ]
 
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+# The methods that few actions need: the class that has them, and its module.
+_RARE = {
+    "Access": ("access", ("socket_access", "user_id", "group_id", "name_of")),
+    "Conditions": (
+        "surroundings",
+        ("surroundings", "raise_descriptor_limit", "restore_descriptor_limit"),
+    ),
+    "Logs": ("logs", ("descriptors",)),
+    "Pipes": ("pipes", ("pipes_between", "relay")),
+}
 
 
 class Host(Looks):
@@ -88,23 +101,17 @@ class Host(Looks):
 
         def __getattr__(self, name: str) -> Any:
             """Load the methods that only some actions need, at first use."""
-            if name == "descriptors":  # ``reopen`` alone needs it
-                from .logs import Logs
-
-                return Logs.descriptors.__get__(self)
-            if name in ("socket_access", "user_id", "group_id", "name_of"):
-                from .access import Access
-
-                return vars(Access)[name].__get__(self)
+            for part, (module, names) in _RARE.items():
+                if name in names:
+                    return vars(_load(module, part))[name].__get__(self)
             from .addresses import Addresses
             from .changes import Changes
             from .launcher import Launching
-            from .pipes import Pipes
             from .programs import Programs
             from .sock_diag import SockDiag
             from .sockets import Sockets
 
-            for part in (Changes, Programs, Sockets, SockDiag, Launching, Addresses, Pipes):
+            for part in (Changes, Programs, Sockets, SockDiag, Launching, Addresses):
                 if name in vars(part):
                     return vars(part)[name].__get__(self)
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -222,6 +229,7 @@ _CLASSES = {
     "Listener": "sockets",
     "Pipe": "pipes",
     "SocketAccess": "access",
+    "Surroundings": "surroundings",
 }
 
 
@@ -229,6 +237,9 @@ def __getattr__(name: str) -> Any:
     """Load a class from its module at first use (PEP 562)."""
     if name not in _CLASSES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = f"{__name__}.{_CLASSES[name]}"
-    __import__(module)
-    return getattr(sys.modules[module], name)
+    return _load(_CLASSES[name], name)
+
+
+def _load(module: str, name: str) -> Any:
+    __import__(f"{__name__}.{module}")
+    return getattr(sys.modules[f"{__name__}.{module}"], name)

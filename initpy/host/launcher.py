@@ -15,20 +15,21 @@ import _signal
 import os
 import time
 
+from . import programs
 from .processes import Processes
 from .procfs import Process
-from .programs import CLEAN_ENVIRONMENT, above_standard, execute, limit, null, prepare, refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from .surroundings import Surroundings
 
 _PR_SET_CHILD_SUBREAPER = 36
 _ASK = b"?"  # whether anything is left
 _ANSWER = 1.0  # seconds for which its answer is awaited
 _LONE = 1.0  # seconds for which it lives on if we are killed
 _POLL = 0.005  # seconds between two looks for children that have ended
-_UNPREPARED = "unprepared"
 
 
 class Launching:
@@ -42,17 +43,21 @@ class Launching:
         limits: Mapping[str, tuple[int, int]] | None = None,
         environment: Mapping[str, str] | None = None,
         descriptors: Sequence[int] = (),
+        surroundings: Surroundings | None = None,
     ) -> Launched:
         """Start a daemon as ``spawn`` starts a program, by a launcher.
+
+        surroundings: those that it gets, instead of the clean environment and of our own;
+                      *environment*, *nice* and *limits* come on top of them.
 
         Raises FileNotFoundError, PermissionError or OSError as execve(2).
         """
         import ctypes
 
         libc = ctypes.CDLL(None)
-        output = above_standard(os.memfd_create("output"))
-        reading, control = map(above_standard, os.pipe())
-        reports, telling = map(above_standard, os.pipe())
+        output = programs.above_standard(os.memfd_create("output"))
+        reading, control = map(programs.above_standard, os.pipe())
+        reports, telling = map(programs.above_standard, os.pipe())
         pid = os.fork()
         if pid == 0:  # pragma: no cover - in the child of a fork
             try:
@@ -60,12 +65,13 @@ class Launching:
                 os.setsid()
                 # We alone hold the other end: it closes when we are killed.
                 os.close(control)
-                surroundings = {**CLEAN_ENVIRONMENT, **(environment or {})}
-                daemon, why = _start(argv, surroundings, output, descriptors, nice, limits)
+                daemon, said, why = _start(
+                    argv, environment or {}, output, descriptors, nice, limits, surroundings
+                )
                 # Before it is reported: the caller may unlock what we would hold.
-                keep_only(reading, telling)
+                programs.keep_only(reading, telling)
                 report = f"failed {why}" if why else f"started {daemon}"
-                os.write(telling, f"{report}\n".encode())
+                os.write(telling, f"{said}{report}\n".encode())
                 _watch(daemon, reading, telling)
             finally:  # whatever happens, there is not to be a second script
                 os._exit(0)
@@ -75,7 +81,7 @@ class Launching:
         if why := started.why_not:
             started.release()
             started.close()
-            raise refused(why, argv[0])
+            raise programs.refused(why, argv[0])
         return started
 
 
@@ -86,35 +92,30 @@ def _start(
     descriptors: Sequence[int],
     nice: int,
     limits: Mapping[str, tuple[int, int]] | None,
-) -> tuple[int, str]:  # pragma: no cover - in the child of a fork
-    """Fork and execute the daemon; return its pid, and why it was not executed, or ""."""
-    told, failing = map(above_standard, os.pipe())
+    surroundings: Surroundings | None,
+) -> tuple[int, str, str]:  # pragma: no cover - in the child of a fork
+    """Fork and execute the daemon; return its pid, what ``adopt`` says, and why it failed."""
+    told, failing = map(programs.above_standard, os.pipe())
     daemon = os.fork()
     if daemon == 0:
         try:
-            prepare(null(), output, descriptors)
-            limit(nice, limits or {})
+            programs.prepare(programs.null(), output, descriptors)
+            base: Mapping[str, str] = programs.CLEAN_ENVIRONMENT
+            if surroundings is not None:
+                from .surroundings import adopt
+
+                base = adopt(surroundings, failing)
+            programs.limit(nice, limits or {})
         except (OSError, ValueError, OverflowError):
-            os.write(failing, _UNPREPARED.encode())
+            os.write(failing, programs.UNPREPARED)
         else:
-            execute(argv, environment, failing)
+            programs.execute(argv, {**base, **environment}, failing)
         finally:
             os._exit(127)
     os.close(failing)
-    return daemon, os.read(told, 32).decode()  # nothing, once it has been executed
-
-
-def keep_only(*kept: int) -> None:  # pragma: no cover - in the child of a fork
-    """Close every descriptor but *kept*: our lock among them, which is free if we are killed."""
-    devnull = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(devnull, number)
-    for fd in map(int, os.listdir("/proc/self/fd")):
-        if fd not in (0, 1, 2, *kept):
-            try:
-                os.close(fd)
-            except OSError:
-                continue  # it was that of the listing
+    with open(told) as file:  # it ends when the daemon is executed, which closes the pipe
+        lines, end, why = file.read().rpartition("\n")
+    return daemon, lines + end, why
 
 
 def _watch(daemon: int, control: int, reports: int) -> None:  # pragma: no cover - as above
@@ -169,6 +170,7 @@ class Launched:
         self._answer = ""  # alone or busy
         self.pid = 0
         self.why_not = ""  # an errno, if the daemon was not executed
+        self.withheld: list[str] = []  # what of the given surroundings it did not get
         while not self.pid and not self.why_not:
             self._hear(os.read(reports, 4096).decode() or "failed 3\n")  # ESRCH: it was killed
         os.set_blocking(reports, False)
@@ -213,9 +215,7 @@ class Launched:
 
     def output(self) -> str:
         """Return what the daemon has said until now, the last 64 KiB of it."""
-        size = os.fstat(self._output).st_size
-        start = max(0, size - 65536)
-        return os.pread(self._output, 65536, start).decode(errors="replace").strip()
+        return programs.tail(self._output, 1 << 16)
 
     def release(self) -> None:
         """End the launcher, and see it gone: init adopts what it has started.
@@ -240,6 +240,8 @@ class Launched:
             word, _, value = line.partition(" ")
             if word == "started":
                 self.pid = int(value)
+            elif word == "withheld":
+                self.withheld.append(value)
             elif word == "failed":
                 self.why_not = value
             elif word == "ended":

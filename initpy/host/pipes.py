@@ -16,10 +16,9 @@ import time
 
 from ..errors import InitError
 from ..value import Value
-from .launcher import keep_only
 from .processes import Processes
 from .procfs import Process
-from .programs import above_standard, null, prepare
+from .programs import above_standard, keep_only, null, prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

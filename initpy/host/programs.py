@@ -55,7 +55,7 @@ class Programs:
                 prepare(reading, output, descriptors)
                 limit(nice, limits or {})
             except (OSError, ValueError, OverflowError):
-                os.write(failing, _UNPREPARED)
+                os.write(failing, UNPREPARED)
             else:
                 execute(argv, {**CLEAN_ENVIRONMENT, **(environment or {})}, failing)
             finally:
@@ -82,7 +82,7 @@ class Programs:
 
 
 _STANDARD = (0, 1, 2)
-_UNPREPARED = b"unprepared"
+UNPREPARED = b"unprepared"
 
 
 def refused(why: str, program: str) -> OSError:
@@ -134,6 +134,19 @@ def prepare(
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
+def keep_only(*kept: int) -> None:  # pragma: no cover - in the child of a fork
+    """Close every descriptor but *kept*: our lock among them, which is free if we are killed."""
+    devnull = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(devnull, number)
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        if fd not in (0, 1, 2, *kept):
+            try:
+                os.close(fd)
+            except OSError:
+                continue  # it was that of the listing
+
+
 def limit(
     nice: int, limits: Mapping[str, tuple[int, int]]
 ) -> None:  # pragma: no cover - in the child of a fork
@@ -155,6 +168,12 @@ def execute(
         os.execve(argv[0], list(argv), environment)
     except OSError as exc:
         os.write(failing, str(exc.errno).encode())
+
+
+def tail(output: int, most: int) -> str:
+    """Return the last *most* bytes of what was written there."""
+    start = max(0, os.fstat(output).st_size - most)
+    return os.pread(output, most, start).decode(errors="replace").strip()
 
 
 class Child:
@@ -180,9 +199,7 @@ class Child:
 
     def output(self, most: int = 1 << 16) -> str:
         """Return what it has written until now, at most the last *most* bytes."""
-        size = os.fstat(self._output).st_size
-        start = max(0, size - most)
-        return os.pread(self._output, most, start).decode(errors="replace").strip()
+        return tail(self._output, most)
 
     def kill_group(self) -> None:
         """Send SIGKILL to its process group, and reap the program itself.

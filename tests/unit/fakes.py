@@ -29,14 +29,27 @@ from initpy.host import (
     ProcessFacts,
     SignalMasks,
     SocketAccess,
+    Surroundings,
 )
 from initpy.host.addresses import Addresses
+from initpy.host.programs import CLEAN_ENVIRONMENT
 from initpy.host.sockets import Sockets
 
 TICKS = 100  # of the clock in which processes are dated, per second
 BOOTED = 100000.0  # seconds before the test began
 
 ALL_SIGNALS = (1 << 64) - 1
+SURROUNDINGS = Surroundings(
+    environment=CLEAN_ENVIRONMENT,
+    limits={"RLIMIT_CORE": (0, 0), "RLIMIT_NOFILE": (1024, 4096)},
+    nice=0,
+    scheduler=(0, 0),
+    affinity=frozenset({0, 1}),
+    oom_score_adj=0,
+    umask=0o022,
+    cgroups={"": "/"},
+    login_uid=4294967295,
+)
 HARMLESS = ("SIGCONT", "SIGWINCH", "SIGCHLD")  # by default: signal(7)
 
 
@@ -79,6 +92,7 @@ class FakeProcess:
     forked: bool = False
     comm: str = ""
     subreaper: bool = False
+    surroundings: Surroundings = SURROUNDINGS
     on: dict = field(default_factory=dict)  # what it does on a signal, by "SIGTERM"
     together: Callable | None = None  # takes the signals, by name, that come at once
     due: list = field(default_factory=list)  # what it would have done while it was stopped
@@ -145,7 +159,7 @@ class FakeChild:
     def __init__(self, host, process, run, **start):
         self._host, self._process, self._run = host, process, run
         self._code = None
-        self.start = start  # environment, descriptors, held
+        self.start = start  # environment, sockets, surroundings
         self.pid = process.pid
         self.closed = False
         self.parent = 1  # of what it leaves behind
@@ -192,6 +206,7 @@ class FakeLaunched(FakeChild):
     def __init__(self, host, process, run, launcher, **start):
         super().__init__(host, process, run, **start)
         self._launcher = launcher
+        self.withheld = []
 
     @property
     def launcher(self):
@@ -252,6 +267,8 @@ class FakeHost(Host):
         self.copyable = True
         self.relayed = {}  # inode of a pipe: what logs a line that comes out of it
         self.cannot_relay = ""  # why
+        self.descriptor_limit = (1024, 4096)  # ours
+        self.withholds = []  # what of its surroundings no master can be given
         self.traces = True  # we have CAP_SYS_PTRACE, or need none
         self.all_seen = True  # /proc hides nobody
         self.holding = {}  # place: who holds it
@@ -698,6 +715,19 @@ class FakeHost(Host):
         if self._alive(process) and self.euid not in (0, self.processes[process.pid].uid):
             raise NotPermitted(f"not permitted to signal pid {process}")
 
+    def surroundings(self, process):
+        if self._alive(process):
+            return self.processes[process.pid].surroundings
+        unknown = dict.fromkeys(Surroundings.__slots__)
+        return Surroundings(**{**unknown, "limits": {}, "cgroups": {}})
+
+    def raise_descriptor_limit(self):
+        former, self.descriptor_limit = self.descriptor_limit, (self.descriptor_limit[1],) * 2
+        return former
+
+    def restore_descriptor_limit(self, former):
+        self.descriptor_limit = former
+
     # Files.
 
     def put(self, path, text="", **facts):
@@ -898,13 +928,28 @@ class FakeHost(Host):
         start = self._inherited(environment, descriptors)
         return self._begun(FakeChild(self, process, run, **start), process, run)
 
-    def launch(self, argv, *, nice=0, limits=None, environment=None, descriptors=()):
+    def launch(
+        self, argv, *, nice=0, limits=None, environment=None, descriptors=(), surroundings=None
+    ):
         run = self._found(argv)
         self.spawned.append((list(argv), nice, dict(limits or {})))
         launcher = self.add(title="an init script", ppid=self.getpid(), subreaper=True)
         process = self.add(argv=tuple(argv), exe=self._resolved(argv[0]), ppid=launcher.pid)
+        given = surroundings or SURROUNDINGS.replace(
+            limits={**SURROUNDINGS.limits, "RLIMIT_NOFILE": self.descriptor_limit}
+        )
+        base = CLEAN_ENVIRONMENT if given.environment is None else given.environment
+        process.surroundings = given.replace(
+            environment={**base, **(environment or {})},
+            limits={**given.limits, **(limits or {})},
+            nice=(given.nice or 0) + nice,
+        )
         start = self._inherited(environment, descriptors)
-        return self._begun(FakeLaunched(self, process, run, launcher, **start), process, run)
+        start["surroundings"] = process.surroundings
+        child = FakeLaunched(self, process, run, launcher, **start)
+        unread = ["environment, which cannot be read"] if given.environment is None else []
+        child.withheld = unread + self.withholds
+        return self._begun(child, process, run)
 
     def _found(self, argv):
         """Return how a program runs, or raise as execve(2) does."""

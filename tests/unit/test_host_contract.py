@@ -24,6 +24,7 @@ from initpy.host.pipes import Pipes
 from initpy.host.programs import Programs
 from initpy.host.sock_diag import SockDiag
 from initpy.host.sockets import Sockets
+from initpy.host.surroundings import Conditions
 from initpy.host.wait import wait_until
 
 USR2 = 1 << (signal.SIGUSR2 - 1)
@@ -50,7 +51,10 @@ os.kill(os.getpid(), 9)
 
 def test_every_public_method_is_faked():
     """What the fake leaves out would reach the real machine."""
-    parts = (Host, Changes, Programs, Sockets, Addresses, SockDiag, Access, Launching, Logs, Pipes)
+    parts = (
+        *(Host, Changes, Programs, Sockets, Addresses, SockDiag, Access, Launching, Logs, Pipes),
+        Conditions,
+    )
     public = {name for part in parts for name in dir(part) if not name.startswith("_")}
     composed = {"alive", "children"}  # of what is overridden
 
@@ -877,6 +881,78 @@ def test_launched_daemon_is_killed(machine, host):
 
     assert (None, -signal.SIGKILL) == (before, child.poll())
     child.close()
+
+
+def test_surroundings(machine, host):
+    """A daemon has those that it is given, and what is set for it besides."""
+    found = host.surroundings(machine.process())
+    wanted = found.replace(
+        environment={"A": "b", "EMPTY": ""},
+        limits={**found.limits, "RLIMIT_CORE": (0, 0)},
+        affinity=frozenset({min(found.affinity)}),
+        oom_score_adj=found.oom_score_adj + 7,
+        umask=0o027,
+        nice=3,
+    )
+
+    child = host.launch(
+        [machine.program(endless=True)],
+        surroundings=wanted,
+        environment={"TOLD": "4"},
+        limits={"RLIMIT_NOFILE": (99, 100)},
+        nice=2,
+    )
+
+    given = host.surroundings(host.find(child.pid))
+    assert {"A": "b", "EMPTY": "", "TOLD": "4"}.items() <= given.environment.items()
+    assert {**wanted.limits, "RLIMIT_NOFILE": (99, 100)} == given.limits
+    assert 5 == given.nice
+    same = {"environment": None, "limits": None, "nice": None}
+    assert wanted.replace(**same) == given.replace(**same)
+    assert [] == child.withheld
+    end_all(child, host)
+
+
+def test_surroundings_of_an_ended_process(machine, host):
+    """Nothing is known of them."""
+    process = machine.process()
+    machine.end(process)
+
+    found = host.surroundings(process)
+
+    assert (None, {}, None, None) == (found.environment, found.limits, found.nice, found.umask)
+    assert (None, {}) == (found.login_uid, found.cgroups)
+
+
+def test_no_surroundings(machine, host):
+    """Where they cannot be read, a daemon has the environment of a start."""
+    found = host.surroundings(machine.process())
+
+    child = host.launch(
+        [machine.program(endless=True)], surroundings=found.replace(environment=None)
+    )
+
+    given = host.surroundings(host.find(child.pid)).environment
+    assert ("C", None) == (given["LANG"], given.get("HOME"))
+    assert ["environment, which cannot be read"] == child.withheld
+    end_all(child, host)
+
+
+def test_descriptor_limit(machine, host):
+    """It is raised to the hard one and restored, and a daemon may be given the former one."""
+    former = host.raise_descriptor_limit()
+    child = host.launch(
+        [machine.program(endless=True)], limits={"RLIMIT_NOFILE": (former[0] - 1, former[1])}
+    )
+    raised = host.raise_descriptor_limit()
+    host.restore_descriptor_limit(former)
+    restored = host.raise_descriptor_limit()
+    host.restore_descriptor_limit(restored)
+
+    limits = host.surroundings(host.find(child.pid)).limits["RLIMIT_NOFILE"]
+    end_all(child, host)
+    assert (former[0] - 1, former[1]) == limits
+    assert ((former[1], former[1]), former) == (raised, restored)
 
 
 @pytest.mark.parametrize(("name", "error"), [("none", FileNotFoundError), ("y", PermissionError)])
