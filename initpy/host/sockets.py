@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 _EPOLL = "anon_inode:[eventpoll]"
 _PIDFD_GETFD = 438  # the same number on every architecture; Linux 5.6
+# The numbers below are left to a daemon that inherits the copies. With more than 1,024
+# sockets php-fpm would find none for its select(2): fpm_unix_init_main.
+_LOWEST = 64
 
 
 class CannotCopy(InitError):
@@ -111,7 +114,7 @@ class Sockets(Processes):
                 try:
                     if _listens(copy) and os.fstat(fd).st_uid in (0, os.geteuid()):
                         place = _place(copy)
-                        copy.detach()
+                        fd = _above_lowest(copy.detach())
                         unix = place.startswith("/")
                         listeners.append(Listener(fd=fd, inode=inode, place=place, unix=unix))
                 finally:
@@ -187,6 +190,18 @@ def _copy(libc: Any, process: Process, pidfd: int, number: int) -> int | None:
     if reason in (errno.EBADF, errno.ESRCH):
         return None
     raise _cannot_copy(process, reason)
+
+
+def _above_lowest(fd: int) -> int:
+    """Give a descriptor a number that is not low, if our limit allows it; return the number."""
+    import fcntl
+
+    try:
+        copy = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
+    except OSError:  # the limit of open files: EINVAL, EMFILE
+        return fd
+    os.close(fd)
+    return copy
 
 
 def _cannot_copy(process: Process, reason: int) -> CannotCopy:
