@@ -85,7 +85,11 @@ if TYPE_CHECKING:
         def __call__(self, service: Service, output: str, /) -> Detected: ...
 
     class InheritEnvironment(Protocol):
-        """Return the environment variables that list the inherited sockets for the daemon."""
+        """Return the environment variables that list the inherited sockets for the daemon.
+
+        If it is NAME for one socket, it may be NAME, NAME_1 and so on for many: a master
+        does not hand these on to the one that takes its place.
+        """
 
         def __call__(self, listeners: Sequence[Listener], /) -> Mapping[str, str]: ...
 

@@ -20,23 +20,12 @@ from .run import run, start_daemon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from typing import Protocol
+    from collections.abc import Collection
 
     from typing_extensions import Self
 
     from ..contracts import Pool
-
-    class Inheritance(Protocol):
-        """Listening sockets for a new master."""
-
-        @property
-        def descriptors(self) -> tuple[int, ...]:
-            """The descriptors that it inherits."""
-
-        @property
-        def environment(self) -> Mapping[str, str]:
-            """The environment variables that list them for it."""
+    from .run import Inheritance
 
 
 class Started(Value):
@@ -95,12 +84,7 @@ class Launch:
         self._pools = pools_on_disk(service, host)
         self._readiness = Readiness(service, needed_pools(service, self._pools), host)
         self._child = start_daemon(
-            argv,
-            host,
-            nice=service.nice,
-            limits=service.limits,
-            environment=inheritance.environment if inheritance else None,
-            descriptors=inheritance.descriptors if inheritance else (),
+            argv, host, nice=service.nice, limits=service.limits, inheritance=inheritance
         )
         try:
             self._started = host.find(self._child.pid)
@@ -109,6 +93,8 @@ class Launch:
         except BaseException as exc:
             self.__exit__(exc)
             raise
+        if withheld := self._child.withheld:
+            host.tell(f"master {self._found} does not have the old master's {'; '.join(withheld)}")
         return self
 
     def __exit__(self, why: object, *_exc: object) -> None:

@@ -10,8 +10,28 @@ from ..value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Protocol
 
-    from ..host import Child, Launched
+    from ..host import Child, Launched, Surroundings
+
+    class Inheritance(Protocol):
+        """What a new master inherits: listening sockets, and surroundings."""
+
+        @property
+        def descriptors(self) -> tuple[int, ...]:
+            """The descriptors of the sockets."""
+
+        @property
+        def environment(self) -> Mapping[str, str]:
+            """The environment variables that list them for it."""
+
+        @property
+        def surroundings(self) -> Surroundings | None:
+            """The surroundings of the master that it replaces, if that lives."""
+
+        @property
+        def limits(self) -> Mapping[str, tuple[int, int]]:
+            """The limits of ours that were changed for the sockets, as they were before."""
 
 
 class Finished(Value):
@@ -31,8 +51,7 @@ def start_daemon(
     *,
     nice: int = 0,
     limits: Mapping[str, tuple[int, int]] | None = None,
-    environment: Mapping[str, str] | None = None,
-    descriptors: Sequence[int] = (),
+    inheritance: Inheritance | None = None,
 ) -> Launched:
     """Start a daemon by a launcher (``Host.launch``).
 
@@ -40,8 +59,15 @@ def start_daemon(
     """
     _require_installed(argv[0], host)
     try:
+        if inheritance is None:
+            return host.launch(argv, nice=nice, limits=limits)
         return host.launch(
-            argv, nice=nice, limits=limits, environment=environment, descriptors=descriptors
+            argv,
+            nice=nice,
+            limits={**inheritance.limits, **(limits or {})},
+            environment=inheritance.environment,
+            descriptors=inheritance.descriptors,
+            surroundings=inheritance.surroundings,
         )
     except OSError as exc:
         raise _cannot_execute(argv[0], exc, host) from exc

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..control.ask import ask_configuration
-from ..host import Host, Listener, Process
+from ..host import Host, Listener, Process, Surroundings
 from ..service import Service, resolve
 from ..state.configuration import listens_at
 
@@ -16,12 +16,25 @@ if TYPE_CHECKING:
     from ..contracts import InheritEnvironment
 
 
+_NOFILE = "RLIMIT_NOFILE"
+
+
 class InheritedSockets:
     """Listening sockets for a new master. A context manager, which closes the copies."""
 
-    def __init__(self, service: Service, processes: Iterable[Process], host: Host) -> None:
+    def __init__(
+        self,
+        service: Service,
+        processes: Iterable[Process],
+        host: Host,
+        *,
+        surroundings: Surroundings | None = None,
+    ) -> None:
         """Copy the listening sockets of *processes*.
 
+        surroundings: those that the new master is to have, beside the sockets.
+
+        While the copies are there, our own limit of open files is as high as it may be.
         A unix socket is handed on only if the configuration names its path and the path
         still leads to it: on another one no client would reach the new master. Raises
         CannotCopy.
@@ -32,8 +45,10 @@ class InheritedSockets:
         self._service = service
         self.configuration = ask_configuration(service, host)
         copied: list[Listener] = []
+        self.surroundings = surroundings
         known: set[int] = set()
         self._copies: list[int] = []
+        self._limit = host.raise_descriptor_limit()
         try:
             for process in processes:
                 for listener in host.copy_listeners(process, known):
@@ -78,6 +93,12 @@ class InheritedSockets:
         environment: InheritEnvironment = resolve(self._service.inherit)
         return environment(self.listeners)
 
+    @property
+    def limits(self) -> Mapping[str, tuple[int, int]]:
+        """Our limit of open files as it was before, unless the surroundings tell another."""
+        known = self.surroundings.limits if self.surroundings else {}
+        return {} if _NOFILE in known else {_NOFILE: self._limit}
+
     def __enter__(self) -> Self:
         """Return itself."""
         return self
@@ -90,3 +111,28 @@ class InheritedSockets:
         """Close the copies."""
         while self._copies:
             self._host.close(self._copies.pop())
+        self._host.restore_descriptor_limit(self._limit)
+
+
+def surroundings_for_successor(service: Service, master: Process, host: Host) -> Surroundings:
+    """Return what a master that takes the place of *master* gets of its surroundings.
+
+    Not the variables that told *master* of sockets that it has inherited itself; and what
+    the settings say of limits and nice level comes first.
+    """
+    found = host.surroundings(master)
+    environment = found.environment
+    if environment is not None and service.inherit is not None:
+        one_socket = Listener(fd=3, inode=0, place="", unix=False)
+        told = resolve(service.inherit)([one_socket])
+        environment = {
+            name: value
+            for name, value in environment.items()
+            # A daemon may need several variables for all sockets: NAME, NAME_1, ...
+            if not any(name == one or name.startswith(f"{one}_") for one in told)
+        }
+    return found.replace(
+        environment=environment,
+        limits={name: both for name, both in found.limits.items() if name not in service.limits},
+        nice=0 if service.nice else found.nice,  # the one in the settings is added to it
+    )

@@ -25,7 +25,7 @@ from ..service import Service
 from ..state.record import read_record
 from ..state.snapshot import Snapshot
 from .handover import conclude, name_master, restore, retire_others, terminate_old_helpers
-from .inherit import InheritedSockets
+from .inherit import InheritedSockets, surroundings_for_successor
 from .paths import remove_dropped_paths
 from .verify import require_alive, run_check, upgrade_failed, verify_binary, verify_master
 from .wishes import tell_wishes
@@ -99,7 +99,8 @@ def _copy_sockets(service: Service, old: Process, host: Host) -> tuple[Process, 
     def copied() -> tuple[Process, InheritedSockets] | None:
         nonlocal old
         before = host.socket_inodes(old)
-        copies = InheritedSockets(service, [old], host)
+        wanted = surroundings_for_successor(service, old, host)
+        copies = InheritedSockets(service, [old], host, surroundings=wanted)
         # A process that exits closes its descriptors first, and is still alive then.
         if before and before == host.socket_inodes(old):
             return old, copies

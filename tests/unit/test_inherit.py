@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from fakes import SURROUNDINGS
 
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import CannotCopy
-from initpy.protocols.inherit import InheritedSockets
+from initpy.protocols.inherit import InheritedSockets, surroundings_for_successor
 
 
 def test_nginx(host, nginx):
@@ -87,3 +88,45 @@ def test_service_without_a_reader(host, nginx):
 
     with InheritedSockets(service, [master.id], host) as inheritance:
         assert ["0.0.0.0:80"] == [listener.place for listener in inheritance.listeners]
+
+
+def test_limit_of_open_files(host, fpm):
+    """It is raised while there are copies; the new master gets the one that we had."""
+    master = fpm.run()
+
+    with InheritedSockets(PHP_FPM, [master.id], host) as inheritance:
+        assert (4096, 4096) == host.descriptor_limit
+        assert {"RLIMIT_NOFILE": (1024, 4096)} == inheritance.limits
+
+    assert (1024, 4096) == host.descriptor_limit
+
+
+def test_limit_of_the_old_master(host, fpm):
+    """Where that of the old master is known it counts, and ours does not."""
+    master = fpm.run()
+    wanted = surroundings_for_successor(PHP_FPM, master.id, host)
+
+    with InheritedSockets(PHP_FPM, [master.id], host, surroundings=wanted) as inheritance:
+        assert {} == inheritance.limits
+
+
+def test_variables_that_told_of_sockets(host, fpm):
+    """They are not handed on: the sockets have other numbers now."""
+    master = fpm.run()
+    told = {"FPM_SOCKETS": "/x=3", "FPM_SOCKETS_1": "/y=4"}
+    others = {"FPM_SOCKETSX": "1", "A": "b"}
+    master.surroundings = SURROUNDINGS.replace(environment={**told, **others})
+
+    assert others == surroundings_for_successor(PHP_FPM, master.id, host).environment
+
+
+@pytest.mark.parametrize(("nice", "handed"), [(0, 7), (3, 0)])
+def test_settings_come_first(host, fpm, nice, handed):
+    """What the settings say of limits and nice level replaces what the old master had."""
+    master = fpm.run()
+    master.surroundings = SURROUNDINGS.replace(nice=7)
+    service = PHP_FPM.replace(nice=nice, limits={"RLIMIT_CORE": (9, 9)})
+
+    wanted = surroundings_for_successor(service, master.id, host)
+
+    assert (handed, {"RLIMIT_NOFILE": (1024, 4096)}) == (wanted.nice, wanted.limits)

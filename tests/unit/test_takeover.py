@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from daemons import FakeFpm
-from fakes import FakeHost, Run
+from fakes import SURROUNDINGS, FakeHost, Run
 from moments import at_every_look, looks_of_recording
 
 from initpy.actions.start import start
@@ -82,6 +82,62 @@ def test_takeover(host, fpm, old):
         ("SIGKILL", old.pid),
         *(("SIGQUIT", pid) for pid in workers),
     ] == pids
+
+
+ODD = SURROUNDINGS.replace(
+    environment={"DSN": "x", "FPM_SOCKETS": "/old=3"},
+    limits={"RLIMIT_NOFILE": (777, 888)},
+    nice=5,
+    cgroups={"": "/mine"},
+)
+
+
+def launched_in(host):
+    """Return the surroundings of the daemon that was launched."""
+    starts = [child.start for child in host.children_started]
+    (given,) = [start["surroundings"] for start in starts if "surroundings" in start]
+    return given
+
+
+def test_surroundings_are_handed_on(host, fpm, old):
+    """The new master has those of the old one, whoever calls."""
+    old.surroundings = ODD
+
+    upgrade(PHP_FPM, host)
+
+    asserts_new_serves(fpm, old)
+    given = launched_in(host)
+    assert "x" == given.environment["DSN"]
+    assert "/old" not in given.environment["FPM_SOCKETS"]
+    assert ODD == given.replace(environment=ODD.environment)
+    assert (1024, 4096) == host.descriptor_limit
+    assert not [line for line in host.told if "does not have" in line]
+
+
+def test_surroundings_that_are_withheld(host, fpm, old):
+    """Those that the kernel refuses are named in one notice."""
+    host.withholds = ["nice -5", "cgroup :/mine"]
+
+    upgrade(PHP_FPM, host)
+
+    (new,) = [master for master in fpm.masters if fpm.alive(master)]
+    notice = f"master {new.pid} does not have the old master's nice -5; cgroup :/mine"
+    assert 1 == host.told.count(notice)
+
+
+def test_recovery_has_no_old_surroundings(host, fpm):
+    """A dead master has left none: the new one gets those of a start, and our own limit."""
+    master = fpm.run()
+    for worker in fpm.workers(master):
+        worker.surroundings = ODD
+    host.end(master)
+
+    start(PHP_FPM, host)
+
+    given = launched_in(host)
+    assert (0, (1024, 4096)) == (given.nice, given.limits["RLIMIT_NOFILE"])
+    assert "DSN" not in given.environment
+    assert (1024, 4096) == host.descriptor_limit
 
 
 def test_old_workers_may_finish(host, fpm, old):
