@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .sock_diag import BoundSocket, SockDiag
     from .sockets import CannotCopy, Holder, Listener, Sockets
     from .surroundings import Conditions, Surroundings
+    from .trials import Spot, Trials
 
     class Looks(
         Sockets,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         Launching,
         Addresses,
         Conditions,
+        Trials,
     ):
         """All methods of a host. Those that ``status`` does not need are loaded at first use."""
 else:
@@ -70,6 +72,7 @@ __all__ = [
     "ProcessFacts",
     "SignalMasks",
     "SocketAccess",
+    "Spot",
     "Surroundings",
 ]
 
@@ -84,6 +87,10 @@ _RARE = {
     ),
     "Logs": ("logs", ("descriptors",)),
     "Pipes": ("pipes", ("pipes_between", "relay")),
+    "Trials": (
+        "trials",
+        ("why_not_bound", "resolve", "spot", "answers", "file_limits", "has_user", "has_group"),
+    ),
 }
 
 
@@ -229,6 +236,7 @@ _CLASSES = {
     "Listener": "sockets",
     "Pipe": "pipes",
     "SocketAccess": "access",
+    "Spot": "trials",
     "Surroundings": "surroundings",
 }
 

@@ -86,7 +86,7 @@ class Views:
         except PermissionError as exc:
             raise NotPermitted(f"the root of pid {process} cannot be seen") from exc
         try:
-            fd = _open_in_root(root, path)
+            fd = open_in_root(root, path)
             if fd is None:
                 return None
             info = os.fstat(fd)
@@ -98,7 +98,7 @@ class Views:
         return info.st_dev, info.st_ino
 
 
-def _open_in_root(root: int, path: str) -> int | None:
+def open_in_root(root: int, path: str) -> int | None:
     """Open *path* with the directory *root* as its root; None if there is nothing there."""
     import ctypes
 

@@ -29,6 +29,7 @@ from initpy.host import (
     ProcessFacts,
     SignalMasks,
     SocketAccess,
+    Spot,
     Surroundings,
 )
 from initpy.host.addresses import Addresses
@@ -279,6 +280,9 @@ class FakeHost(Host):
         self.groups = {"root": 0, "www-data": 33}
         self.memory = {}  # descriptor of a file without a name: its text
         self.names = {}  # host name: its addresses
+        self.unbindable = {}  # "address:port": why it cannot be bound
+        self.read_only = set()  # folders in which nothing can be made
+        self.limits = (1024, 1 << 20)  # of descriptors, of every process
         self.distrusted = {}  # path: why
         self.unwritable = {}  # path: the error that writing or removing it raises
         self.locks = {}  # path: who holds it
@@ -653,6 +657,48 @@ class FakeHost(Host):
 
     def addresses_of(self, name):
         return self.names.get(name, set())
+
+    def why_not_bound(self, address, port):
+        place = f"{address}:{port}"
+        taken = place in {one.place for one in self.listening_sockets()}
+        return self.unbindable.get(place) or ("Address already in use" if taken else "")
+
+    def resolve(self, name):
+        literal = ":" in name or not name.strip("0123456789.")
+        if not literal and name not in self.names:
+            raise InitError(f"{name} cannot be resolved: Name or service not known")
+        return [name] if literal else sorted(self.names[name])
+
+    def spot(self, process, path):
+        self._require_seen(process)
+        folder = self._followed(os.path.dirname(path)) if self._alive(process) else None
+        if folder is None:
+            return Spot(folder="No such file or directory", missing=True)
+        if folder.kind != "dir":
+            return Spot(folder="Not a directory", missing=True)
+        why = "its folder cannot be written to" if folder.path in self.read_only else ""
+        file, there = self.files.get(path), self._followed(path)
+        kind = file and {"dir": "directory", "socket": "socket"}.get(file.kind, "file")
+        leads = (1, there.inode) if there and there.kind == "socket" else None
+        return Spot(folder=why, kind=kind or "", socket=leads)
+
+    def _require_seen(self, process):
+        if self._alive(process) and self._seen(process.pid) is None:
+            raise NotPermitted(f"the root of pid {process} cannot be seen")
+
+    def answers(self, process, path):
+        self._require_seen(process)
+        there = self._alive(process)
+        return there and self._resolved(path) in {one.place for one in self.listening_sockets()}
+
+    def file_limits(self, process):
+        return self.limits if self._alive(process) else (0, 0)
+
+    def has_user(self, name):
+        return name in self.users
+
+    def has_group(self, name):
+        return name in self.groups
 
     def holders(self, place):
         return self.holding.get(place, [])

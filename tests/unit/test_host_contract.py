@@ -14,7 +14,7 @@ from fakes import ALL_SIGNALS, FakeHost, Run
 from initpy.control.lineage import descendants
 from initpy.control.run import end_group
 from initpy.errors import InitError
-from initpy.host import Descriptors, Host, Process
+from initpy.host import Descriptors, Host, Process, Spot
 from initpy.host.access import Access
 from initpy.host.addresses import Addresses
 from initpy.host.changes import Changes
@@ -25,6 +25,7 @@ from initpy.host.programs import Programs
 from initpy.host.sock_diag import SockDiag
 from initpy.host.sockets import Sockets
 from initpy.host.surroundings import Conditions
+from initpy.host.trials import Trials
 from initpy.host.wait import wait_until
 
 USR2 = 1 << (signal.SIGUSR2 - 1)
@@ -54,6 +55,7 @@ def test_every_public_method_is_faked():
     parts = (
         *(Host, Changes, Programs, Sockets, Addresses, SockDiag, Access, Launching, Logs, Pipes),
         Conditions,
+        Trials,
     )
     public = {name for part in parts for name in dir(part) if not name.startswith("_")}
     composed = {"alive", "children"}  # of what is overridden
@@ -188,6 +190,13 @@ class FakeMachine:
         process = self.host.add(sockets={77: "127.0.0.1:8080"})
         return process.id, "127.0.0.1:8080"
 
+    def unix_socket(self, name, *, listens=True):
+        """Have a unix socket, on which something listens, or nothing any more; return its path."""
+        self.host.put(self.path(name), kind="socket")
+        if listens:
+            self.host.add(sockets={78: self.path(name)})
+        return self.path(name)
+
     def close(self):
         """Have nothing left."""
 
@@ -319,6 +328,17 @@ class RealMachine(FakeMachine):
         self.sockets.append(socket.create_server(("127.0.0.1", 0)))
         port = self.sockets[-1].getsockname()[1]
         return self.host.find(os.getpid()), f"127.0.0.1:{port}"
+
+    def unix_socket(self, name, *, listens=True):
+        """Have a unix socket, on which something listens, or nothing any more; return its path."""
+        made = socket.socket(socket.AF_UNIX)
+        made.bind(self.path(name))
+        if listens:
+            made.listen()
+            self.sockets.append(made)
+        else:
+            made.close()
+        return self.path(name)
 
     def close(self):
         """Have nothing left."""
@@ -1163,3 +1183,70 @@ def test_users_and_groups(host):
 def test_greatest_backlog(host):
     """The kernel grants some."""
     assert host.most_backlog() > 0
+
+
+def test_trial_of_an_address(machine, host):
+    """An address that another socket has cannot be bound; one that is free can, again and again."""
+    _, place = machine.listener()
+    address, _, port = place.rpartition(":")
+
+    assert "Address already in use" == host.why_not_bound(address, int(port))
+    assert ["", ""] == [host.why_not_bound("127.0.0.77", int(port)) for _ in range(2)]
+
+
+def test_resolve(host):
+    """A literal address is itself; a name without an address is an error."""
+    assert [["127.0.0.1"], ["::1"]] == [host.resolve("127.0.0.1"), host.resolve("::1")]
+    with pytest.raises(InitError, match=r"no-such-name.invalid cannot be resolved: \w+"):
+        host.resolve("no-such-name.invalid")
+
+
+def test_spot(machine, host):
+    """What stands at a path, and whether something may be made there, as a process sees it."""
+    process = machine.process()
+    file, folder = machine.file("f"), machine.folder("d")
+    link = machine.link("l", folder)
+
+    assert Spot() == host.spot(process, f"{folder}/new")
+    assert Spot() == host.spot(process, f"{link}/new")
+    assert Spot(kind="file") == host.spot(process, file)
+    assert Spot(kind="directory") == host.spot(process, folder)
+    assert Spot(kind="file") == host.spot(process, link)  # it is replaced, not what it leads to
+    gone = Spot(folder="No such file or directory", missing=True)
+    assert gone == host.spot(process, f"{folder}/gone/new")
+    assert Spot(folder="Not a directory", missing=True) == host.spot(process, f"{file}/new")
+    dangling = machine.link("dangling", f"{folder}/gone")
+    assert Spot(kind="file") == host.spot(process, dangling)
+    machine.end(process)
+    assert gone == host.spot(process, file)
+    assert not host.answers(process, file)
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_spot_of_a_unix_socket(machine, host, listens):
+    """It is known by its inode, and whether it answers."""
+    process = machine.process()
+    path = machine.unix_socket("s", listens=listens)
+
+    spot = host.spot(process, path)
+
+    assert Spot(kind="socket", socket=host.file_id(path)) == spot
+    assert listens == host.answers(process, path)
+    assert not host.answers(process, machine.path("d/s"))
+
+
+def test_file_limits(machine, host):
+    """A process may have some descriptors, and may perhaps have more."""
+    process = machine.process()
+
+    soft, most = host.file_limits(process)
+    machine.end(process)
+
+    assert 0 < soft <= most
+    assert (0, 0) == host.file_limits(process)
+
+
+def test_accounts(host):
+    """Root is there, and another one is not."""
+    assert (True, False) == (host.has_user("root"), host.has_user("no-such-user"))
+    assert (True, False) == (host.has_group("root"), host.has_group("no-such-group"))

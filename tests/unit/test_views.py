@@ -12,7 +12,7 @@ import pytest
 
 from initpy.errors import NotPermitted
 from initpy.host import HERE, Process
-from initpy.host.views import _open_in_root, walk_in_root
+from initpy.host.views import open_in_root, walk_in_root
 
 
 @pytest.fixture
@@ -78,9 +78,9 @@ PATHS = {
 }
 
 
-@pytest.mark.parametrize("open_in_root", [_open_in_root, walk_in_root])
+@pytest.mark.parametrize("open_in_root", [open_in_root, walk_in_root])
 @pytest.mark.parametrize("path", PATHS)
-def test_open_in_root(root, open_in_root, path):
+def testopen_in_root(root, open_in_root, path):
     """A path leads to what the process itself would open, and never out of its root.
 
     The kernel's openat2(2) and our walk, link by link, agree on every path.
@@ -125,7 +125,7 @@ def test_kernel_without_openat2(root, monkeypatch):
     """Before Linux 5.6 it is our walk that answers."""
     monkeypatch.setattr(ctypes, "CDLL", lambda *_a, **_k: OldKernel(errno.ENOSYS))
 
-    fd = _open_in_root(root, "/etc/far.conf")
+    fd = open_in_root(root, "/etc/far.conf")
 
     assert os.stat("etc/nginx/nginx.conf", dir_fd=root).st_ino == os.fstat(fd).st_ino
     os.close(fd)
@@ -137,7 +137,7 @@ def test_forbidden(root, monkeypatch, reason):
     monkeypatch.setattr(ctypes, "CDLL", lambda *_a, **_k: OldKernel(reason))
 
     with pytest.raises(PermissionError):
-        _open_in_root(root, "/etc/nginx/nginx.conf")
+        open_in_root(root, "/etc/nginx/nginx.conf")
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_open_while_others_rename(root, tmp_path):
     thread.start()
     try:
         for _ in range(2000):
-            fd = _open_in_root(root, "/etc/nginx/../nginx/nginx.conf")
+            fd = open_in_root(root, "/etc/nginx/../nginx/nginx.conf")
 
             assert fd is not None
             os.close(fd)

@@ -1,0 +1,206 @@
+"""Trials: whether a daemon could have an address, a path or a limit. Nothing is taken."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ..errors import InitError, NotPermitted
+from ..value import Value
+from .processes import Processes
+from .procfs import Process, parse_status
+from .views import open_in_root
+
+_RESOLVING = 10  # seconds; what a resolver with one dead server takes: resolv.conf(5)
+_CAP_SYS_RESOURCE = 24  # capabilities(7)
+_GONE = (FileNotFoundError, ProcessLookupError)
+
+
+class Spot(Value):
+    """What stands where a daemon is to make a file or a unix socket."""
+
+    folder: str = ""  # why nothing can be made in its folder
+    missing: bool = False  # that folder is not there, or is no folder
+    kind: str = ""  # "directory", "socket", "file", or "" if nothing is there
+    # Device and inode of the socket to which the path leads.
+    socket: tuple[int, int] | None = None
+
+
+class Trials(Processes):
+    """What a daemon could have on this machine."""
+
+    def why_not_bound(self, address: str, port: int) -> str:
+        """Return why a TCP socket cannot be bound to *address*, a literal one; "" if it can.
+
+        It is bound with SO_REUSEADDR, as daemons do it, and closed at once. It never
+        listens: another one's clients could reach it and be lost.
+        """
+        import _socket  # socket would load enum and selectors
+
+        try:
+            # Not the text itself: an address may have a scope, "fe80::1%2".
+            ((family, _, _, _, name), *_rest) = _socket.getaddrinfo(
+                address.encode(), port, 0, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST
+            )
+            trial = _socket.socket(family, _socket.SOCK_STREAM)
+        except OSError as exc:
+            return str(exc.strerror)
+        try:
+            trial.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+            trial.bind(name)
+        except OSError as exc:
+            return str(exc.strerror)
+        finally:
+            trial.close()
+        return ""
+
+    def resolve(self, name: str) -> list[str]:
+        """Return the addresses of a host, in the order in which getaddrinfo(3) gives them.
+
+        Name servers are asked, by a child that ends after some seconds. Raises InitError if
+        the name has no address, or no server answers.
+        """
+        import _signal
+        import _socket
+
+        try:
+            found = _socket.getaddrinfo(name.encode(), None, 0, 0, 0, _socket.AI_NUMERICHOST)
+            return [_scoped(*found[0][4])]
+        except OSError:
+            pass  # it is not a literal address
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:  # pragma: no cover - coverage does not measure in a child
+            try:
+                _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
+                _signal.alarm(_RESOLVING)
+                found = _socket.getaddrinfo(name.encode(), None, 0, _socket.SOCK_STREAM)
+                addresses = (_scoped(*entry[4]) for entry in found)
+                os.write(writing, "\n".join(dict.fromkeys(addresses)).encode())
+            except OSError as exc:
+                os.write(writing, f"!{exc.strerror}".encode())
+            finally:  # whatever happens, no copy of this program may go on
+                os._exit(0)
+        os.close(writing)
+        with open(reading, errors="replace") as file:
+            said = file.read()
+        os.waitpid(child, 0)
+        if not said or said.startswith("!"):
+            why = said[1:] or f"no answer within {_RESOLVING} s"
+            raise InitError(f"{name} cannot be resolved: {why}")
+        return said.split("\n")
+
+    def spot(self, process: Process, path: str) -> Spot:
+        """Return what stands at *path* as that process sees it, and whether one may be made.
+
+        Raises NotPermitted if we may not see what it sees.
+        """
+        folder, name = os.path.split(path)
+        fd = _open_folder(process, folder)
+        if fd is None:
+            return Spot(folder="No such file or directory", missing=True)
+        try:
+            if not stat.S_ISDIR(os.fstat(fd).st_mode):
+                return Spot(folder="Not a directory", missing=True)
+            # False also for root, on a file system or a folder that is not to be changed.
+            writable = os.access(f"/proc/self/fd/{fd}", os.W_OK)
+            why = "" if writable else "its folder cannot be written to"
+            try:
+                kind = _kind(os.lstat(name, dir_fd=fd).st_mode)
+            except OSError:
+                return Spot(folder=why)
+            try:
+                target = os.stat(name, dir_fd=fd)  # connect(2) follows a link
+            except OSError:
+                return Spot(folder=why, kind=kind)
+            file = target.st_dev, target.st_ino
+            is_socket = stat.S_ISSOCK(target.st_mode)
+            return Spot(folder=why, kind=kind, socket=file if is_socket else None)
+        finally:
+            os.close(fd)
+
+    def answers(self, process: Process, path: str) -> bool:
+        """Tell whether something listens on the unix socket at *path*, as *process* sees it.
+
+        It is connected to, without waiting. Raises NotPermitted as ``spot``.
+        """
+        import _socket
+
+        folder, name = os.path.split(path)
+        fd = _open_folder(process, folder)
+        if fd is None:
+            return False
+        client = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK)
+        try:
+            client.connect(f"/proc/self/fd/{fd}/{name}")
+        except BlockingIOError:  # its queue is full
+            return True
+        except OSError:
+            return False
+        finally:
+            client.close()
+            os.close(fd)
+        return True
+
+    def file_limits(self, process: Process) -> tuple[int, int]:
+        """Return how many descriptors a process may have, and to how many it may raise that.
+
+        Both are 0 if it is gone. See getrlimit(2), RLIMIT_NOFILE.
+        """
+        try:
+            with open(f"/proc/{process.pid}/limits") as file:
+                line = next(line for line in file if line.startswith("Max open files"))
+            with open(f"/proc/{process.pid}/status") as file:
+                privileges = int(parse_status(file.read())["CapEff"], 16)
+        except _GONE:
+            return 0, 0
+        with open("/proc/sys/fs/nr_open") as file:
+            most = int(file.read())
+        soft, hard = (most if word == "unlimited" else int(word) for word in line.split()[3:5])
+        return soft, most if privileges >> _CAP_SYS_RESOURCE & 1 else hard
+
+    def has_user(self, name: str) -> bool:
+        """Tell whether a user of that name exists."""
+        import pwd
+
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            return False
+        return True
+
+    def has_group(self, name: str) -> bool:
+        """Tell whether a group of that name exists."""
+        import grp
+
+        try:
+            grp.getgrnam(name)
+        except KeyError:
+            return False
+        return True
+
+
+def _scoped(address: str, _port: int, _flow: int = 0, scope: int = 0) -> str:
+    return f"{address}%{scope}" if scope else address
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "directory"
+    return "socket" if stat.S_ISSOCK(mode) else "file"
+
+
+def _open_folder(process: Process, folder: str) -> int | None:
+    """Open a folder as a process sees it; None if it is not there. Raises NotPermitted."""
+    try:
+        root = os.open(f"/proc/{process.pid}/root", os.O_PATH | os.O_DIRECTORY)
+    except _GONE:
+        return None
+    except PermissionError as exc:
+        raise NotPermitted(f"the root of pid {process} cannot be seen") from exc
+    try:
+        return open_in_root(root, folder)
+    except PermissionError as exc:
+        raise NotPermitted(f"{folder} cannot be seen as pid {process} sees it") from exc
+    finally:
+        os.close(root)
