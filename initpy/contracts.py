@@ -129,6 +129,11 @@ class Pool(Value):
     logs: tuple[str, ...] = ()
     plain_output: bool = False  # what its workers write is logged as it is
     wishes: tuple[Wish, ...] = ()  # for the socket where it answers requests
+    # The sockets that it makes: for each of them the places that it tries in turn, as the
+    # daemon spells them; a host name is not looked up.
+    binds: tuple[tuple[str, ...], ...] = ()
+    users: tuple[str, ...] = ()  # without which its sockets cannot be made
+    groups: tuple[str, ...] = ()  # the same
 
 
 class Configuration(Value):
@@ -140,6 +145,7 @@ class Configuration(Value):
     log_patterns: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()  # the daemon creates them if they are missing
     reload_drain: float = 0.0  # seconds that a reload gives old workers to finish
+    open_files: int = 0  # the daemon sets its own limit of descriptors to that; 0: it does not
     reload_cuts: str = ""  # why a reload cuts requests in flight; "" if it cuts none
     pools: tuple[Pool, ...] = ()  # of a daemon that has them
     # Where it listens, in the form of ``Listener.place``. A host name stands as it is

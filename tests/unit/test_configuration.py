@@ -398,12 +398,14 @@ def test_fpm_pools(host):
             listens=("/usr/srv/www/x.sock", "/usr/run/www.status"),
             logs=("/usr/srv/www/a.log",),
             wishes=UNSAID,
+            binds=(("/usr/srv/www/x.sock",), ("/usr/run/www.status",)),
         ),
         Pool(
             name="jobs",
             listens=("127.0.0.1:9001", ":::9002", "0.0.0.0:9002"),
             on_demand=True,
             wishes=UNSAID,
+            binds=(("127.0.0.1:9001",), ("[::]:9002", "0.0.0.0:9002")),
         ),
     ) == told.pools
 
@@ -505,6 +507,7 @@ def test_fpm_is_asked(host):
         on_demand=True,
         logs=("/var/log/a.log",),
         wishes=UNSAID,
+        binds=(("/usr/run//www.sock",), ("127.0.0.1:9001",)),
     )
     assert ("/var/run/x.pid", ("/e.log", "/var/log/a.log")) == (told.pidfile, told.logs)
     assert ((www,), www.listens) == (told.pools, told.listens)
@@ -577,7 +580,10 @@ def test_fpm_line_that_may_be_cut(host):
     """A pool of which a line may have been cut is read from the file."""
     told = ask(host, DUMP.format(log="/" + "x" * 1000))
 
-    assert (Pool(name="www", listens=("/f",), logs=("/a",), wishes=UNSAID),) == told.pools
+    binds = (("/f",),)
+    assert (
+        Pool(name="www", listens=("/f",), logs=("/a",), wishes=UNSAID, binds=binds),
+    ) == told.pools
     assert "/var/run/x.pid" == told.pidfile
 
 

@@ -85,7 +85,7 @@ class FakeMachine:
         self.host.put(self.path(name), kind="fifo")
         return self.path(name)
 
-    def unix_socket(self, name):
+    def deaf_socket(self, name):
         """Have a unix socket on which nobody listens, of mode 0660."""
         self.host.put(self.path(name), kind="socket")
         return self.path(name)
@@ -222,7 +222,7 @@ class RealMachine(FakeMachine):
         os.mkfifo(self.path(name))
         return self.path(name)
 
-    def unix_socket(self, name):
+    def deaf_socket(self, name):
         """Have a unix socket on which nobody listens, of mode 0660."""
         with socket.socket(socket.AF_UNIX) as one:
             one.bind(self.path(name))
@@ -1138,7 +1138,7 @@ def test_addresses_of(host):
 
 def test_socket_is_removed(machine, host):
     """A unix socket is removed if it is the very file that was seen."""
-    path = machine.unix_socket("x.sock")
+    path = machine.deaf_socket("x.sock")
 
     assert host.remove_socket(path, host.version(path))
     assert not host.exists(path)
@@ -1147,10 +1147,10 @@ def test_socket_is_removed(machine, host):
 
 def test_other_file_is_not_removed(machine, host):
     """A socket that was made meanwhile stays, and what is not one, and where a link leads."""
-    path = machine.unix_socket("x.sock")
+    path = machine.deaf_socket("x.sock")
     before = host.version(path)
     machine.rename(path, machine.path("elsewhere"))
-    other = machine.unix_socket("x.sock")
+    other = machine.deaf_socket("x.sock")
     file = machine.file("file")
     link = machine.link("link", other)
 
@@ -1163,7 +1163,7 @@ def test_other_file_is_not_removed(machine, host):
 
 def test_access(machine, host):
     """Who may connect to a socket is told; of what is not there, nothing."""
-    path = machine.unix_socket("x.sock")
+    path = machine.deaf_socket("x.sock")
 
     told = host.socket_access(path)
 

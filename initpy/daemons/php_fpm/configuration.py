@@ -52,6 +52,7 @@ def configuration(
     return Configuration(
         pidfile=_absolute(given or STATE, pid) if pid else None,
         logs=tuple(dict.fromkeys([*logs, *(log for pool in found for log in pool.logs)])),
+        open_files=_number(settings.get("rlimit_files", "")),
         reload_drain=drain,
         reload_cuts="" if drain else "process_control_timeout is 0",
         pools=found,
@@ -63,13 +64,11 @@ def _pool(keys: Mapping[str, str], prefix: str, host: Host) -> Pool:
     name = keys[""]
     values = {key: value.replace("$pool", name) for key, value in keys.items()}
     base = _absolute(prefix, values.get("prefix", ""))
-    listens = [
-        place
-        # The pool's prefix is not for the status page (fpm_worker_pool_shared).
-        for key, folder in (("listen", base), ("pm.status_listen", prefix))
-        if values.get(key)
-        for place in _places_of(values[key], folder, host)
-    ]
+    # The pool's prefix is not for the status page (fpm_worker_pool_shared).
+    keys_of_sockets = (("listen", base), ("pm.status_listen", prefix))
+    sockets = [(values[key], folder) for key, folder in keys_of_sockets if values.get(key)]
+    binds = tuple(_tried(value, folder) for value, folder in sockets)
+    listens = [place for value, folder in sockets for place in _places_of(value, folder, host)]
     logs = [values[key] for key in ("access.log", "slowlog") if values.get(key)]
     return Pool(
         name=name,
@@ -80,6 +79,9 @@ def _pool(keys: Mapping[str, str], prefix: str, host: Host) -> Pool:
         logs=tuple(_absolute(base, log) for log in logs if log not in _NO_FILE),
         plain_output=values.get("decorate_workers_output", "yes").lower() in _NO,
         wishes=tuple(_wishes(values)),
+        binds=binds,
+        # Only for a unix socket does it look them up (fpm_unix_resolve_socket_permissions).
+        **_accounts(values, any(bind[0].startswith("/") for bind in binds)),
     )
 
 
@@ -107,6 +109,24 @@ def _wishes(values: Mapping[str, str]) -> Iterator[Wish]:
             yield Wish(key=f"listen.{kind}", kind=kind, value=value)
 
 
+def _accounts(values: Mapping[str, str], needed: bool) -> dict[str, tuple[str, ...]]:
+    """Return the users and groups that its unix socket is to be open to."""
+    keys = {"users": "listen.acl_users", "groups": "listen.acl_groups"}
+    return {
+        field: tuple(values[key].split(",")) if needed and values.get(key) else ()
+        for field, key in keys.items()
+    }
+
+
+def _tried(value: str, prefix: str) -> tuple[str, ...]:
+    """Return what is bound for ``listen``, the first that can be: see ``Pool.binds``."""
+    if ":" in value:
+        return (value,)
+    if value.isdigit():  # fpm_socket_af_inet_listening_socket
+        return (f"[::]:{value}", f"0.0.0.0:{value}")
+    return (os.path.join(prefix, value),)
+
+
 def _places_of(value: str, prefix: str, host: Host) -> list[str]:
     """Return where ``listen`` has a pool listen: a port, an address with one, or a path."""
     address, colon, port = value.rpartition(":")
@@ -130,6 +150,10 @@ def _given_prefix(service: Service) -> str:
         elif word.startswith(("-p", "--prefix=")):
             prefix = word[len("--prefix=" if word.startswith("--") else "-p") :]
     return prefix
+
+
+def _number(value: str) -> int:
+    return int(value[:18]) if value.isascii() and value.isdigit() else 0
 
 
 def _seconds(value: str) -> float:
