@@ -191,6 +191,7 @@ REFERENCES = {
     "detect": "Detect",
     "inherit": "InheritEnvironment",
     "reload_by": "Reload",
+    "takeover": "Reload",
     "upgrade": "Upgrade",
     "finish_upgrade": "Upgrade",
 }

@@ -23,6 +23,7 @@ REFERENCES = (
     "log_output",
     "detect",
     "reload_by",
+    "takeover",
     "upgrade",
     "finish_upgrade",
     "inherit",
@@ -93,6 +94,7 @@ class Service(Value):
 
     # The protocols that reload it and replace it while it serves.
     reload_by: str = "initpy.protocols.hup:reload"
+    takeover: str | None = None  # reloads it by a second master, without a signal
     upgrade: str | None = None
     upgrade_rebinds: bool = False  # its new master makes a unix socket whose path is lost anew
     finish_upgrade: str | None = None  # start and reload finish an upgrade with it

@@ -58,6 +58,11 @@ def with_settings(service: Service, host: Host = HERE) -> Service:
         return service
     changes = _changes(service, found.values())
     changes.update(_deadline(changes))
+    if changes.pop("_reload", "signal") == "takeover":
+        if service.takeover is None:
+            where = found["RELOAD"].where
+            raise SettingsError(f"{where}: RELOAD: {service.name} cannot be reloaded by a takeover")
+        changes["reload_by"] = service.takeover
     options = changes.get("options", service.options)
     config, options = split_config(service, options)
     if config is not None:
@@ -169,6 +174,12 @@ def _number(text: str) -> float:
     return float(text)
 
 
+def _way_to_reload(text: str) -> str:
+    if text not in ("signal", "takeover"):
+        raise ValueError(f"{text!r} is neither signal nor takeover")
+    return text
+
+
 def _nice(text: str) -> int:
     if not text.lstrip("+-").isdigit() or int(text) not in range(-20, 20):
         raise ValueError(f"{text!r} is not a nice level from -20 to 19")
@@ -225,4 +236,5 @@ _KEYS: dict[str, tuple[str, Callable[[str], object]]] = {
     "UPGRADEWAITLOOPS": ("_loops", _number),
     "UPGRADE_CHECK": ("upgrade_check", _words),
     "DRAIN_TIMEOUT": ("drain_timeout", _number),
+    "RELOAD": ("_reload", _way_to_reload),
 }

@@ -17,13 +17,13 @@ from ..control.launch import Launch, Started, launch
 from ..control.pidfiles import restore_pidfile, write_pidfile
 from ..control.record import write_record
 from ..control.signals import resume
-from ..control.stable import require_running, wait_until_stable
+from ..control.stable import await_launcher, require_running, wait_until_stable
 from ..errors import InitError, Reverted, RollbackFailed, Unimplemented
 from ..host import CannotCopy, Host, Process
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.record import read_record
-from ..state.snapshot import Snapshot
+from ..state.snapshot import Snapshot, take_snapshot
 from .handover import conclude, name_master, restore, retire_others, terminate_old_helpers
 from .inherit import InheritedSockets, surroundings_for_successor
 from .paths import remove_dropped_paths
@@ -149,6 +149,23 @@ def _survivor(new: Launch) -> Process:
         return new.master
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, f"{exc}") from exc
+
+
+def reload(service: Service, master: Process, host: Host) -> None:
+    """Reload by an upgrade to a master with the new configuration: no request is cut.
+
+    The caller holds the lock. Raises Unimplemented if *master* cannot be taken over, and
+    what ``upgrade`` raises.
+    """
+    await_launcher(master, host)
+    try:
+        _refuse_supervised(master, host)
+    except Unimplemented as exc:
+        raise Unimplemented(
+            f"master {master} is supervised or in the foreground, and cannot be taken over: "
+            "RELOAD=signal in the settings reloads it by a signal"
+        ) from exc
+    upgrade(service, take_snapshot(service, host), host)
 
 
 def finish(service: Service, seen: Snapshot, host: Host) -> None:

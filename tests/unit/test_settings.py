@@ -297,3 +297,25 @@ def test_damaged_pidfile_of_the_daemon(host, nginx):
     host.files[NGINX.config].text = "pid /run/x.pid;"
 
     assert "/run/x.pid" == set_by(host, "PIDFILE=/run/x.pid").pidfile
+
+
+def test_reload_by_takeover(host):
+    """A daemon that can be taken over can be reloaded so, if that is wanted."""
+    told = set_by(host, "RELOAD=takeover", PHP_FPM)
+
+    assert PHP_FPM.takeover == told.reload_by
+    assert set_by(host, "RELOAD=signal", PHP_FPM) == PHP_FPM
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("takeover", "line 1: RELOAD: nginx cannot be reloaded by a takeover"),
+        ("restart", "line 1: RELOAD: 'restart' is neither signal nor takeover"),
+        ("", "line 1: RELOAD: '' is neither signal nor takeover"),
+    ],
+)
+def test_bad_ways_to_reload(host, value, why):
+    """Only php-fpm has a takeover."""
+    with pytest.raises(SettingsError, match=f"{DEFAULT} {why}$"):
+        set_by(host, f"RELOAD={value}")

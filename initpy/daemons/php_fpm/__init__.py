@@ -40,6 +40,7 @@ PHP_FPM = Service(
     stop=parse_schedule("QUIT/30/TERM/5/KILL/5"),
     reload="USR2",
     reload_by="initpy.protocols.reexec:reload",
+    takeover="initpy.protocols.takeover:reload",
     reload_execs=True,
     reopen="USR1",
     reopens_in_place=True,  # fpm_log_open, fpm_stdio_open_error_log
