@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from ..control.ask import ask_configuration
+from ..control.stable import wait_until_stable
+from ..errors import RollbackFailed
 from ..host import Host, Listener, Process, Surroundings
+from ..host.wait import wait_until
 from ..service import Service, resolve
 from ..state.configuration import listens_at
 
@@ -136,3 +139,28 @@ def surroundings_for_successor(service: Service, master: Process, host: Host) ->
         limits={name: both for name, both in found.limits.items() if name not in service.limits},
         nice=0 if service.nice else found.nice,  # the one in the settings is added to it
     )
+
+
+def copy_sockets(service: Service, old: Process, host: Host) -> tuple[Process, InheritedSockets]:
+    """Return the old master, and copies of its sockets.
+
+    It is another process by then if somebody else's signal has had it execute itself anew.
+    """
+
+    def copied() -> tuple[Process, InheritedSockets] | None:
+        nonlocal old
+        before = host.socket_inodes(old)
+        wanted = surroundings_for_successor(service, old, host)
+        copies = InheritedSockets(service, [old], host, surroundings=wanted)
+        # A process that exits closes its descriptors first, and is still alive then.
+        if before and before == host.socket_inodes(old):
+            return old, copies
+        copies.close()
+        seen = wait_until_stable(service, host)
+        if seen.master is None:
+            raise RollbackFailed(f"Upgrade failed! Old master {old} is dead: use start")
+        old = seen.master
+        return None
+
+    what = f"the sockets of {service.name} to be copied"
+    return wait_until(copied, within=service.timeout, host=host, what=what)

@@ -12,24 +12,34 @@ from ..control.pidfiles import remove_stale_pidfiles, restore_pidfile
 from ..control.ready import await_started, workers_awaited
 from ..control.record import write_record
 from ..control.signals import killproc
-from ..errors import InitError, NotRunning
+from ..errors import ConfigTestFailed, InitError, NotRunning, Reverted, Unimplemented, WaitTimeout
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..schedule import signal_named
-from ..service import Service
+from ..service import Service, resolve
+from ..state.idle import why_stuck
 from ..state.snapshot import named_master, take_snapshot
-from ..state.workers import Readiness, needed_pools, ready_workers, stopped_accepting
+from ..state.titles import is_ready, workers_of
+from ..state.workers import Readiness, idle_pools, needed_pools, ready_workers, stopped_accepting
+from .foresight import foresee
 from .wishes import tell_wishes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..contracts import Configuration, Reload
 
 # While a master goes to the background its pidfile names no process for a moment.
 ABSENCE = 0.5  # seconds; a master that is absent for longer is dead
+REPLACING = 1.0  # seconds; a worker that ends after so many requests is replaced sooner
 
 
 def reload(service: Service, master: Process, host: Host) -> None:
     """Send the reload signal to *master*; return when new workers of every pool serve.
 
-    The caller holds the lock and has tested the configuration. A service that dies in the
-    reload is started again, and InitError is raised.
+    The caller holds the lock and has tested the configuration. No signal is sent if the
+    reload is foreseen to fail: then ConfigTestFailed or Reverted is raised. Where a host name
+    has no address at the moment, the service is reloaded by a takeover. A service that
+    dies in the reload is started again, and InitError is raised.
     """
     assert service.reload is not None
     # Otherwise the first workers of a master that is still starting would count as the
@@ -39,6 +49,8 @@ def reload(service: Service, master: Process, host: Host) -> None:
     before = host.version(service.pidfile)
     config = ask_configuration(service, host)
     pools = needed_pools(service, config.pools)
+    if _refuse_or_take_over(service, master, config, host):
+        return
     if config.reload_cuts:
         host.tell(
             f"requests in flight are cut: {config.reload_cuts}. "
@@ -77,6 +89,54 @@ def reload(service: Service, master: Process, host: Host) -> None:
         tell_wishes(config, renewed_master, host)
 
 
+def _refuse_or_take_over(
+    service: Service, master: Process, config: Configuration, host: Host
+) -> bool:
+    """Raise if the reload is foreseen to fail; tell whether the service was taken over instead.
+
+    A takeover does it where it cannot be foreseen: if it fails, the old master serves on.
+    """
+    foreseen = foresee(service, config, master, host)
+    if foreseen.wrong:
+        why = "; ".join((*foreseen.wrong, *foreseen.refused))
+        raise ConfigTestFailed(f"not reloading, no signal was sent: {why}")
+    if not foreseen.refused and foreseen.unresolved and service.takeover is not None:
+        take_over: Reload = resolve(service.takeover)
+        try:
+            take_over(service, master, host)
+        except Unimplemented as exc:
+            host.explain(f"it is not taken over: {exc}")
+        else:
+            return True
+    if foreseen.refused or foreseen.unresolved:
+        why = "; ".join((*foreseen.refused, *foreseen.unresolved))
+        _require_serving(service, master, why, host)
+        raise Reverted(f"reload failed, no signal was sent, the old workers serve as before: {why}")
+    return False
+
+
+def _require_serving(service: Service, master: Process, why: str, host: Host) -> None:
+    """Raise InitError if a pool of *master* does not serve, as far as its pools are known."""
+    if stuck := why_stuck(master, host):
+        raise InitError(f"reload failed, no signal was sent, and master {master} is {stuck}: {why}")
+
+    def idle() -> list[str]:
+        titles = [
+            title
+            for worker, title in workers_of(service, master, host).items()
+            if is_ready(service, title) and not why_stuck(worker, host)
+        ]
+        return idle_pools(service, master, titles, host)
+
+    try:
+        wait_until(lambda: not idle(), within=REPLACING, host=host, what="workers to serve")
+    except WaitTimeout as exc:
+        pools = f" of pool {', '.join(names)}" if (names := list(filter(None, idle()))) else ""
+        raise InitError(
+            f"reload failed, no signal was sent, and no worker{pools} takes requests: {why}"
+        ) from exc
+
+
 def _recover(service: Service, host: Host) -> None:
     """Restore the pidfile of a master that it does not name, or start one. Raises InitError."""
     seen = take_snapshot(service, host)
@@ -84,7 +144,14 @@ def _recover(service: Service, host: Host) -> None:
         restore_pidfile(service, seen, host)
         return
     remove_stale_pidfiles(service, host)
-    started = launch(service, host)
+    try:
+        started = launch(service, host)
+    except InitError as exc:
+        raise InitError(
+            f"{service.name} died during the reload and cannot be started again, "
+            f"nothing serves: {exc}",
+            exc.output,
+        ) from exc
     write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
     raise InitError(f"{service.name} died during the reload and was started again")
 

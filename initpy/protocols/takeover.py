@@ -17,15 +17,14 @@ from ..control.launch import Launch, Started, launch
 from ..control.pidfiles import restore_pidfile, write_pidfile
 from ..control.record import write_record
 from ..control.signals import resume
-from ..control.stable import await_launcher, require_running, wait_until_stable
+from ..control.stable import await_launcher, require_running
 from ..errors import InitError, Reverted, RollbackFailed, Unimplemented
 from ..host import CannotCopy, Host, Process
-from ..host.wait import wait_until
 from ..service import Service
 from ..state.record import read_record
 from ..state.snapshot import Snapshot, take_snapshot
 from .handover import conclude, name_master, restore, retire_others, terminate_old_helpers
-from .inherit import InheritedSockets, surroundings_for_successor
+from .inherit import InheritedSockets, copy_sockets
 from .paths import remove_dropped_paths
 from .verify import require_alive, run_check, upgrade_failed, verify_binary, verify_master
 from .wishes import tell_wishes
@@ -78,7 +77,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     verify_binary(service, old, host)
     before = read_record(service, host)
     try:
-        old, inheritance = _copy_sockets(service, old, host)
+        old, inheritance = copy_sockets(service, old, host)
         with inheritance:
             _record_old_master(service, old.pid, host)
             started, left = _replace(service, old, inheritance, host)
@@ -88,31 +87,6 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
     terminate_old_helpers(service, before, started, host)
     remove_dropped_paths(inheritance.dropped, host)
-
-
-def _copy_sockets(service: Service, old: Process, host: Host) -> tuple[Process, InheritedSockets]:
-    """Return the old master, and copies of its sockets.
-
-    It is another process by then if somebody else's signal has had it execute itself anew.
-    """
-
-    def copied() -> tuple[Process, InheritedSockets] | None:
-        nonlocal old
-        before = host.socket_inodes(old)
-        wanted = surroundings_for_successor(service, old, host)
-        copies = InheritedSockets(service, [old], host, surroundings=wanted)
-        # A process that exits closes its descriptors first, and is still alive then.
-        if before and before == host.socket_inodes(old):
-            return old, copies
-        copies.close()
-        seen = wait_until_stable(service, host)
-        if seen.master is None:
-            raise upgrade_failed(RollbackFailed, f"Old master {old} is dead: use start")
-        old = seen.master
-        return None
-
-    what = f"the sockets of {service.name} to be copied"
-    return wait_until(copied, within=service.timeout, host=host, what=what)
 
 
 def _replace(

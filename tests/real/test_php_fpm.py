@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from real_daemons import ROUNDS, Fpm, in_the_foreground, wait_until
+from real_load import Shop
 
 pytestmark = pytest.mark.real
 
@@ -299,6 +300,70 @@ def test_two_instances(place):
 
         assert 0 == result.code, result
         assert untouched == (other.master, other.workers)
+
+
+def test_reload_by_takeover(place):
+    """With RELOAD=takeover a reload cuts no request, though php-fpm would give none its time."""
+    shop = Shop(place, children=6).open()
+    place.settings(shop.fpm.name, "RELOAD=takeover\n")
+    with shop.load(asking=4, slowest=0.4) as clients:
+        for children in (7, 6):
+            old = shop.fpm.master
+            shop.fpm.configure(children=children)
+
+            result = shop.fpm.act("reload")
+
+            assert 0 == result.code, result
+            assert not shop.fpm.alive(old)
+            assert children == len(shop.fpm.workers)
+            assert shop.fpm.master.pid == shop.fpm.named
+        assert [] == clients.bad
+
+
+def test_reload_by_takeover_in_the_foreground(fpm):
+    """A php-fpm under a supervisor cannot be taken over: 3, and it is untouched."""
+    fpm.place.settings(fpm.name, "RELOAD=takeover\n")
+    with in_the_foreground(fpm) as master:
+        workers = fpm.workers
+
+        result = fpm.act("reload")
+
+        assert 3 == result.code, result
+        assert "RELOAD=signal" in result.err
+        assert (master, workers) == (fpm.master, fpm.workers)
+
+
+@pytest.mark.parametrize("supervised", [False, True], ids=["process 1", "below a shell"])
+def test_reload_in_a_container(fpm, supervised):
+    """In a container, as its process 1 or below a shell that waits, reload works as elsewhere."""
+    argv = [fpm.daemon, "--nodaemonize", "--fpm-config", fpm.config, "--pid", fpm.pidfile]
+    if supervised:
+        argv = [fpm.place.tool("dash"), "-c", f"{' '.join(argv)} & wait"]
+    container = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *argv]
+    with subprocess.Popen(container, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+        try:
+            titles = lambda: " ".join(fpm.place.processes().values())  # noqa: E731
+            wait_until(lambda: fpm.named and titles().count("pool") == 2, "php-fpm to come up")
+            named = fpm.named
+            (master,) = [one for one, t in fpm.place.processes().items() if "master" in t]
+            inside = ["nsenter", "--target", f"{master}", "--pid", "--mount", fpm.wrapper]
+
+            for number in range(3):
+                fpm.configure(pool=f"php_admin_value[precision] = {number}")
+                done = subprocess.run([*inside, "reload"], check=False, capture_output=True)
+
+                assert 0 == done.returncode, done
+                assert f"{number} -" == fpm.ask().replace("sockets", "-")
+            fpm.configure(pool="pm.status_listen = /gone/x.sock")
+            done = subprocess.run([*inside, "reload"], check=False, capture_output=True)
+
+            assert 6 == done.returncode, done
+            assert fpm.ask()
+            assert named == fpm.named
+        finally:
+            child.kill()
+            child.wait()
+            wait_until(lambda: not fpm.place.processes(), "the container to end")
 
 
 def test_stop_after_the_master_was_killed(fpm):
