@@ -7,7 +7,6 @@ virtual and any fault can be caused.
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 from ..errors import InitError
@@ -21,19 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-    from .access import Access, SocketAccess
-    from .addresses import Addresses
     from .changes import Changes
-    from .launcher import Launched, Launching
     from .logs import AppendedFile, Descriptors, Logs
-    from .pipes import Pipe, Pipes
-    from .programs import Child, Programs
-    from .sock_diag import BoundSocket, SockDiag
-    from .sockets import CannotCopy, Holder, Listener, Sockets
-    from .surroundings import Conditions, Surroundings
-    from .trials import Spot, Trials
+    from .network.access import Access, SocketAccess
+    from .network.addresses import Addresses
+    from .network.holders import Holder, Holders
+    from .network.sock_diag import BoundSocket, SockDiag
+    from .network.sockets import CannotCopy, Listener, Sockets
+    from .network.trials import Spot, Trials
+    from .programs.launcher import Launched, Launching
+    from .programs.pipes import Pipe, Pipes
+    from .programs.spawn import Child, Programs
+    from .programs.surroundings import Conditions, Surroundings
 
     class Looks(
+        Holders,
         Sockets,
         SockDiag,
         Access,
@@ -78,20 +79,6 @@ __all__ = [
 
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
-# The methods that few actions need: the class that has them, and its module.
-_RARE = {
-    "Access": ("access", ("socket_access", "user_id", "group_id", "name_of")),
-    "Conditions": (
-        "surroundings",
-        ("surroundings", "raise_descriptor_limit", "restore_descriptor_limit"),
-    ),
-    "Logs": ("logs", ("descriptors",)),
-    "Pipes": ("pipes", ("pipes_between", "relay")),
-    "Trials": (
-        "trials",
-        ("why_not_bound", "resolve", "spot", "answers", "file_limits", "has_user", "has_group"),
-    ),
-}
 
 
 class Host(Looks):
@@ -108,20 +95,9 @@ class Host(Looks):
 
         def __getattr__(self, name: str) -> Any:
             """Load the methods that only some actions need, at first use."""
-            for part, (module, names) in _RARE.items():
-                if name in names:
-                    return vars(_load(module, part))[name].__get__(self)
-            from .addresses import Addresses
-            from .changes import Changes
-            from .launcher import Launching
-            from .programs import Programs
-            from .sock_diag import SockDiag
-            from .sockets import Sockets
+            from .parts import method_of
 
-            for part in (Changes, Programs, Sockets, SockDiag, Launching, Addresses):
-                if name in vars(part):
-                    return vars(part)[name].__get__(self)
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return method_of(self, name)
 
     def monotonic(self) -> float:
         """Return the seconds of CLOCK_MONOTONIC, which cannot be set."""
@@ -224,30 +200,9 @@ class Host(Looks):
 
 HERE = Host()
 
-# Classes that describe programs, sockets and logs, and the modules that they stand in.
-_CLASSES = {
-    "AppendedFile": "logs",
-    "BoundSocket": "sock_diag",
-    "CannotCopy": "sockets",
-    "Child": "programs",
-    "Descriptors": "logs",
-    "Holder": "sockets",
-    "Launched": "launcher",
-    "Listener": "sockets",
-    "Pipe": "pipes",
-    "SocketAccess": "access",
-    "Spot": "trials",
-    "Surroundings": "surroundings",
-}
-
 
 def __getattr__(name: str) -> Any:
     """Load a class from its module at first use (PEP 562)."""
-    if name not in _CLASSES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return _load(_CLASSES[name], name)
+    from .parts import class_of
 
-
-def _load(module: str, name: str) -> Any:
-    __import__(f"{__name__}.{module}")
-    return getattr(sys.modules[f"{__name__}.{module}"], name)
+    return class_of(name)

@@ -105,8 +105,8 @@ class Trials:
     def try_pool(self, pool: Pool) -> None:
         """Try each socket of a pool that *master* does not have."""
         host = self._host
-        unknown = [f"user {name}" for name in pool.users if not host.has_user(name)]
-        unknown += [f"group {name}" for name in pool.groups if not host.has_group(name)]
+        unknown = [f"user {name}" for name in pool.users if host.user_id(name) is None]
+        unknown += [f"group {name}" for name in pool.groups if host.group_id(name) is None]
         if unknown:
             self._found["wrong"].append(f"pool {pool.name}: there is no {', no '.join(unknown)}")
         for bind in pool.binds:

@@ -32,9 +32,9 @@ from initpy.host import (
     Spot,
     Surroundings,
 )
-from initpy.host.addresses import Addresses
-from initpy.host.programs import CLEAN_ENVIRONMENT
-from initpy.host.sockets import Sockets
+from initpy.host.network.addresses import Addresses
+from initpy.host.network.sockets import Sockets
+from initpy.host.programs.spawn import CLEAN_ENVIRONMENT
 
 TICKS = 100  # of the clock in which processes are dated, per second
 BOOTED = 100000.0  # seconds before the test began
@@ -693,12 +693,6 @@ class FakeHost(Host):
 
     def file_limits(self, process):
         return self.limits if self._alive(process) else (0, 0)
-
-    def has_user(self, name):
-        return name in self.users
-
-    def has_group(self, name):
-        return name in self.groups
 
     def holders(self, place):
         return self.holding.get(place, [])

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from initpy.host.environ import environment_in_memory, parse_environ, parse_modules
+from initpy.host.programs.environ import environment_in_memory, parse_environ, parse_modules
 
 FORMS = [(wide, order) for wide in (True, False) for order in "<>"]
 VARIABLES = [b"FOO=bar", b"EMPTY=", b"TWO=a=b", b"FOO=second", b"LATIN=\xe4"]

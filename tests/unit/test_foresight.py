@@ -53,10 +53,11 @@ def test_held_by_the_letters_of_its_name(host, master):
 
     foreseen = seen(host, master, "/run/php/link")
 
-    assert (
+    (refused,) = foreseen.refused
+    assert refused == (
         f"pool p0 cannot listen on /run/php/link: this service itself has it as {OLD}, "
-        "until it is restarted",
-    ) == foreseen.refused
+        "until it is restarted"
+    )
 
 
 def test_address_that_another_program_has(host, master):

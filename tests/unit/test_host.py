@@ -15,7 +15,7 @@ import pytest
 
 from initpy.errors import InitError
 from initpy.host import Host
-from initpy.host.sockets import _has
+from initpy.host.network.holders import _has
 from initpy.host.wait import wait_until
 
 

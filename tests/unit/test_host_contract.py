@@ -15,17 +15,18 @@ from initpy.control.lineage import descendants
 from initpy.control.run import end_group
 from initpy.errors import InitError
 from initpy.host import Descriptors, Host, Process, Spot
-from initpy.host.access import Access
-from initpy.host.addresses import Addresses
 from initpy.host.changes import Changes
-from initpy.host.launcher import Launching
 from initpy.host.logs import Logs
-from initpy.host.pipes import Pipes
-from initpy.host.programs import Programs
-from initpy.host.sock_diag import SockDiag
-from initpy.host.sockets import Sockets
-from initpy.host.surroundings import Conditions
-from initpy.host.trials import Trials
+from initpy.host.network.access import Access
+from initpy.host.network.addresses import Addresses
+from initpy.host.network.holders import Holders
+from initpy.host.network.sock_diag import SockDiag
+from initpy.host.network.sockets import Sockets
+from initpy.host.network.trials import Trials
+from initpy.host.programs.launcher import Launching
+from initpy.host.programs.pipes import Pipes
+from initpy.host.programs.spawn import Programs
+from initpy.host.programs.surroundings import Conditions
 from initpy.host.wait import wait_until
 
 USR2 = 1 << (signal.SIGUSR2 - 1)
@@ -55,6 +56,7 @@ def test_every_public_method_is_faked():
     parts = (
         *(Host, Changes, Programs, Sockets, Addresses, SockDiag, Access, Launching, Logs, Pipes),
         Conditions,
+        Holders,
         Trials,
     )
     public = {name for part in parts for name in dir(part) if not name.startswith("_")}
@@ -1244,9 +1246,3 @@ def test_file_limits(machine, host):
 
     assert 0 < soft <= most
     assert (0, 0) == host.file_limits(process)
-
-
-def test_accounts(host):
-    """Root is there, and another one is not."""
-    assert (True, False) == (host.has_user("root"), host.has_user("no-such-user"))
-    assert (True, False) == (host.has_group("root"), host.has_group("no-such-group"))

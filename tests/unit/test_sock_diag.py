@@ -7,7 +7,8 @@ import socket
 
 import pytest
 
-from initpy.host import HERE, sock_diag
+from initpy.host import HERE
+from initpy.host.network import sock_diag
 
 
 def inode_of(one):

@@ -10,7 +10,7 @@ import pytest
 
 from initpy.errors import InitError, NotPermitted
 from initpy.host import Host
-from initpy.host import trials as module
+from initpy.host.network import trials as module
 
 
 @pytest.fixture

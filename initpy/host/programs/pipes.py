@@ -14,11 +14,11 @@ import os
 import stat
 import time
 
-from ..errors import InitError
-from ..value import Value
-from .processes import Processes
-from .procfs import Process
-from .programs import above_standard, keep_only, null, prepare
+from ...errors import InitError
+from ...value import Value
+from ..processes import Processes
+from ..procfs import Process
+from .spawn import above_standard, keep_only, null, prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import _signal
 import os
 import time
 
-from . import programs
-from .processes import Processes
-from .procfs import Process
+from ..processes import Processes
+from ..procfs import Process
+from . import spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ class Launching:
         import ctypes
 
         libc = ctypes.CDLL(None)
-        output = programs.above_standard(os.memfd_create("output"))
-        reading, control = map(programs.above_standard, os.pipe())
-        reports, telling = map(programs.above_standard, os.pipe())
+        output = spawn.above_standard(os.memfd_create("output"))
+        reading, control = map(spawn.above_standard, os.pipe())
+        reports, telling = map(spawn.above_standard, os.pipe())
         pid = os.fork()
         if pid == 0:  # pragma: no cover - in the child of a fork
             try:
@@ -69,7 +69,7 @@ class Launching:
                     argv, environment or {}, output, descriptors, nice, limits, surroundings
                 )
                 # Before it is reported: the caller may unlock what we would hold.
-                programs.keep_only(reading, telling)
+                spawn.keep_only(reading, telling)
                 report = f"failed {why}" if why else f"started {daemon}"
                 os.write(telling, f"{said}{report}\n".encode())
                 _watch(daemon, reading, telling)
@@ -81,7 +81,7 @@ class Launching:
         if why := started.why_not:
             started.release()
             started.close()
-            raise programs.refused(why, argv[0])
+            raise spawn.refused(why, argv[0])
         return started
 
 
@@ -95,21 +95,21 @@ def _start(
     surroundings: Surroundings | None,
 ) -> tuple[int, str, str]:  # pragma: no cover - in the child of a fork
     """Fork and execute the daemon; return its pid, what ``adopt`` says, and why it failed."""
-    told, failing = map(programs.above_standard, os.pipe())
+    told, failing = map(spawn.above_standard, os.pipe())
     daemon = os.fork()
     if daemon == 0:
         try:
-            programs.prepare(programs.null(), output, descriptors)
-            base: Mapping[str, str] = programs.CLEAN_ENVIRONMENT
+            spawn.prepare(spawn.null(), output, descriptors)
+            base: Mapping[str, str] = spawn.CLEAN_ENVIRONMENT
             if surroundings is not None:
                 from .surroundings import adopt
 
                 base = adopt(surroundings, failing)
-            programs.limit(nice, limits or {})
+            spawn.limit(nice, limits or {})
         except (OSError, ValueError, OverflowError):
-            os.write(failing, programs.UNPREPARED)
+            os.write(failing, spawn.UNPREPARED)
         else:
-            programs.execute(argv, {**base, **environment}, failing)
+            spawn.execute(argv, {**base, **environment}, failing)
         finally:
             os._exit(127)
     os.close(failing)
@@ -215,7 +215,7 @@ class Launched:
 
     def output(self) -> str:
         """Return what the daemon has said until now, the last 64 KiB of it."""
-        return programs.tail(self._output, 1 << 16)
+        return spawn.tail(self._output, 1 << 16)
 
     def release(self) -> None:
         """End the launcher, and see it gone: init adopts what it has started.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ..value import Value
-from .files import user_name
+from ...value import Value
+from ..files import user_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 
-from ..errors import InitError, NotPermitted
-from ..value import Value
-from .processes import Processes
-from .procfs import Process, parse_status
-from .views import open_in_root
+from ...errors import InitError, NotPermitted
+from ...value import Value
+from ..processes import Processes
+from ..procfs import Process, parse_status
+from ..views import open_in_root
 
 _RESOLVING = 10  # seconds; what a resolver with one dead server takes: resolv.conf(5)
 _CAP_SYS_RESOURCE = 24  # capabilities(7)
@@ -158,26 +158,6 @@ class Trials(Processes):
             most = int(file.read())
         soft, hard = (most if word == "unlimited" else int(word) for word in line.split()[3:5])
         return soft, most if privileges >> _CAP_SYS_RESOURCE & 1 else hard
-
-    def has_user(self, name: str) -> bool:
-        """Tell whether a user of that name exists."""
-        import pwd
-
-        try:
-            pwd.getpwnam(name)
-        except KeyError:
-            return False
-        return True
-
-    def has_group(self, name: str) -> bool:
-        """Tell whether a group of that name exists."""
-        import grp
-
-        try:
-            grp.getgrnam(name)
-        except KeyError:
-            return False
-        return True
 
 
 def _scoped(address: str, _port: int, _flow: int = 0, scope: int = 0) -> str:

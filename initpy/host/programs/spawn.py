@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from .processes import Processes
+from ..processes import Processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 
-from ..value import Value
-from .procfs import Process, parse_status
-from .programs import CLEAN_ENVIRONMENT
+from ...value import Value
+from ..procfs import Process, parse_status
+from .spawn import CLEAN_ENVIRONMENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from ..value import Value
+from ...value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,0 +1,87 @@
+"""Who listens on an address or a path, for the sentence that says why it cannot be bound."""
+
+from __future__ import annotations
+
+import os
+
+from ...value import Value
+from .sockets import Sockets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Holder(Value):
+    """A process that listens on an address or a path."""
+
+    pid: int
+    name: str
+    user: str
+    started: str  # local time
+
+
+class Holders(Sockets):
+    """The processes that have this machine's addresses."""
+
+    def holders(self, place: str) -> list[Holder]:
+        """Return the processes that listen on an address, ``127.0.0.1:9000``, or a path.
+
+        We are none of them: what we hold are copies of others' sockets.
+        """
+        import psutil
+
+        pids: list[int] = []
+        for connection in psutil.net_connections(kind="all"):
+            if connection.pid is None or not _has(connection, place):
+                continue
+            # It names one process for each socket, and we may be that.
+            if connection.pid == os.getpid():
+                pids += _others_with(self, os.fstat(connection.fd).st_ino)
+            else:
+                pids.append(connection.pid)
+        found = []
+        for pid in pids:
+            try:
+                found.append(_holder(psutil.Process(pid)))
+            except psutil.Error:
+                continue
+        return found
+
+
+def _others_with(host: Sockets, inode: int) -> list[int]:
+    """Return who else has that socket of ours open, without our own children."""
+    others = [host.look(pid) for pid in host.pids() if pid != os.getpid()]
+    return [
+        facts.process.pid
+        for facts in others
+        if facts is not None
+        and facts.ppid != os.getpid()
+        and inode in host.socket_inodes(facts.process)
+    ]
+
+
+def _has(connection: Any, place: str) -> bool:
+    if isinstance(connection.laddr, str) or not connection.laddr:
+        return bool(place) and connection.laddr == place
+    address, _, port = place.rpartition(":")
+    wildcards = ("", "*", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared, not bound
+    return (
+        connection.status == "LISTEN"
+        and str(connection.laddr.port) == port
+        and (
+            connection.laddr.ip == address.strip("[]")
+            or address in wildcards
+            or connection.laddr.ip in wildcards
+        )
+    )
+
+
+def _holder(subject: Any) -> Holder:
+    import time
+
+    # A worker holds the sockets of its master: report the master.
+    while (parent := subject.parent()) is not None and parent.name() == subject.name():
+        subject = parent
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(subject.create_time()))
+    return Holder(pid=subject.pid, name=subject.name(), user=subject.username(), started=since)

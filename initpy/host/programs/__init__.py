@@ -1,0 +1,1 @@
+"""Programs that are started, and what they are given: fork(2), execve(2)."""
