@@ -162,7 +162,7 @@ def test_new_master_that_gets_no_workers(nginx, client):
     result = nginx.act("upgrade", "--timeout", str(SHORT))
 
     assert 150 == result.code, result
-    assert "the workers of new master" in result.err.splitlines()[-1]
+    assert "the workers of master" in result.err.splitlines()[-1]
     assert 'chdir("/proc/nowhere") failed' in nginx.logged()
     unharmed(nginx, old, client, workers)
 

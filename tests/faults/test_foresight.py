@@ -258,7 +258,6 @@ def test_all_that_is_there_already(place):
         add_pool(shop.fpm, at, name=f"p{number}")
     shop.fpm.crew += 3
     shop.open()
-    os.rename(place.path("d"), place.path("e"))  # it is inherited all the same
 
     results = [shop.fpm.act("reload") for _ in range(3)]
 

@@ -31,12 +31,13 @@ ACTIONS = (
 READING = {"collections", "enum", "functools", "re"}
 READERS = {
     "nginx": {"reopen", "restart", "try-restart"},
-    "php-fpm": {"reopen", "reload", "force-reload", "start", "restart", "try-restart", "upgrade"},
+    "php-fpm": {"reopen", "reload", "force-reload", "restart", "try-restart", "upgrade"},
 }
-# What starts the daemon makes itself a subreaper, or copies sockets: by ctypes.
+# What starts the daemon makes itself a subreaper, or copies sockets; what foresees a reload
+# looks at paths as the master sees them: by ctypes.
 STARTERS = {
     "nginx": {"restart", "try-restart"},
-    "php-fpm": {"restart", "try-restart", "upgrade"},
+    "php-fpm": {"reload", "force-reload", "restart", "try-restart", "upgrade"},
 }
 
 
