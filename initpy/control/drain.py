@@ -44,8 +44,9 @@ def drain(
     try:
         terminate(leaders, (patient,), host, more=workers, leaders=leaders, what=what)
     except WaitTimeout:
+        known = set(leaders)
         left = [one for one in (*leaders, *workers()) if host.alive(one)]
-        late = [one for one in left if one not in leaders] or left
+        late = [one for one in left if one not in known] or left
         host.tell(
             f"{len(late)} {what} had not finished after {service.drain_timeout:g} s: terminated"
         )

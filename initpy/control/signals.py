@@ -118,6 +118,7 @@ def terminate(
     Raises NotPermitted, Interrupted, and WaitTimeout of the last step.
     """
     targets = dict.fromkeys(processes)
+    leading = frozenset(leaders)
 
     def alive() -> list[Process]:
         targets.update(dict.fromkeys(more()))
@@ -128,13 +129,13 @@ def terminate(
     def all_gone() -> bool:
         left = alive()
         if killed:  # it has come to KILL: what was born since then gets it, too
-            _send("KILL", [process for process in left if process not in killed], leaders, host)
+            _send("KILL", [process for process in left if process not in killed], leading, host)
             killed.update(left)
         return not left
 
     def awaited() -> str:
         living = alive()
-        left = [process for process in living if process not in leaders] or living
+        left = [process for process in living if process not in leading] or living
         pids = ", ".join(map(str, left[:8])) + (", ..." if left[8:] else "")
         if not what:
             return f"process{'es' if left[1:] else ''} {pids} to end"
@@ -142,7 +143,7 @@ def terminate(
 
     for number, step in enumerate(schedule, 1):
         left = alive()
-        _send(step.sig, left, leaders, host)
+        _send(step.sig, left, leading, host)
         killed.update(left if step.sig == "KILL" else ())
         try:
             wait_until(

@@ -64,4 +64,6 @@ def wait_until(
         # A process that has ended already would end every sleep at once.
         watched = until if until and host.alive(until) else None
         pause = min(max(waited * POLL_SHARE, POLL_FIRST), POLL_MOST)
+        # A look at thousands of processes takes a while: half of the time is theirs.
+        pause = max(pause, host.monotonic() - started - waited)
         host.sleep(min(pause, within - waited), watched)

@@ -1,4 +1,4 @@
-"""php-fpm taken over while somebody else signals its masters."""
+"""php-fpm taken over while somebody else signals its masters, and with many pools."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from real_load import ROUNDS, Shop
 from initpy.state.snapshot import take_snapshot
 
 pytestmark = pytest.mark.fault
+
+POOLS = int(os.environ.get("INITPY_TEST_POOLS", "200"))
 
 
 @contextmanager
@@ -54,3 +56,24 @@ def test_reloads_by_somebody_else(place):
             assert 1 == len(seen.masters) + len(seen.starting), seen
         assert [] == clients.bad
     shop.see_settled()
+
+
+def test_many_pools(place):
+    """php-fpm has as many pools as a hosting company's: no request is lost, one master is left."""
+    shop = Shop(place, children=4, settings="rlimit_files = 16384")
+    shop.add_pools(
+        *(place.path(f"customer-{number:05}.sock") for number in range(POOLS)), children=1
+    )
+    shop.open()
+    with shop.load(asking=4, slowest=0.3) as clients:
+        for _ in range(20 if POOLS >= 1000 else 2):
+            old = shop.fpm.master
+
+            upgraded = shop.fpm.act("upgrade")
+
+            assert 0 == upgraded.code, upgraded
+            assert not shop.fpm.alive(old)
+            assert POOLS + 4 == len(shop.fpm.workers)
+            seen = take_snapshot(shop.fpm.service, shop.fpm.host, thorough=True)
+            assert (shop.fpm.master,) == seen.masters
+        assert [] == clients.bad
