@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
-from ..state.workers import Readiness, running_pools
+from ..state.workers import Readiness, ready_workers, running_pools
 
 STARTING = 2.0  # seconds; a master of that age is not starting any more
 
@@ -24,6 +24,11 @@ def await_started(service: Service, master: Process, host: Host) -> bool:
     False if it ends instead.
     """
     return _await_workers(service, master, host, whole=False)
+
+
+def is_serving(service: Service, master: Process, host: Host) -> bool:
+    """Tell whether *master* serves at this moment, at least one of its pools."""
+    return bool(not running_pools(service, master, host) or ready_workers(service, master, host))
 
 
 def _await_workers(service: Service, master: Process, host: Host, *, whole: bool) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..control.drain import drain_orphans, retire
 from ..control.pidfiles import write_pidfile
-from ..control.ready import await_started
+from ..control.ready import is_serving
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
-from ..errors import InitError, NotRunning, RollbackFailed, WaitTimeout
+from ..errors import InitError, NotRunning, Reverted, RollbackFailed, WaitTimeout
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..state.record import Record
 
 # While a master executes itself anew, and goes to the background, a look may find none.
-ABSENCE = 1.0  # seconds; a master that is absent for longer is dead
+RESTORED = 3.0  # seconds; an old master that is absent, or idle, for longer does not serve
 
 
 def retire_others(
@@ -42,10 +42,23 @@ def retire_others(
             for master in others:
                 left += retire(service, master, host)
             seen = wait_until_stable(service, host, thorough=True)
-            others = [one for one in (*seen.masters, *seen.starting) if one not in kept()]
+            family = set(kept())
+            others = [one for one in seen.masters if one not in family]
+            others += _hung(set(seen.starting) - family, family, host)
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, f"{exc}") from exc
     return left
+
+
+def _hung(starting: Collection[Process], family: Collection[Process], host: Host) -> list[Process]:
+    """Return the old masters that hang as they execute themselves anew.
+
+    They hold the sockets of the new master. Another process that starts the daemon does not.
+    """
+    if not starting:
+        return []
+    held = set().union(*map(host.socket_inodes, family))
+    return [one for one in starting if not held.isdisjoint(host.socket_inodes(one))]
 
 
 def conclude(service: Service, config: Configuration, left: Sequence[Process], host: Host) -> None:
@@ -70,27 +83,29 @@ def terminate_old_helpers(
     terminate(old, service.force_quit, host, what="helpers of the old master")
 
 
-def restore(service: Service, old: Process, host: Host, why: InitError) -> None:
+def restore(service: Service, old: Process, host: Host, why: InitError) -> InitError:
     """See the old master serve, named by the pidfile, after the new one has ended.
 
-    Somebody else's signal may have had it execute itself anew, as another process. Raises
-    RollbackFailed.
+    Somebody else's signal may have had it execute itself anew, as another process. Returns
+    the error to raise: Reverted if it serves, RollbackFailed otherwise.
     """
+    master: Process | None = None
 
-    def found() -> Process | None:
-        return drain_orphans(service, host).master
+    def serves() -> bool:
+        nonlocal master
+        master = drain_orphans(service, host).master
+        return master is not None and is_serving(service, master, host)
 
     try:
-        master = wait_until(found, within=ABSENCE, host=host, what=f"old master {old}")
-        if not await_started(service, master, host):
-            raise upgrade_failed(RollbackFailed, f"{why}; and old master {master} has ended too")
+        wait_until(serves, within=RESTORED, host=host, what=f"old master {old} to serve")
+        assert master is not None
         name_master(service, master, host)
-    except WaitTimeout as exc:
-        raise upgrade_failed(RollbackFailed, f"{why}; and old master {old} is dead too") from exc
-    except RollbackFailed:
-        raise
+    except WaitTimeout:
+        end = "is dead too" if master is None else "does not serve either"
+        return upgrade_failed(RollbackFailed, f"{why}; and old master {master or old} {end}")
     except InitError as exc:
-        raise upgrade_failed(RollbackFailed, f"{why}; and {exc}") from exc
+        return upgrade_failed(RollbackFailed, f"{why}; and {exc}")
+    return upgrade_failed(Reverted, f"{why}; old master {master} serves as before", why.output)
 
 
 def name_master(service: Service, master: Process, host: Host) -> None:

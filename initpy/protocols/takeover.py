@@ -18,7 +18,7 @@ from ..control.pidfiles import restore_pidfile, write_pidfile
 from ..control.record import write_record
 from ..control.signals import resume
 from ..control.stable import await_launcher, require_running
-from ..errors import InitError, Reverted, RollbackFailed, Unimplemented
+from ..errors import InitError, RollbackFailed, Unimplemented
 from ..host import CannotCopy, Host, Process
 from ..service import Service
 from ..state.record import read_record
@@ -108,10 +108,7 @@ def _replace(
     except RollbackFailed:
         raise
     except InitError as exc:
-        restore(service, old, host, exc)
-        raise upgrade_failed(
-            Reverted, f"{exc}; old master {old} serves as before", exc.output
-        ) from exc
+        raise restore(service, old, host, exc) from exc
 
 
 def _survivor(new: Launch) -> Process:
@@ -222,9 +219,6 @@ def _finish(
             require_alive(new, host)  # the old master may have answered the check
     except InitError as exc:
         drain(service, retire(service, new, host), host, what="new workers")
-        restore(service, old[0], host, exc)
-        raise upgrade_failed(
-            Reverted, f"{exc}; old master {old[0]} serves as before", exc.output
-        ) from exc
+        raise restore(service, old[0], host, exc) from exc
     name_master(service, new, host)
     conclude(service, config, retire_others(service, old, lambda: [new], host), host)
