@@ -13,7 +13,7 @@ from ..host import Host, Process, ProcessFacts
 from ..service import Service
 from ..value import Value
 from .configuration import listens_at, read_configuration
-from .identity import runs, why_elsewhere_whoever
+from .identity import runs, why_in_another_network, why_in_another_root
 from .record import Record, other_records, read_record, sign_of
 from .scan import ProcessScan
 from .titles import is_worker
@@ -57,11 +57,14 @@ def judge_strays(service: Service, scan: ProcessScan, host: Host) -> Strays:
 
 def _why_others(service: Service, facts: ProcessFacts, scan: ProcessScan, host: Host) -> str:
     """Return why a stray cannot be the service's, whatever it holds, or ""."""
-    reason = why_elsewhere_whoever(facts, host)
-    if not reason and not runs(service, facts, host) and not is_worker(service, facts.title):
-        # The binary may have been renamed since: then the record knows that of its master.
-        record = scan.record
-        if record is None or not knows(record, facts, host.socket_inodes(facts.process), host):
+    reason, record = why_in_another_network(facts, host), scan.record
+    # A worker may have changed its root itself (chroot of a pool), and the binary may have
+    # been renamed since: then the record knows it.
+    if not reason and not (
+        record and knows(record, facts, host.socket_inodes(facts.process), host)
+    ):
+        reason = why_in_another_root(facts, host)
+        if not (reason or runs(service, facts, host) or is_worker(service, facts.title)):
             reason = f"it runs {facts.exe}, not {service.daemon}"
     if reason:
         host.explain(f"pid {facts.process} ({facts.title[:60]}): {OTHERS}: {reason}")

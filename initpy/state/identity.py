@@ -65,6 +65,11 @@ def why_elsewhere(facts: ProcessFacts, host: Host) -> str:
 
 def why_elsewhere_whoever(facts: ProcessFacts, host: Host) -> str:
     """Do what ``why_elsewhere`` does, of a process of whatever user: a worker."""
+    return why_in_another_network(facts, host) or why_in_another_root(facts, host)
+
+
+def why_in_another_network(facts: ProcessFacts, host: Host) -> str:
+    """Return what keeps a process from serving beside us, in our namespaces, or ""."""
     if facts.nested:
         return "it is in another pid namespace"
     pid = facts.process.pid
@@ -72,6 +77,12 @@ def why_elsewhere_whoever(facts: ProcessFacts, host: Host) -> str:
     host.explain(f"pid {pid}: network namespace {net or 'not to be seen'}, ours is {ours}")
     if net not in (None, ours):
         return "it is in another network namespace"
+    return ""
+
+
+def why_in_another_root(facts: ProcessFacts, host: Host) -> str:
+    """Return what there is to say if a process has another root directory than we, or ""."""
+    pid = facts.process.pid
     root, our_root = host.root_file(pid), host.file_id("/")
     host.explain(f"pid {pid}: root directory {_file(root)}, ours is {_file(our_root)}")
     if root not in (None, our_root) or _has_another_root_mount(pid, host):

@@ -181,12 +181,26 @@ def test_number_of_the_session_used_again(host, master, workers):
 
 
 def test_recorded_but_elsewhere(host, master, workers):
-    """What is in another network by now, or in a chroot, is none of ours."""
+    """What is in another network by now is none of ours."""
     first, second = workers
-    first.net, second.root = "net:[2]", (9, 9)
+    first.net = "net:[2]"
     host.end(master)
 
+    assert (ids(second), set()) == judged(host)
+
+
+def test_recorded_in_a_chroot(host, master, workers, forget):
+    """A worker that has changed its root is ours if it is recorded, or has a recorded socket."""
+    for worker in workers:
+        worker.root = (9, 9)
+    another = stray(host, root=(9, 9), sockets={1: "0.0.0.0:81"})
+    later = stray(host, root=(9, 9), sockets=dict(master.sockets), exe_id=master.exe_id)
+    host.end(master)
+
+    assert (ids(*workers, later), set()) == judged(host)
+    forget()
     assert (set(), set()) == judged(host)
+    assert host.processes[another.pid] is another
 
 
 # By a socket of a living master.
