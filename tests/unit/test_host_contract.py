@@ -1135,6 +1135,11 @@ def test_addresses_of(host):
     assert set() == host.addresses_of("no-such-name.invalid")
 
 
+def test_addresses_of_a_star(host):
+    """A host called * is this one, as getaddrinfo(3) of glibc has it."""
+    assert {"127.0.0.1", "::1"} == host.addresses_of("*")
+
+
 # Unix sockets
 
 

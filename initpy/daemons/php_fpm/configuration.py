@@ -130,7 +130,7 @@ def _tried(value: str, prefix: str) -> tuple[str, ...]:
 def _places_of(value: str, prefix: str, host: Host) -> list[str]:
     """Return where ``listen`` has a pool listen: a port, an address with one, or a path."""
     address, colon, port = value.rpartition(":")
-    if colon and address != "*":
+    if colon:  # also of "*", which is a name of the loopback addresses
         return [host.place(address, port)]
     if port.isdigit():  # [::] where there is IPv6, else 0.0.0.0
         return [f":::{port}", f"0.0.0.0:{port}"]
