@@ -247,11 +247,19 @@ def test_nginx_statements():
         ("/run/php/x.sock", ["/run/php/x.sock"]),
         ("run/$pool.sock", ["/usr/run/www.sock"]),
         ("/run//php/./x.sock", ["/run/php/x.sock"]),
+        ("\"/run/;x\".'$pool'.sock ; 'a' comment", ["/run/;x.www.sock"]),
     ],
 )
 def test_fpm_listens(host, value, places):
     """Where a pool listens is told as the kernel says it."""
     assert tuple(places) == read_fpm(host, f"[www]\nlisten = {value}\n").listens
+
+
+def test_fpm_blanks_in_a_name(host):
+    """Blanks belong to the name of a pool."""
+    text = "[www]\nlisten = 9000\n[ www ]\nlisten = 9001\n"
+
+    assert ["www", " www "] == [pool.name for pool in read_fpm(host, text).pools]
 
 
 def test_nginx_includes(host):

@@ -192,13 +192,13 @@ class _Reader:
         for raw in self._texts[path].split("\n"):
             line = raw.strip()
             if header := re.match(r"\[([^\]]*)\]", line):
-                self._enter(header[1].strip())
+                self._enter(header[1])
                 continue
             key, equals, value = map(str.strip, line.partition("="))
             if not equals or line.startswith((";", "#")):
                 continue
-            quoted = re.match(r"""(["'])(.*?)\1""", value)
-            value = quoted[2] if quoted else value.partition(";")[0].strip()
+            # Any part of it may be quoted; and a comment ends it.
+            value = re.sub(r"""(["'])(.*?)\1|;.*""", r"\2", value).strip()
             if key != "include":
                 self._section[key.lower()] = value
                 continue
