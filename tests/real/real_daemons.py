@@ -26,6 +26,7 @@ from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import Host
 from initpy.host.wait import wait_until as _wait_until
+from initpy.state.configuration import listens_at
 from initpy.state.record import DIRECTORY as LOCKS
 from initpy.state.snapshot import take_snapshot, workers_of
 from initpy.tools import command
@@ -39,6 +40,7 @@ PATIENCE = 20.0  # seconds; for what takes milliseconds on an idle machine
 
 NGINX_BINARY = "/usr/sbin/nginx"
 FPM_BINARY = "/usr/sbin/php-fpm8.2"
+ANYWHERE = ("0.0.0.0", "::")
 
 # Below the range from which the kernel takes the ports of clients: one of
 # those could take a port between our look and the daemon's bind.
@@ -574,6 +576,30 @@ def in_the_foreground(fpm):
         if child.poll() is None:
             child.kill()
         child.wait()
+
+
+def disagreement(config, process, host):
+    """Return the places that only one of the two knows: the configuration as read, the daemon."""
+    places = host.listening_places(process)
+    unread = {place for place in places if not listens_at(config, place, host)}
+    unbound = {at for at in config.listens if not any(covers(place, at, host) for place in places)}
+    return unread, unbound
+
+
+def wishless(config):
+    """Return a configuration without wishes for sockets: only the daemon knows their defaults."""
+    return config.replace(pools=tuple(pool.replace(wishes=()) for pool in config.pools))
+
+
+def covers(place, at, host):
+    """Tell whether a socket at *place* answers what is sent to *at*, as it is written."""
+    if place.startswith("/") or at.startswith("/"):
+        return os.path.normpath(place) == at
+    address, _, port = place.rpartition(":")
+    name, _, wanted = at.rpartition(":")
+    return port == wanted and (
+        address in ANYWHERE or address == name or address in host.addresses_of(name)
+    )
 
 
 class Client:

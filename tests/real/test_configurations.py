@@ -11,13 +11,13 @@ import signal
 import subprocess
 
 import pytest
-from real_daemons import FPM_BINARY, NGINX_BINARY, wait_until
+from real_daemons import FPM_BINARY, NGINX_BINARY, disagreement, wait_until, wishless
 
 from initpy.control.ask import ask_configuration
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import Host
-from initpy.state.configuration import listens_at, read_configuration
+from initpy.state.configuration import read_configuration
 
 pytestmark = pytest.mark.real
 
@@ -25,7 +25,6 @@ CONFIGURATIONS = int(os.environ.get("INITPY_TEST_CONFIGURATIONS", "24"))
 SEEDS = range(CONFIGURATIONS)
 MODULES = "/etc/nginx/modules-enabled/*.conf"
 ALONE = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]
-ANYWHERE = ("0.0.0.0", "::")
 
 
 class Running:
@@ -74,26 +73,6 @@ class Running:
         if self.child.poll() is None:  # with its workers, which KILL would leave behind
             self.child.send_signal(signal.SIGTERM)
         self.child.wait()
-
-
-def disagreement(config, running):
-    """Return the places that only one of the two knows: the configuration as read, the daemon."""
-    host = running.host
-    places = host.listening_places(running.process)
-    unread = {place for place in places if not listens_at(config, place, host)}
-    unbound = {at for at in config.listens if not any(covers(place, at, host) for place in places)}
-    return unread, unbound
-
-
-def covers(place, at, host):
-    """Tell whether a socket at *place* answers what is sent to *at*, as it is written."""
-    if place.startswith("/") or at.startswith("/"):
-        return os.path.normpath(place) == at
-    address, _, port = place.rpartition(":")
-    name, _, wanted = at.rpartition(":")
-    return port == wanted and (
-        address in ANYWHERE or address == name or address in host.addresses_of(name)
-    )
 
 
 class Writer:
@@ -260,7 +239,7 @@ def test_nginx(tree, seed):
 
     with Running(argv, f"{tree}/x.pid", f"{tree}/said") as running:
         assert running.up, running.output()
-        assert (set(), set()) == disagreement(told, running)
+        assert (set(), set()) == disagreement(told, running.process, running.host)
         assert f"{tree}/x.pid" == told.pidfile
         assert running.logs() == set(told.logs) - {first}
 
@@ -345,11 +324,6 @@ class PoolWriter:
         return path
 
 
-def wishless(config):
-    """Return a configuration without wishes for sockets: only the daemon knows their defaults."""
-    return config.replace(pools=tuple(pool.replace(wishes=()) for pool in config.pools))
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 def test_php_fpm(tree, seed):
     """Listens, pidfile and pools are what php-fpm has, by its own words and by its file."""
@@ -362,7 +336,7 @@ def test_php_fpm(tree, seed):
 
     with Running(argv, f"{tree}/x.pid", f"{tree}/said") as running:
         assert running.up, running.output()
-        unread, unbound = disagreement(told, running)
+        unread, unbound = disagreement(told, running.process, running.host)
         assert (set(), set()) == (unread, unbound)
     assert wishless(read) == wishless(told)
     assert f"{tree}/x.pid" == told.pidfile
