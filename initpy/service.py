@@ -73,6 +73,7 @@ class Service(Value):
     start_args: tuple[str, ...] = ()
     test_args: tuple[str, ...] | None = None
     options: tuple[str, ...] = ()  # from the settings; added at start and configtest
+    expands_environment: bool = False  # its configuration may name variables of its environment
     background: bool = False  # it stays in the foreground: initpy puts it in the background
 
     # The titles that its processes show in ps(1), if it sets them. A master's title

@@ -8,6 +8,7 @@ from ..control.lock import ActionLock
 from ..control.pidfiles import lost_paths_sentence, refuse_lost_paths, restore_pidfile
 from ..control.ready import wait_until_ready
 from ..control.record import record_running
+from ..control.run import surroundings_of_reader
 from ..control.stable import require_running, wait_until_stable
 from ..errors import ConfigTestFailed, InitError, NotRunning, Unimplemented
 from ..host import HERE, Host
@@ -46,7 +47,8 @@ def reload(service: Service, host: Host = HERE) -> None:
                 raise NotRunning(f"not running: master {seen.masters[-1]} has just ended")
             drain_orphans(service, host)
         try:
-            configtest(service, host)
+            reader = surroundings_of_reader(service, seen.masters[-1], host)
+            configtest(service, host, surroundings=reader)
         except ConfigTestFailed as exc:
             raise ConfigTestFailed(
                 f"not reloading due to configuration syntax error: {exc}", exc.output

@@ -12,13 +12,18 @@ from .run import Finished, run
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..contracts import Pool, ReadDump
+    from ..host import Surroundings
 
 WITHIN = 10.0  # seconds; it answers in some hundredths of one
 MOST_BYTES = 16 << 20  # of its answer: some kilobytes for each pool
 
 
-def ask_configuration(service: Service, host: Host) -> Configuration:
+def ask_configuration(
+    service: Service, host: Host, surroundings: Surroundings | None = None
+) -> Configuration:
     """Return the configuration as the daemon on disk understands it.
+
+    surroundings: those of the master that is to read it, if not those of a start.
 
     If the daemon has no such answer, or does not give it, it is what is read in the file.
     The daemon is run. It writes to no log, and may create the access logs of pools, as its
@@ -29,7 +34,7 @@ def ask_configuration(service: Service, host: Host) -> Configuration:
     if service.read_dump is None:
         return written
     try:
-        finished = ask(service, service.dump_text, host)
+        finished = ask(service, service.dump_text, host, surroundings)
     except InitError as exc:
         host.explain(f"{service.daemon} cannot be asked for its configuration: {exc}")
         return written
@@ -40,12 +45,16 @@ def ask_configuration(service: Service, host: Host) -> Configuration:
     return told or written
 
 
-def pools_on_disk(service: Service, host: Host) -> tuple[Pool, ...]:
+def pools_on_disk(
+    service: Service, host: Host, surroundings: Surroundings | None = None
+) -> tuple[Pool, ...]:
     """Return the pools of the configuration as it is now; () of a daemon that has none."""
-    return ask_configuration(service, host).pools if service.on_demand else ()
+    return ask_configuration(service, host, surroundings).pools if service.on_demand else ()
 
 
-def ask(service: Service, text: str, host: Host) -> Finished:
+def ask(
+    service: Service, text: str, host: Host, surroundings: Surroundings | None = None
+) -> Finished:
     """Have the daemon print the configuration that it makes of a file of that text.
 
     Raises what ``run`` raises.
@@ -58,6 +67,7 @@ def ask(service: Service, text: str, host: Host) -> Finished:
             host,
             within=min(service.timeout, WITHIN),
             descriptors=(fd,),
+            surroundings=surroundings,
             most=MOST_BYTES,
         )
     finally:

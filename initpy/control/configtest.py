@@ -12,6 +12,10 @@ from .error_log import read_log
 from .pidfiles import refuse_other_pidfile
 from .run import CannotExecute, Finished, run
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..host import Surroundings
+
 
 class TestCannotRun(ConfigTestFailed):
     """The daemon on disk is broken: its test hangs, or cannot be executed."""
@@ -19,10 +23,17 @@ class TestCannotRun(ConfigTestFailed):
     __test__ = False  # not for pytest
 
 
-def configtest(service: Service, host: Host = HERE, *, binary: str = "") -> None:
+def configtest(
+    service: Service,
+    host: Host = HERE,
+    *,
+    binary: str = "",
+    surroundings: Surroundings | None = None,
+) -> None:
     """Let the daemon on disk test its configuration.
 
     binary: run this executable instead of the one on disk.
+    surroundings: those of the master that is to read it, if not those of a start.
 
     Raises ConfigTestFailed with the daemon's own output; NotInstalled; NotPermitted;
     Interrupted; Unimplemented if the daemon has no such test.
@@ -33,7 +44,9 @@ def configtest(service: Service, host: Host = HERE, *, binary: str = "") -> None
     if binary:
         argv[0] = binary
     try:
-        finished = run(argv, host, within=service.timeout, interruptible=True)
+        finished = run(
+            argv, host, within=service.timeout, interruptible=True, surroundings=surroundings
+        )
     except (WaitTimeout, CannotExecute) as exc:
         raise TestCannotRun(str(exc)) from exc
     if finished.code:

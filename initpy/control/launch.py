@@ -81,7 +81,8 @@ class Launch:
             if host.file_id(service.daemon) is None:
                 raise NotInstalled(f"{service.daemon} is not installed")
             argv = background_command(service.pidfile, argv)
-        self._pools = pools_on_disk(service, host)
+        wanted = inheritance.surroundings if inheritance else None
+        self._pools = pools_on_disk(service, host, wanted)
         self._readiness = Readiness(service, needed_pools(service, self._pools), host)
         self._child = start_daemon(
             argv, host, nice=service.nice, limits=service.limits, inheritance=inheritance

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Protocol
 
-    from ..host import Child, Launched, Surroundings
+    from ..host import Child, Launched, Process, Surroundings
+    from ..service import Service
 
     class Inheritance(Protocol):
         """What a new master inherits: listening sockets, and surroundings."""
@@ -92,10 +93,12 @@ def run(
     within: float,
     interruptible: bool = False,
     descriptors: Sequence[int] = (),
+    surroundings: Surroundings | None = None,
     most: int = 1 << 16,
 ) -> Finished:
     """Run a program and return its code and output.
 
+    surroundings: their environment is added to a clean one; nothing else of them counts.
     most:   bytes of its output, the last ones.
     within: seconds of monotonic time. Then its process group is killed, and WaitTimeout
             is raised.
@@ -104,7 +107,8 @@ def run(
     """
     _require_installed(argv[0], host)
     try:
-        child = host.spawn(argv, descriptors=descriptors)
+        environment = surroundings.environment if surroundings else None
+        child = host.spawn(argv, environment=environment, descriptors=descriptors)
     except OSError as exc:
         raise _cannot_execute(argv[0], exc, host) from exc
 
@@ -124,6 +128,11 @@ def run(
     finally:
         end_group(child, host)
         child.close()
+
+
+def surroundings_of_reader(service: Service, master: Process, host: Host) -> Surroundings | None:
+    """Return the surroundings in which *master* reads its configuration, if that may name them."""
+    return host.surroundings(master) if service.expands_environment else None
 
 
 def end_group(child: Child, host: Host) -> None:

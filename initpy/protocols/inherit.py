@@ -46,7 +46,7 @@ class InheritedSockets:
         # not name (fpm_sockets.c). Then no client could reach the old pool either.
         self._host = host
         self._service = service
-        self.configuration = ask_configuration(service, host)
+        self.configuration = ask_configuration(service, host, surroundings)
         copied: list[Listener] = []
         self.surroundings = surroundings
         known: set[int] = set()

@@ -11,6 +11,7 @@ from ..control.launch import launch
 from ..control.pidfiles import remove_stale_pidfiles, restore_pidfile
 from ..control.ready import await_started, workers_awaited
 from ..control.record import write_record
+from ..control.run import surroundings_of_reader
 from ..control.signals import killproc
 from ..errors import ConfigTestFailed, InitError, NotRunning, Reverted, Unimplemented, WaitTimeout
 from ..host import Host, Process
@@ -47,7 +48,7 @@ def reload(service: Service, master: Process, host: Host) -> None:
     if not await_started(service, master, host):
         raise NotRunning(f"not running: master {master} has just ended")
     before = host.version(service.pidfile)
-    config = ask_configuration(service, host)
+    config = ask_configuration(service, host, surroundings_of_reader(service, master, host))
     pools = needed_pools(service, config.pools)
     if _refuse_or_take_over(service, master, config, host):
         return

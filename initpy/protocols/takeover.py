@@ -16,6 +16,7 @@ from ..control.drain import drain, drain_orphans, retire
 from ..control.launch import Launch, Started, launch
 from ..control.pidfiles import restore_pidfile, write_pidfile
 from ..control.record import write_record
+from ..control.run import surroundings_of_reader
 from ..control.signals import resume
 from ..control.stable import await_launcher, require_running
 from ..errors import InitError, RollbackFailed, Unimplemented
@@ -211,7 +212,7 @@ def _finish(
     any_binary: bool = False,
 ) -> None:
     """Verify the newest of several masters, then retire the others; or retire it instead."""
-    config = ask_configuration(service, host)
+    config = ask_configuration(service, host, surroundings_of_reader(service, new, host))
     try:
         verify_master(service, new, host, pools=config.pools, any_binary=any_binary)
         if service.upgrade_check:

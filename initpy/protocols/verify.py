@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..control.configtest import TestCannotRun, configtest
 from ..control.ready import workers_awaited
-from ..control.run import run
+from ..control.run import run, surroundings_of_reader
 from ..errors import ConfigTestFailed, InitError, NotInstalled, Reverted
 from ..host import Host, Process
 from ..host.wait import wait_until
@@ -28,7 +28,7 @@ def verify_binary(service: Service, old: Process, host: Host) -> None:
     if host.file_id(service.daemon) is None:
         raise NotInstalled(f"{service.daemon} is not installed: nothing to upgrade to")
     try:
-        configtest(service, host)
+        configtest(service, host, surroundings=surroundings_of_reader(service, old, host))
     except ConfigTestFailed as exc:
         _blame(service, old, exc, host)
 
@@ -37,7 +37,8 @@ def _blame(service: Service, old: Process, failure: ConfigTestFailed, host: Host
     """Raise Reverted if the binary that *old* runs passes the test, else ConfigTestFailed."""
     if isinstance(failure, TestCannotRun) or host.exe_file(old) != host.file_id(service.daemon):
         try:
-            configtest(service, host, binary=f"/proc/{old}/exe")
+            reader = surroundings_of_reader(service, old, host)
+            configtest(service, host, binary=f"/proc/{old}/exe", surroundings=reader)
         except ConfigTestFailed:
             pass  # the running binary rejects the configuration, too
         else:

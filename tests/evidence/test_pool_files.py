@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections import Counter
 
 import pytest
-from pool_files import POOL_FILES
-from real_daemons import disagreement, free_port, in_the_foreground, wishless
+from pool_files import POOL_FILES, USER
+from real_daemons import disagreement, free_port, in_the_foreground, wait_until, wishless
 from real_load import crash
 
 from initpy.control.ask import ask_configuration
@@ -97,3 +98,49 @@ def test_in_the_foreground(fpm, name):
         assert master == fpm.master
         assert (set(), set()) == disagreement(told, master, fpm.host)
         assert wanted(told) == workers
+
+
+# As images have it whose pools are set by variables, all of them or the name of the socket.
+VARIABLES = f"[www]\n{USER}listen = {{at}}/${{{{FPM_NAME}}}}.sock\npm = ${{{{FPM_PM}}}}\n"
+VARIABLES += "pm.max_children = ${{FPM_CHILDREN}}\n"
+
+
+@pytest.fixture
+def variables(fpm, monkeypatch):
+    """Give a php-fpm whose pool is set by variables that only its environment has."""
+    for name, value in (("NAME", "app"), ("PM", "static"), ("CHILDREN", "2")):
+        monkeypatch.setenv(f"FPM_{name}", value)
+    write(fpm, VARIABLES)
+    fpm.crew = 2
+    return fpm
+
+
+def test_variables_in_the_foreground(variables):
+    """A configuration that names the master's variables is read with them in a reload."""
+    with in_the_foreground(variables) as master:
+        before = variables.workers
+        reloaded = variables.act("reload")
+        upgraded = variables.act("upgrade", timeout=0.5)
+
+        assert (0, 3) == (reloaded.code, upgraded.code), (reloaded, upgraded)
+        assert master == variables.master
+        assert 2 == len(variables.workers - before)
+
+
+def test_variables_of_a_master(variables):
+    """A new master has its predecessor's variables; a start has none of them, and is refused."""
+    arguments = ["--daemonize", "--fpm-config", variables.config, "--pid", variables.pidfile]
+    subprocess.run([variables.daemon, *arguments], check=True)
+    wait_until(lambda: len(variables.workers) == 2, "two workers")
+    first = variables.master
+
+    upgraded, second = variables.act("upgrade"), variables.master
+    reloaded, third = variables.act("reload"), variables.master
+    restarted = variables.act("restart")
+
+    codes = (upgraded.code, reloaded.code, restarted.code)
+    assert (0, 0, 6) == codes, (upgraded, reloaded, restarted)
+    assert first != second
+    assert third == variables.master
+    assert ["app.sock"] == os.listdir(variables.path("sockets"))
+    assert 2 == len(variables.workers)

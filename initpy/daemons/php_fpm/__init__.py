@@ -33,6 +33,7 @@ PHP_FPM = Service(
     detects=("config", "default_config", "prefix"),
     start_args=("--daemonize", "--fpm-config", "{config}", "--pid", "{pidfile}"),
     test_args=("--test", "--fpm-config", "{config}"),
+    expands_environment=True,  # ${NAME}: zend_ini_get_var
     master_title="php-fpm: master process ({config})",
     worker_titles=("php-fpm: pool ",),
     on_demand=True,
