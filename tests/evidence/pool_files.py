@@ -1,10 +1,10 @@
 """Configurations of php-fpm as public images, panels and distributions write them.
 
 Each is in our own words: it keeps what is particular in how they are written, and its names,
-numbers and paths are ours. {at} is a folder for sockets,
-{place} that of the test, {pidfile} and {log} are the daemon's, {port}, {port2}, ... are free
-ports. A line "## FILE" begins another file; the first is the only pool's, beside a
-php-fpm.conf that includes pool.d/*.conf.
+numbers and paths are ours. {at} is a folder for sockets, {place} that of the test, {relative}
+the daemon's as seen from its prefix; {pidfile} and {log} are the daemon's; {port}, {port2} and
+{port3} are free ports. What stands first is pool.d/www.conf, beside a configuration that includes
+pool.d/*.conf; a line "## FILE" begins another file.
 """
 
 from __future__ import annotations
