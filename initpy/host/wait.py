@@ -65,5 +65,5 @@ def wait_until(
         watched = until if until and host.alive(until) else None
         pause = min(max(waited * POLL_SHARE, POLL_FIRST), POLL_MOST)
         # A look at thousands of processes takes a while: half of the time is theirs.
-        pause = max(pause, host.monotonic() - started - waited)
+        pause = max(pause, min(host.monotonic() - started - waited, SILENCE))
         host.sleep(min(pause, within - waited), watched)

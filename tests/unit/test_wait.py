@@ -42,7 +42,21 @@ def test_last_look_comes_after_the_deadline(host):
         return len(looks) == 2
 
     assert wait_until(probe, within=5, host=host, what="news")
-    assert [0, 3600.001] == looks
+    assert [0, 3601] == looks
+
+
+def test_looks_that_take_long(host):
+    """Half of the time is left to what is awaited."""
+    looks = []
+
+    def probe():
+        looks.append(host.now)
+        host.sleep(0.2)
+
+    with pytest.raises(WaitTimeout):
+        wait_until(probe, within=2, host=host, what="news")
+
+    assert [0, 0.4, 0.8, 1.2, 1.6, 2.0] == [round(look, 1) for look in looks]
 
 
 def test_first_pauses_are_short(host):
