@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
-from ..state.workers import Readiness, ready_workers, running_pools
+from ..state.workers import Readiness, ready_workers, running_pools, unserved_places
 
 STARTING = 2.0  # seconds; a master of that age is not starting any more
 
@@ -32,21 +32,26 @@ def is_serving(service: Service, master: Process, host: Host) -> bool:
 
 
 def _await_workers(service: Service, master: Process, host: Host, *, whole: bool) -> bool:
-    readiness = Readiness(service, running_pools(service, master, host), host)
+    pools = running_pools(service, master, host)
+    readiness = Readiness(service, pools, host)
+    unnamed = service.on_demand and any(not pool.name for pool in pools)
+    unserved: list[str] = []
 
     def decided() -> str:
         if not host.alive(master):
             return "gone"
-        ready = readiness.look(master) or not (whole or host.age(master) < STARTING)
-        return "serves" if ready else ""
+        if not (whole or host.age(master) < STARTING):
+            return "serves"
+        if not readiness.look(master):
+            return ""
+        unserved[:] = unserved_places(service, master, host) if unnamed else []
+        return "" if unserved else "serves"
 
-    found = wait_until(
-        decided,
-        within=service.timeout,
-        host=host,
-        what=lambda: workers_awaited(readiness, master),
-        until=master,
-    )
+    def awaited() -> str:
+        at = f", at {', '.join(unserved)}" if unserved else ""
+        return f"{workers_awaited(readiness, master)}{at}"
+
+    found = wait_until(decided, within=service.timeout, host=host, what=awaited, until=master)
     return found == "serves"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..control.drain import drain_orphans, retire
-from ..control.pidfiles import write_pidfile
+from ..control.pidfiles import lost_paths_sentence, write_pidfile
 from ..control.ready import is_serving
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
@@ -83,11 +83,14 @@ def terminate_old_helpers(
     terminate(old, service.force_quit, host, what="helpers of the old master")
 
 
-def restore(service: Service, old: Process, host: Host, why: InitError) -> InitError:
+def restore(service: Service, old: Process, host: Host, why: InitError, lost: str) -> InitError:
     """See the old master serve, named by the pidfile, after the new one has ended.
 
-    Somebody else's signal may have had it execute itself anew, as another process. Returns
-    the error to raise: Reverted if it serves, RollbackFailed otherwise.
+    Somebody else's signal may have had it execute itself anew, as another process.
+
+    lost: what was said before the upgrade of unix sockets whose paths are lost.
+
+    Returns the error to raise: Reverted if it serves as before, RollbackFailed otherwise.
     """
     master: Process | None = None
 
@@ -105,6 +108,10 @@ def restore(service: Service, old: Process, host: Host, why: InitError) -> InitE
         return upgrade_failed(RollbackFailed, f"{why}; and old master {master or old} {end}")
     except InitError as exc:
         return upgrade_failed(RollbackFailed, f"{why}; and {exc}")
+    # On TERM or QUIT from somebody else the new master has removed them.
+    if (now := lost_paths_sentence(service, host)) not in ("", lost):
+        why_not = f"{why}; old master {master} runs, but {now}: use start"
+        return upgrade_failed(RollbackFailed, why_not)
     return upgrade_failed(Reverted, f"{why}; old master {master} serves as before", why.output)
 
 

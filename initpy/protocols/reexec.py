@@ -77,17 +77,29 @@ def reload(service: Service, master: Process, host: Host) -> None:
             return False
         return readiness.look(named)
 
-    wait_until(
-        renewed,
-        within=service.timeout + config.reload_drain,
-        host=host,
-        what=lambda: _awaited(service, readiness, host),
-    )
+    try:
+        wait_until(
+            renewed,
+            within=service.timeout + config.reload_drain,
+            host=host,
+            what=lambda: _awaited(service, readiness, host),
+        )
+    finally:
+        new = _record_successor(service, master, config, host)
     if absent:
         _recover(service, host)
-    elif renewed_master := named_master(service, service.pidfile, host):
-        write_record(service, renewed_master, host, pools=config.pools)
-        tell_wishes(config, renewed_master, host)
+    elif new is not None:
+        tell_wishes(config, new, host)
+
+
+def _record_successor(
+    service: Service, master: Process, config: Configuration, host: Host
+) -> Process | None:
+    """Record the pools of the new master, also if one of them does not serve; return it."""
+    new = named_master(service, service.pidfile, host)
+    if new is not None and new != master:
+        write_record(service, new, host, pools=config.pools)
+    return new
 
 
 def _refuse_or_take_over(
@@ -97,6 +109,8 @@ def _refuse_or_take_over(
 
     A takeover does it where it cannot be foreseen: if it fails, the old master serves on.
     """
+    if stuck := why_stuck(master, host):
+        raise InitError(f"master {master} is {stuck}: no signal was sent")
     foreseen = foresee(service, config, master, host)
     if foreseen.wrong:
         why = "; ".join((*foreseen.wrong, *foreseen.refused))
@@ -118,8 +132,6 @@ def _refuse_or_take_over(
 
 def _require_serving(service: Service, master: Process, why: str, host: Host) -> None:
     """Raise InitError if a pool of *master* does not serve, as far as its pools are known."""
-    if stuck := why_stuck(master, host):
-        raise InitError(f"reload failed, no signal was sent, and master {master} is {stuck}: {why}")
 
     def idle() -> list[str]:
         titles = [

@@ -14,13 +14,14 @@ from __future__ import annotations
 from ..control.ask import ask_configuration
 from ..control.drain import drain, drain_orphans, retire
 from ..control.launch import Launch, Started, launch
-from ..control.pidfiles import restore_pidfile, write_pidfile
+from ..control.pidfiles import lost_paths_sentence, restore_pidfile, write_pidfile
 from ..control.record import write_record
 from ..control.run import surroundings_of_reader
 from ..control.signals import resume
-from ..control.stable import await_launcher, require_running
-from ..errors import InitError, RollbackFailed, Unimplemented
+from ..control.stable import await_launcher, require_running, wait_until_stable
+from ..errors import InitError, RollbackFailed, Unimplemented, WaitTimeout
 from ..host import CannotCopy, Host, Process
+from ..host.wait import wait_until
 from ..service import Service
 from ..state.record import read_record
 from ..state.snapshot import Snapshot, take_snapshot
@@ -33,6 +34,10 @@ from .wishes import tell_wishes
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+# A master that executes itself anew is in the foreground until it forks again.
+EXECUTING = 1.0  # seconds
 
 
 def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
@@ -74,31 +79,38 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
         seen = require_running(service, host)
     old = seen.masters[-1]
     _refuse_supervised(old, host)
+    for process in (old, *host.children(old)):  # they have other users than their master
+        host.require_permission(process)
     restore_pidfile(service, seen, host)
     verify_binary(service, old, host)
     before = read_record(service, host)
+    lost = lost_paths_sentence(service, host)
     try:
         old, inheritance = copy_sockets(service, old, host)
         with inheritance:
-            _record_old_master(service, old.pid, host)
-            started, left = _replace(service, old, inheritance, host)
+            started, left = _replace(service, old, inheritance, host, lost)
     except CannotCopy as exc:
         raise Unimplemented(f"{exc}: use restart or reload to replace the binary") from exc
     conclude(service, inheritance.configuration, left, host)
     write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
     terminate_old_helpers(service, before, started, host)
     remove_dropped_paths(inheritance.dropped, host)
+    if wait_until_stable(service, host).master is None:
+        raise upgrade_failed(RollbackFailed, "The new master has ended: use start")
 
 
 def _replace(
-    service: Service, old: Process, inheritance: InheritedSockets, host: Host
+    service: Service, old: Process, inheritance: InheritedSockets, host: Host, lost: str
 ) -> tuple[Started, list[Process]]:
     """Start a new master on the sockets of *old*; retire *old* when the new one serves.
+
+    lost: what was said before of paths that are lost.
 
     Returns what was started, and the workers that the old one has left. Raises Reverted,
     RollbackFailed.
     """
     try:
+        _record_old_master(service, old.pid, host)
         with Launch(service, host, inheritance=inheritance, beside=(old,)) as new:
             if service.upgrade_check:
                 run_check(service, host)
@@ -109,7 +121,7 @@ def _replace(
     except RollbackFailed:
         raise
     except InitError as exc:
-        raise restore(service, old, host, exc) from exc
+        raise restore(service, old, host, exc, lost) from exc
 
 
 def _survivor(new: Launch) -> Process:
@@ -191,16 +203,22 @@ def _refuse_supervised(old: Process, host: Host) -> None:
     its supervisor.
     """
     # setsid(2) in the foreground: fpm_unix_init_main.
-    facts = host.look(old.pid)
-    if facts is None:
-        return
     if unit := host.systemd_unit(old):
         raise Unimplemented(f"systemd supervises master {old}: use systemctl restart {unit}")
-    if not facts.forked:
+
+    def in_background() -> bool:
+        facts = host.look(old.pid)
+        return facts is None or facts.process != old or facts.forked
+
+    try:
+        what = f"master {old} to go to the background"
+        wait_until(in_background, within=EXECUTING, host=host, what=what)
+    except WaitTimeout as exc:
+        facts = host.look(old.pid)
         raise Unimplemented(
-            f"master {old} runs in the foreground, its parent is pid {facts.ppid}: "
+            f"master {old} runs in the foreground, its parent is pid {facts.ppid if facts else 0}: "
             "use reload, or restart it through its supervisor, to replace the binary"
-        )
+        ) from exc
 
 
 def _finish(
@@ -220,6 +238,6 @@ def _finish(
             require_alive(new, host)  # the old master may have answered the check
     except InitError as exc:
         drain(service, retire(service, new, host), host, what="new workers")
-        raise restore(service, old[0], host, exc) from exc
+        raise restore(service, old[0], host, exc, lost_paths_sentence(service, host)) from exc
     name_master(service, new, host)
     conclude(service, config, retire_others(service, old, lambda: [new], host), host)

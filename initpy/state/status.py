@@ -159,8 +159,8 @@ def _work_notes(
         from .workers import idle_pools  # others have no pools
 
         if idle := idle_pools(service, master, [workers[one] for one in serving], host):
-            of_pools = f"of pool {', '.join(idle)} " if any(idle) else ""
-            notes.append(f"no worker {of_pools}takes requests")
+            pools = f" of pool {', '.join(idle)}" if any(idle) else ""
+            notes.append(f"no worker{pools} takes requests")
     elif not serving:
         notes.append("no worker takes requests")
     if host.frozen(master):

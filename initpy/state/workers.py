@@ -92,6 +92,23 @@ def running_pools(service: Service, master: Process, host: Host) -> tuple[Pool, 
     return tuple(pool.replace(workers=1) for pool in needed_pools(service, pools))
 
 
+def unserved_places(service: Service, master: Process, host: Host) -> list[str]:
+    """Return where *master* listens and no ready worker does, as far as the kernel tells.
+
+    A socket that *master* watches itself needs no worker: one is started on demand. For a
+    daemon with pools, whose workers have only the socket of their own pool.
+    """
+    watched, bound = host.watched_sockets(master), host.listening_sockets()
+    if not service.on_demand or watched is None or bound is None:
+        return []
+    needed = host.socket_inodes(master) - watched
+    held = [host.socket_inodes(worker) for worker in ready_workers(service, master, host)]
+    if not any(held):  # there is none, or we may not see its sockets
+        return []
+    needed -= set().union(*held)
+    return sorted({socket.place for socket in bound if socket.inode in needed})
+
+
 def recorded_pools(service: Service, master: Process, host: Host) -> tuple[Pool, ...]:
     """Return the pools that are recorded of *master*, or () if that may have changed.
 
@@ -105,8 +122,13 @@ def recorded_pools(service: Service, master: Process, host: Host) -> tuple[Pool,
 
 
 def idle_pools(service: Service, master: Process, titles: Collection[str], host: Host) -> list[str]:
-    """Return the pools of *master* for which none of the ready workers of those titles works."""
+    """Return the pools of *master* for which none of the ready workers of those titles works.
+
+    Where its pools are not known by name, it is the places of their sockets.
+    """
     names = {pool.name for pool in running_pools(service, master, host)}
+    if names == {""} and titles:
+        return unserved_places(service, master, host)
     served = {name for title in titles for name in pools_of(service, title, names)}
     return sorted(names - served)
 

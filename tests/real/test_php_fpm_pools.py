@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
-from real_daemons import free_port
+from real_daemons import free_port, wait_until
 from real_load import ROUNDS, Shop
 
 from initpy.state.titles import workers_of
@@ -90,6 +91,24 @@ def test_lifeless_pool(fpm, action):
     assert "pool batch" in done.err
     assert fpm.ask()
     assert 0 == count(fpm, "batch")
+    assert "no worker of pool batch" in fpm.act("status").out
+    assert 1 == fpm.act("start", "--timeout", "1").code
+
+
+def test_lifeless_pool_of_somebody_elses_reload(fpm):
+    """Where the pools are not known by name, that nothing takes a pool's requests is seen."""
+    both(fpm)
+    before = fpm.master
+    pool(fpm, "batch", LIFELESS)
+    os.kill(before.pid, signal.SIGUSR2)
+    wait_until(lambda: fpm.master not in (None, before) and count(fpm, "www"), "the reload")
+
+    told, started = fpm.act("status"), fpm.act("start", "--timeout", "1")
+
+    assert "no worker of pool 127.0.0.1:" in told.out
+    assert 1 == started.code, started
+    assert "at 127.0.0.1:" in started.err
+    assert fpm.ask()
 
 
 def test_static_pools_are_up(fpm):

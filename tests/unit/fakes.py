@@ -270,6 +270,7 @@ class FakeHost(Host):
         self.cannot_relay = ""  # why
         self.descriptor_limit = (1024, 4096)  # ours
         self.withholds = []  # what of its surroundings no master can be given
+        self.kills = set()  # the users whose processes root may signal, without CAP_KILL
         self.traces = True  # we have CAP_SYS_PTRACE, or need none
         self.all_seen = True  # /proc hides nobody
         self.holding = {}  # place: who holds it
@@ -752,7 +753,10 @@ class FakeHost(Host):
             self.end(target)
 
     def require_permission(self, process):
-        if self._alive(process) and self.euid not in (0, self.processes[process.pid].uid):
+        found = self._alive(process) and self.processes[process.pid]
+        if found and (
+            self.euid not in (0, found.uid) or found.uid not in (self.kills or [found.uid])
+        ):
             raise NotPermitted(f"not permitted to signal pid {process}")
 
     def surroundings(self, process):

@@ -13,6 +13,7 @@ from initpy.errors import (
     ConfigTestFailed,
     InitError,
     Interrupted,
+    NotPermitted,
     Reverted,
     RollbackFailed,
     Unimplemented,
@@ -641,3 +642,29 @@ def test_new_master_that_was_stopped(host, fpm, old):
     start(PHP_FPM, host)
 
     assert ("S", [new]) == (new.state, [m for m in fpm.masters if fpm.alive(m)])
+
+
+def test_workers_that_may_not_be_signalled(host, fpm, old):
+    """They have another user than their master: that is seen before anything is done."""
+    host.euid = 0
+    host.kills = {0}  # no CAP_KILL: only root's own
+
+    with pytest.raises(NotPermitted):
+        upgrade(PHP_FPM, host)
+
+    asserts_old_serves(fpm, old)
+
+
+def test_new_master_takes_the_path_with_it(host, fpm, old):
+    """On TERM from somebody else a new master removes the socket's path: that is no 150."""
+    host.put("/bin/check", mode=0o755)
+
+    def check(_argv):
+        host.files.pop(fpm.place)
+        host.end(fpm.masters[-1])
+        return Run(code=1)
+
+    host.programs["/bin/check"] = check
+
+    with pytest.raises(RollbackFailed, match=f"no client reaches {fpm.place}"):
+        upgrade(CHECKED, host)

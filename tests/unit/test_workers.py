@@ -13,6 +13,7 @@ from initpy.state.workers import (
     recorded_pools,
     running_pools,
     stopped_accepting,
+    unserved_places,
 )
 
 
@@ -208,3 +209,24 @@ def test_without_pools(host, nginx, service):
     master.watched = set(master.sockets)
 
     assert len(service.worker_titles[:1]) == len(running_pools(service, master.id, host))
+
+
+@pytest.mark.parametrize(("watched", "expected"), [(set(), ["/run/b.sock"]), ({2}, []), (None, [])])
+def test_places_that_no_worker_serves(host, fpm, watched, expected):
+    """A socket that its master does not watch needs a worker that holds it."""
+    master = fpm.run()
+    master.sockets, master.watched = {1: "/run/a.sock", 2: "/run/b.sock"}, watched
+    for worker in fpm.workers(master):
+        worker.sockets = {1: "/run/a.sock"}
+
+    assert expected == unserved_places(PHP_FPM, master.id, host)
+
+
+def test_workers_whose_sockets_may_not_be_seen(host, fpm):
+    """Nothing is said of places then."""
+    master = fpm.run()
+    master.watched = set()
+    for worker in fpm.workers(master):
+        worker.sockets = {}
+
+    assert [] == unserved_places(PHP_FPM, master.id, host)

@@ -105,6 +105,9 @@ class Trials(Processes):
             # False also for root, on a file system or a folder that is not to be changed.
             writable = os.access(f"/proc/self/fd/{fd}", os.W_OK)
             why = "" if writable else "its folder cannot be written to"
+            space = os.fstatvfs(fd)
+            if space.f_files and not space.f_ffree:
+                why = "its file system is full"
             try:
                 kind = _kind(os.lstat(name, dir_fd=fd).st_mode)
             except OSError:
