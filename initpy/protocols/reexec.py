@@ -12,14 +12,23 @@ from ..control.pidfiles import remove_stale_pidfiles, restore_pidfile
 from ..control.ready import await_started, workers_awaited
 from ..control.record import write_record
 from ..control.run import surroundings_of_reader
-from ..control.signals import killproc
-from ..errors import ConfigTestFailed, InitError, NotRunning, Reverted, Unimplemented, WaitTimeout
+from ..control.signals import killproc, terminate
+from ..control.stable import wait_until_stable
+from ..errors import (
+    ConfigTestFailed,
+    InitError,
+    NotPermitted,
+    NotRunning,
+    Reverted,
+    Unimplemented,
+    WaitTimeout,
+)
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service, resolve
 from ..state.idle import why_stuck
-from ..state.snapshot import named_master, take_snapshot
+from ..state.snapshot import named_master
 from ..state.titles import is_ready, workers_of
 from ..state.workers import Readiness, idle_pools, needed_pools, ready_workers, stopped_accepting
 from .foresight import foresee
@@ -27,6 +36,8 @@ from .wishes import tell_wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from ..contracts import Configuration, Reload
 
 # While a master goes to the background its pidfile names no process for a moment.
@@ -42,14 +53,13 @@ def reload(service: Service, master: Process, host: Host) -> None:
     has no address at the moment, the service is reloaded by a takeover. A service that
     dies in the reload is started again, and InitError is raised.
     """
-    assert service.reload is not None
     # Otherwise the first workers of a master that is still starting would count as the
     # new workers of this reload.
     if not await_started(service, master, host):
-        raise NotRunning(f"not running: master {master} has just ended")
+        reload(service, _successor(service, master, host), host)
+        return
     before = host.version(service.pidfile)
     config = ask_configuration(service, host, surroundings_of_reader(service, master, host))
-    pools = needed_pools(service, config.pools)
     if _refuse_or_take_over(service, master, config, host):
         return
     if config.reload_cuts:
@@ -58,8 +68,44 @@ def reload(service: Service, master: Process, host: Host) -> None:
             "upgrade loads a new configuration, too, and cuts none"
         )
     old = ready_workers(service, master, host)
+    if not _signal(service, master, host):
+        reload(service, _successor(service, master, host), host)
+        return
+    if not _comes_up(service, master, old, before, config, host):
+        _recover(service, host)
+    elif renewed_master := named_master(service, service.pidfile, host):
+        write_record(service, renewed_master, host, pools=config.pools)
+        tell_wishes(config, renewed_master, host)
+
+
+def _signal(service: Service, master: Process, host: Host) -> bool:
+    """Send the reload signal; False if *master* is gone, or executes itself anew already."""
+    assert service.reload is not None
+    try:
+        killproc(master, signal_named(service.reload), host=host)
+    except NotPermitted:
+        raise
+    except InitError as exc:
+        host.explain(f"no signal was sent: {exc}")
+        return False
+    return True
+
+
+def _comes_up(
+    service: Service,
+    master: Process,
+    old: Collection[Process],
+    before: tuple[int, int] | None,
+    config: Configuration,
+    host: Host,
+) -> bool:
+    """Return when new workers of every pool serve; False if there is no master any more.
+
+    old:    the workers that served when *master* was signalled.
+    before: the version of its pidfile by then.
+    """
+    pools = needed_pools(service, config.pools)
     readiness = Readiness(service, pools, host, old=old)
-    killproc(master, signal_named(service.reload), host=host)
     absent: list[float] = []
 
     def renewed() -> bool:
@@ -77,29 +123,39 @@ def reload(service: Service, master: Process, host: Host) -> None:
             return False
         return readiness.look(named)
 
-    try:
-        wait_until(
-            renewed,
-            within=service.timeout + config.reload_drain,
-            host=host,
-            what=lambda: _awaited(service, readiness, host),
-        )
-    finally:
-        new = _record_successor(service, master, config, host)
-    if absent:
-        _recover(service, host)
-    elif new is not None:
-        tell_wishes(config, new, host)
+    wait_until(
+        renewed,
+        within=service.timeout + config.reload_drain,
+        host=host,
+        what=lambda: _awaited(service, readiness, host),
+    )
+    return not absent
 
 
-def _record_successor(
-    service: Service, master: Process, config: Configuration, host: Host
-) -> Process | None:
-    """Record the pools of the new master, also if one of them does not serve; return it."""
-    new = named_master(service, service.pidfile, host)
-    if new is not None and new != master:
-        write_record(service, new, host, pools=config.pools)
-    return new
+def _successor(service: Service, master: Process, host: Host) -> Process:
+    """Return what *master* has become: somebody else's signal has it execute itself anew.
+
+    In the foreground it stays the same process. Raises NotRunning if it has ended.
+    """
+    taken = 1 << signal_named(service.reload or "") - 1
+
+    def decided() -> bool:
+        masks = host.signals(master)
+        return not host.alive(master) or (masks is not None and bool(masks.caught & taken))
+
+    wait_until(
+        decided,
+        within=service.timeout,
+        host=host,
+        what=f"master {master}, which executes itself anew",
+        until=master,
+    )
+    if host.alive(master):
+        return master
+    seen = wait_until_stable(service, host)
+    if seen.master is None:
+        raise NotRunning(f"not running: master {master} has just ended")
+    return seen.master
 
 
 def _refuse_or_take_over(
@@ -152,10 +208,15 @@ def _require_serving(service: Service, master: Process, why: str, host: Host) ->
 
 def _recover(service: Service, host: Host) -> None:
     """Restore the pidfile of a master that it does not name, or start one. Raises InitError."""
-    seen = take_snapshot(service, host)
+    seen = wait_until_stable(service, host)
     if seen.master is not None:  # it serves; its configuration names another pidfile
         restore_pidfile(service, seen, host)
         return
+    if seen.orphans and _recover_orphans(service, seen.orphans, host):
+        raise InitError(
+            f"{service.name} died during the reload, and a new master took over from its workers"
+        )
+    terminate(seen.orphans, service.stop, host, what="workers of a dead master")
     remove_stale_pidfiles(service, host)
     try:
         started = launch(service, host)
@@ -166,7 +227,21 @@ def _recover(service: Service, host: Host) -> None:
             exc.output,
         ) from exc
     write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
-    raise InitError(f"{service.name} died during the reload and was started again")
+    but = f", but no worker of pool {', '.join(started.idle)} lives" if started.idle else ""
+    raise InitError(f"{service.name} died during the reload and was started again{but}")
+
+
+def _recover_orphans(service: Service, orphans: Sequence[Process], host: Host) -> bool:
+    """Have a new master take over from the workers of one that was killed, if that can be."""
+    from .takeover import recover
+
+    try:
+        return recover(service, orphans, host)
+    except InitError as exc:
+        raise InitError(
+            f"{service.name} died during the reload, its workers serve without a master: {exc}",
+            exc.output,
+        ) from exc
 
 
 def _awaited(service: Service, readiness: Readiness, host: Host) -> str:
