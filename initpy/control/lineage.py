@@ -84,6 +84,9 @@ def undo(service: Service, child: Launched, host: Host, *, shared: bool) -> None
         # Only now: until it was stopped, the daemon could fork a master.
         for master in masters_among(service, started(), host):
             drain(service, retire(service, master, host), host, what="new workers")
+        # Those whose master was killed by somebody else: they may have requests, too.
+        left = [one for one in started() if is_worker(service, host.title(one.pid))]
+        drain(service, left, host, what="new workers")
     elif leaders := masters_among(service, started(), host):
         terminate(started(), service.force_quit, host, more=started, leaders=leaders, what=what)
 

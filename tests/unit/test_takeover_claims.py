@@ -541,6 +541,10 @@ FOUND = {
         WWW,
         [("kill_the_newest_master", 113), ("reload", 0)],
     ),
+    "new master killed in an upgrade, its workers live": (
+        WWW,
+        [("restart", 0), ("kill_the_newest_master", 221), ("upgrade", 0)],
+    ),
     "somebody else's reload at any moment of ours": (
         WWW,
         [("usr2_to_the_named_master", 1), ("reload", 0)],
