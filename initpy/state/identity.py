@@ -178,7 +178,7 @@ def _why_other_configuration(service: Service, told: str, facts: ProcessFacts, h
     if service.config is None or service.master_title is None:
         return ""
     if not told and service.read_command_line is None:
-        return _why_not_by_sockets(service, facts.process, host)
+        return why_not_by_sockets(service, facts.process, host)
     path = configuration_in_force(service, facts, host)
     host.explain(f"pid {facts.process}: configuration {path}, ours is {service.config}")
     if path is None:
@@ -221,7 +221,7 @@ def reads_file(process: Process, path: str, ours: str, host: Host) -> bool:
     return False
 
 
-def _why_not_by_sockets(service: Service, process: Process, host: Host) -> str:
+def why_not_by_sockets(service: Service, process: Process, host: Host) -> str:
     """Tell of a master whose title does not name its configuration by where it listens."""
     from .configuration import listens_at, read_configuration
 

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from ..host import Host, Process, ProcessFacts
 from ..service import Service
-from .identity import INFANCY, executes, is_master, is_starting
+from .identity import (
+    INFANCY,
+    executes,
+    is_master,
+    is_starting,
+    runs,
+    why_elsewhere,
+    why_not_by_sockets,
+)
+from .pidfile import read_pidfile
 from .record import Record, read_record, still_there
-from .titles import is_worker, looks_like_master, workers_of
+from .titles import is_worker, looks_like_master, told_by, workers_of
 
 LISTINGS = 3  # of all processes, in one scan
 
@@ -25,6 +34,7 @@ class ProcessScan:
         if service.master_title is None:
             return
         record = read_record(service, host)
+        self._named = read_pidfile(service.pidfile, host).pid
         self.record: Record | None = record if record and still_there(record, host) else None
         listed: set[int] = set()
         # Again for what was born meanwhile: a daemon that goes to the background is
@@ -51,6 +61,10 @@ class ProcessScan:
             # it executed cannot be seen.
             if facts is not None and (facts.exe is not None or host.title(pid)):
                 self._count(facts)
+        elif pid == self._named or (self.record and pid == self.record.master.pid):
+            facts = host.look(pid)
+            if facts is not None and _executes_itself(service, facts, host):
+                self.starting.append(facts.process)
 
     def _may_be_recorded(self, pid: int) -> bool:
         """Tell whether the record has a process of that number, or of that one's session."""
@@ -74,7 +88,7 @@ class ProcessScan:
             # A process with another title, seen beside the master: without it, an orphan too.
             if self.record is not None and not host.alive(self.record.master):
                 self.strays.append(facts)
-        elif is_starting(service, facts, host):
+        elif _starts(service, facts, host):
             self.starting.append(facts.process)
         elif (
             service.worker_titles
@@ -93,7 +107,7 @@ class ProcessScan:
             return True
         # In the session of a recorded master there may also be this very master, which
         # executes itself anew.
-        starts = is_starting(self._service, facts, self._host)
+        starts = _starts(self._service, facts, self._host)
         return 0 != record.session == facts.session and not starts
 
     def oldest_first(self) -> list[Process]:
@@ -114,3 +128,26 @@ class ProcessScan:
         """Return the number of the parent of one of the masters, or 0."""
         facts = self.masters.get(master.pid)
         return facts.ppid if facts else 0
+
+
+def _starts(service: Service, facts: ProcessFacts, host: Host) -> bool:
+    return is_starting(service, facts, host) or _executes_itself(service, facts, host)
+
+
+def _executes_itself(service: Service, facts: ProcessFacts, host: Host) -> bool:
+    """Tell whether a master of *service* is executing itself anew: it has no title meanwhile.
+
+    It has the arguments that it was started with, by whomever. The record knows that
+    process; or the pidfile names it, and it listens where the configuration says, and only
+    there: it has kept its sockets. That alone would be no proof: a job that a worker has
+    started has the socket of its pool.
+    """
+    if not service.reload_execs or facts.forked or told_by(service, facts.title) is not None:
+        return False
+    if why_elsewhere(facts, host) or facts.exe is None or not runs(service, facts, host):
+        return False
+    record = read_record(service, host)
+    if record is not None and record.master == facts.process:
+        return True
+    named = read_pidfile(service.pidfile, host).pid == facts.process.pid
+    return named and not why_not_by_sockets(service, facts.process, host)

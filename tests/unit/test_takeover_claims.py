@@ -545,9 +545,23 @@ FOUND = {
         WWW,
         [("restart", 0), ("kill_the_newest_master", 221), ("upgrade", 0)],
     ),
+    "reloads of one that executes itself with other arguments than ours": (
+        WWW,
+        [
+            ("reload", 0),
+            ("usr2_to_the_named_master", 0),
+            ("let_a_moment_pass", 0),
+            ("status", 0),
+            ("reload", 0),
+        ],
+    ),
     "somebody else's reload at any moment of ours": (
         WWW,
         [("usr2_to_the_named_master", 1), ("reload", 0)],
+    ),
+    "restart of an unknown master that executes itself": (
+        POOLS[2:3],
+        [("remove_a_socket", 0), ("usr2_to_the_named_master", 0), ("restart", 0)],
     ),
     "reload during somebody else's": (
         WWW,
