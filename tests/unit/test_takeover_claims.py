@@ -563,6 +563,15 @@ FOUND = {
         POOLS[2:3],
         [("remove_a_socket", 0), ("usr2_to_the_named_master", 0), ("restart", 0)],
     ),
+    "reopen during somebody else's reload": (
+        WWW,
+        [
+            ("restart", 0),
+            ("usr2_to_the_named_master", 0),
+            ("let_time_pass", 5),
+            ("reopen", 0),
+        ],
+    ),
     "reload during somebody else's": (
         WWW,
         [("restart", 0), ("usr2_to_the_named_master", 0), ("reload", 0)],
