@@ -28,6 +28,7 @@ from initpy.actions.upgrade import upgrade
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import ExitCode, InitError, StatusCode
 from initpy.state.record import record_path
+from initpy.state.workers import recorded_pools
 
 EXAMPLES = int(os.environ.get("INITPY_MODEL_EXAMPLES", "200"))
 SERVICE = PHP_FPM.replace(**QUICK)
@@ -312,7 +313,7 @@ class World:
 
     def serves(self, pool):
         """Tell whether a pool has a worker, or a master that starts one when a client comes."""
-        if self.fpm.takers_of(pool):
+        if any(not worker.pool.lifeless for worker in self.fpm.takers_of(pool)):
             return True
         lazy = not pool.needs_workers
         return lazy and any(self.fpm.reaches(pool, master) for master in self.fpm.up())
@@ -378,6 +379,8 @@ class Before:
         whole = len(self.masters) == 1 and self.pools == self.served and not lost
         lively = not any(pool.lifeless for pool in fpm.pools)
         self.sound = whole and world.fit() and lively and not fpm.orphans()
+        known = [recorded_pools(SERVICE, master.id, world.host) for master in up]
+        self.known = bool(known and all(known))  # which pools its masters have
         self.recorded = record_path(SERVICE) in world.host.files
 
 
@@ -410,11 +413,19 @@ def check(world, name, code, before):
         serves_as_before(world, before, others)
     if code in (ExitCode.GENERIC, ExitCode.ROLLBACK_FAILED) and name in KEEPING:
         names_what_does_not_serve(world, before, others, killed)
+    succeeds_or_harms_nobody(world, name, code, before)
+
+
+def succeeds_or_harms_nobody(world, name, code, before):
+    """With nothing in its way it succeeds, whatever is signalled; and a failure harms nobody."""
     if name in SERVING and before.sound and world.meanwhile <= HARMLESS:
         refused = name == "upgrade" and before.foreground
         assert code == (ExitCode.UNIMPLEMENTED if refused else ExitCode.OK), world.said
-    if before.foreground and name == "upgrade" and before.masters:
-        assert code in (ExitCode.UNIMPLEMENTED, ExitCode.NOT_RUNNING) or world.meanwhile
+    undisturbed = all(event in HARMLESS and event[:4] != "usr2" for event in world.meanwhile)
+    if code != ExitCode.OK and name in KEEPING and undisturbed:
+        is_unharmed(world, before)
+    if before.foreground and name == "upgrade" and before.masters and undisturbed:
+        assert code != ExitCode.OK, "a supervised master is not taken over"
 
 
 def serves_whole(world, name, before, others):
@@ -432,7 +443,9 @@ def serves_whole(world, name, before, others):
     def idle():
         paths = "remove_a_socket" in world.meanwhile
         pools = [pool for master in fpm.alive_masters() for pool in master.pools]
-        due = [pool for pool in pools if not (pool.lifeless and world.meanwhile)]
+        # Which pools a master has that somebody else has reloaded, nobody knows.
+        excused = world.meanwhile or (name == "start" and before.masters and not before.known)
+        due = [pool for pool in pools if not (pool.lifeless and excused)]
         due = [pool for pool in due if not (paths and pool.place.startswith("/"))]
         return [pool.name for pool in due if not world.serves(pool)]
 
@@ -468,6 +481,14 @@ def serves_as_before(world, before, others):
         assert world.settle(lambda: all(map(world.serves, due))), "the old pools serve"
     else:
         assert world.settle(lambda: bool(world.fpm.up())), "a master serves"
+
+
+def is_unharmed(world, before):
+    """What served before an action that failed serves after it; but for what its pool cannot."""
+    lifeless = {pool.name for pool in world.fpm.pools if pool.lifeless}
+    kept = {pool.place for pool in world.fpm.pools}
+    due = [one for one in before.served if one.place in kept and one.name not in lifeless]
+    assert world.settle(lambda: all(map(world.serves, due))), "a failure harms nobody"
 
 
 def names_what_does_not_serve(world, before, others, killed):
@@ -571,6 +592,10 @@ FOUND = {
             ("let_time_pass", 5),
             ("reopen", 0),
         ],
+    ),
+    "pool dropped as the new master is started": (
+        WWW,
+        [("add_a_pool", 0), ("drop_the_first_pool", 72), ("upgrade", 0)],
     ),
     "reload during somebody else's": (
         WWW,
