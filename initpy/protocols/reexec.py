@@ -71,11 +71,17 @@ def reload(service: Service, master: Process, host: Host) -> None:
     if not _signal(service, master, host):
         reload(service, _successor(service, master, host), host)
         return
-    if not _comes_up(service, master, old, before, config, host):
+    try:
+        up = _comes_up(service, master, old, before, config, host)
+    finally:
+        named = named_master(service, service.pidfile, host)
+        if named and host.version(service.pidfile) != before:
+            # Also if a pool does not serve: the next action knows by it which do not.
+            write_record(service, named, host, pools=config.pools)
+    if not up:
         _recover(service, host)
-    elif renewed_master := named_master(service, service.pidfile, host):
-        write_record(service, renewed_master, host, pools=config.pools)
-        tell_wishes(config, renewed_master, host)
+    elif named:
+        tell_wishes(config, named, host)
 
 
 def _signal(service: Service, master: Process, host: Host) -> bool:
@@ -143,13 +149,7 @@ def _successor(service: Service, master: Process, host: Host) -> Process:
         masks = host.signals(master)
         return not host.alive(master) or (masks is not None and bool(masks.caught & taken))
 
-    wait_until(
-        decided,
-        within=service.timeout,
-        host=host,
-        what=f"master {master}, which executes itself anew",
-        until=master,
-    )
+    wait_until(decided, within=service.timeout, host=host, what=f"master {master} to be up")
     if host.alive(master):
         return master
     seen = wait_until_stable(service, host)
@@ -221,9 +221,9 @@ def _recover(service: Service, host: Host) -> None:
     try:
         started = launch(service, host)
     except InitError as exc:
+        served = seen.unjudged_sentence or "nothing serves"
         raise InitError(
-            f"{service.name} died during the reload and cannot be started again, "
-            f"nothing serves: {exc}",
+            f"{service.name} died during the reload and cannot be started again, {served}: {exc}",
             exc.output,
         ) from exc
     write_record(service, started.master, host, besides=started.helpers, pools=started.pools)

@@ -610,6 +610,10 @@ FOUND = {
         WWW,
         [("add_a_pool", 0), ("drop_the_first_pool", 72), ("upgrade", 0)],
     ),
+    "start after a reload to a pool that does not live": (
+        WWW,
+        [("make_the_first_pool_lifeless", 0), ("reload", 0), ("start", 0)],
+    ),
     "reload during somebody else's": (
         WWW,
         [("restart", 0), ("usr2_to_the_named_master", 0), ("reload", 0)],
