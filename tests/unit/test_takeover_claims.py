@@ -14,6 +14,7 @@ import os
 import signal
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from model import QUICK, ModelHost
 from pools import FakePools, Pool
@@ -635,3 +636,23 @@ def test_once_found(found, foreground):
 def test_undisturbed(action):
     """With nobody in the way each action succeeds."""
     play(POOLS, True, False, [(action, 0), ("stop", 0), ("start", 0)])
+
+
+def test_what_a_takeover_says_is_true():
+    """What is promised holds, whatever the second actor does, and whenever."""
+
+    @settings(
+        max_examples=EXAMPLES,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        pools=st.lists(st.sampled_from(POOLS), min_size=1, unique=True),
+        running=st.booleans(),
+        foreground=st.integers(0, 5).map(lambda number: number == 5),
+        steps=st.lists(STEPS, max_size=8),
+    )
+    def holds(pools, running, foreground, steps):
+        play(pools, running, foreground, steps)
+
+    holds()
