@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 from contextlib import contextmanager
 
 import pytest
 from real_daemons import ROUNDS, Fpm, in_the_foreground, wait_until
 from real_load import Shop
+
+from initpy.actions.status import status
 
 pytestmark = pytest.mark.real
 
@@ -26,6 +29,22 @@ def running(request, fpm):
     else:
         with in_the_foreground(fpm):
             yield fpm
+
+
+def test_status_during_the_reloads_of_others(running):
+    """It is never "dead", also in the middle of exec and with arguments that are not ours."""
+    codes = []
+
+    def renewed(before):
+        codes.append(status(running.service, running.host).code)
+        return running.workers and not running.workers & before
+
+    for _ in range(5):
+        before = running.workers
+        os.kill(running.master.pid, signal.SIGUSR2)
+        wait_until(lambda before=before: renewed(before), "new workers")
+
+    assert {0} == set(codes)
 
 
 def test_reload_with_other_children(running):
