@@ -9,11 +9,13 @@ from ..host import HERE, Host
 from ..protocols.reopen import reopen_logs
 from ..service import Service
 
+LOOKS = 5  # at masters that others have execute themselves anew meanwhile
+
 
 def reopen(service: Service, host: Host = HERE) -> None:
     """Let the service reopen its logs, after they were rotated. Raises NotRunning."""
     with ActionLock(service, "reopen", host, within=service.timeout) as lock:
-        while True:
+        for left in reversed(range(LOOKS)):
             seen = require_running(service, host)
             lock.refuse_terminating(seen.masters)
             if service.reopen is None:
@@ -21,6 +23,8 @@ def reopen(service: Service, host: Host = HERE) -> None:
             try:
                 reopen_logs(service, seen.masters, host)
             except NotRunning as exc:  # one has ended, or is another process by now
+                if not left:
+                    raise
                 host.explain(f"no signal was sent: {exc}")
             else:
                 return
