@@ -9,6 +9,8 @@ from ..service import Service
 from ..state.status import Status, look
 
 LOOKS = 2  # at a service that does not run, and of which nothing is starting
+# The pidfile names a process that lives, and is no master: it may be executing itself anew.
+DOUBT = 0.25  # seconds
 STARTING = 5.0  # seconds for one that is starting
 
 
@@ -19,13 +21,18 @@ def status(service: Service, host: Host = HERE) -> Status:
     without a master. A monitor that was told "dead" then would act on it.
     """
     seen = look(service, host)
-    looks = 1
+    looks, began = 1, host.monotonic()
+
+    def doubtful() -> bool:
+        pid = seen.snapshot.pidfile.pid
+        return bool(pid and host.find(pid)) and host.monotonic() - began < DOUBT
 
     def decided() -> bool:
         nonlocal seen, looks
         if seen.code in (StatusCode.RUNNING, StatusCode.UNKNOWN):
             return True
-        if looks >= LOOKS and not (seen.snapshot.starting or seen.snapshot.executing):
+        expected = seen.snapshot.starting or seen.snapshot.executing
+        if looks >= LOOKS and not expected and not doubtful():
             return True
         looks += 1
         seen = look(service, host)

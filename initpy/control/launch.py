@@ -169,7 +169,8 @@ class Launch:
             else proven_master(service, hint, host) or named_descendant(service, hint, child, host)
         )
         if master is None:
-            self._refuse_ended()
+            if code is not None:  # otherwise the reason comes with the code
+                self._refuse_ended()
             return None
         # Until the process that puts the daemon in the background has ended, an upgrade
         # would take the master for supervised; nginx does.

@@ -41,7 +41,7 @@ def test_status_during_the_reloads_of_others(running):
 
     for _ in range(5):
         before = running.workers
-        os.kill(running.master.pid, signal.SIGUSR2)
+        os.kill(wait_until(lambda: running.master, "its master").pid, signal.SIGUSR2)
         wait_until(lambda before=before: renewed(before), "new workers")
 
     assert {0} == set(codes)
