@@ -84,11 +84,7 @@ class _Judge:
         self._foreign = {one.session for one in scan.foreign if one.ppid not in scan.masters}
         # A process that the record does not know is not ours because of an address; also in a stop,
         # when nothing of what was recorded lives any more.
-        # But a master that has executed itself anew at somebody else's signal, and has died
-        # since, is not recorded, and what it had started is not.
-        record = read_record(service, host)
-        outdated = record and service.reload_execs and not host.alive(record.master)
-        self._recorded = record is not None and not outdated
+        self._recorded = read_record(service, host) is not None
         self._others = other_records(service, host)
         self._config = read_configuration(service, host)
 

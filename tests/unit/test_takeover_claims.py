@@ -594,19 +594,6 @@ FOUND = {
             ("reopen", 0),
         ],
     ),
-    "master killed in the reload that had made it": (
-        POOLS[2:3],
-        [("reload", 0), ("add_a_pool", 0), ("kill_the_newest_master", 94), ("reload", 0)],
-    ),
-    "the same, later": (
-        POOLS[2:3],
-        [
-            *[("reload", 0)] * 2,
-            ("add_a_pool", 0),
-            ("kill_the_newest_master", 323),
-            ("reload", 0),
-        ],
-    ),
     "pool dropped as the new master is started": (
         WWW,
         [("add_a_pool", 0), ("drop_the_first_pool", 72), ("upgrade", 0)],
