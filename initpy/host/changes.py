@@ -19,6 +19,8 @@ class Changes:
         except NO_FILE:
             return
         except OSError as exc:
+            if not os.path.lexists(path):  # a read-only file system is told first
+                return
             raise InitError(f"{path} cannot be removed: {exc.strerror}") from exc
 
     def remove_socket(self, path: str, version: tuple[int, int]) -> bool:

@@ -147,13 +147,18 @@ def copy_sockets(service: Service, old: Process, host: Host) -> tuple[Process, I
     It is another process by then if somebody else's signal has had it execute itself anew.
     """
 
+    def listening() -> set[int]:
+        """Return its sockets; where they are told, those of clients: it has others anew."""
+        held, told = host.socket_inodes(old), host.listening_sockets()
+        return held if told is None else held & {one.inode for one in told}
+
     def copied() -> tuple[Process, InheritedSockets] | None:
         nonlocal old
-        before = host.socket_inodes(old)
+        before = listening()
         wanted = surroundings_for_successor(service, old, host)
         copies = InheritedSockets(service, [old], host, surroundings=wanted)
         # A process that exits closes its descriptors first, and is still alive then.
-        if before and before == host.socket_inodes(old):
+        if before and before == listening():
             return old, copies
         copies.close()
         seen = wait_until_stable(service, host)

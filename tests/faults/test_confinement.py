@@ -195,13 +195,17 @@ def test_reopen_of_php_without_ptrace(fpm):
     fpm.configure(pool=f"access.log = {log}")
     assert 0 == confined(fpm, "start").code
     wait_until(lambda: len(fpm.workers) == fpm.crew, "all workers")
+    old = fpm.workers
     os.rename(log, f"{log}.1")
 
     result = confined(fpm, "reopen")
+    # php-fpm replaces workers that have an access.log: they may have ended in time.
+    left = old & fpm.workers
     again = confined(fpm, "reopen")
 
     assert 0 == no_traceback(result), result
-    assert "cannot be looked at: whether they still write to a rotated log" in result.err
+    said = "cannot be looked at: whether they still write to a rotated log" in result.err
+    assert said or not left
     assert f"{log}.1" not in fpm.held(fpm.master)
     assert (0, "") == (no_traceback(again), again.err)
 
@@ -573,7 +577,11 @@ def test_read_only_pidfile(site, action):
         assert {} == site.place.processes()
         return
     # The test of nginx itself opens its pidfile.
-    failures = {("nginx", "reload"): (6,), ("nginx", "upgrade"): (6,), ("php-fpm", "upgrade"): (1,)}
+    failures = {
+        ("nginx", "reload"): (6,),
+        ("nginx", "upgrade"): (6,),
+        ("php-fpm", "upgrade"): (150,),
+    }
     assert code in failures.get((site.kind, action), (0,)), result
     assert site.ask()
     if code:

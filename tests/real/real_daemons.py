@@ -35,7 +35,7 @@ from initpy.tools.detect import detect_service
 HERE = os.path.dirname(os.path.abspath(__file__))
 NOBODY = 65534
 SUBSYS = "/var/lock/subsys"
-ROUNDS = int(os.environ.get("INITPY_TEST_ROUNDS", "10"))  # of what must hold every time
+ROUNDS = int(os.environ.get("INITPY_TEST_ROUNDS", "5"))  # of what must hold every time
 PATIENCE = 20.0  # seconds; for what takes milliseconds on an idle machine
 
 NGINX_BINARY = "/usr/sbin/nginx"

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 from real_daemons import HERE, Client, Fpm, Nginx, Result, free_port, wait_until
 
-ROUNDS = int(os.environ.get("INITPY_TEST_ROUNDS", "5"))  # of what must hold every time
-KILLS = int(os.environ.get("INITPY_TEST_KILLS", "15"))  # moments at which a script is killed
-ACTIONS = int(os.environ.get("INITPY_TEST_ACTIONS", "40"))  # at once on one service
+ROUNDS = int(os.environ.get("INITPY_TEST_ROUNDS", "3"))  # of what must hold every time
+KILLS = int(os.environ.get("INITPY_TEST_KILLS", "10"))  # moments at which a script is killed
+ACTIONS = int(os.environ.get("INITPY_TEST_ACTIONS", "30"))  # at once on one service
 
 WITHOUT_PTRACE = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]
 
