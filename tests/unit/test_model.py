@@ -19,6 +19,7 @@ from fakes import Run
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from model import MODELS, Killed, ModelHost
+from moments import EVERY
 
 from initpy.actions.configtest import check_configuration
 from initpy.actions.reload import force_reload, reload
@@ -895,7 +896,7 @@ FOUND = {
 def test_once_found(daemon, found):
     """What was found once is not found again, nor some calls earlier or later."""
     running, steps, last = FOUND[found]
-    for shift in range(-6, 7):
+    for shift in range(-6, 7, EVERY):
         shifted = [(name, moment and max(1, moment + shift)) for name, moment in steps]
         play(daemon, running, shifted, last, shared=shift % 2 == 0)
 

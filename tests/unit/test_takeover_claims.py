@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from model import QUICK, ModelHost
+from moments import EVERY
 from pools import FakePools, Pool
 
 from initpy.actions.reload import reload
@@ -614,7 +615,7 @@ FOUND = {
 def test_once_found(found, foreground):
     """What was found once is not found again, nor some calls earlier or later."""
     pools, steps = FOUND[found]
-    for shift in range(-6, 7):
+    for shift in range(-6, 7, EVERY):
         shifted = [(name, moment and max(1, moment + shift)) for name, moment in steps]
         play(pools, True, foreground, shifted)
 
