@@ -79,23 +79,33 @@ class Views:
         A plain stat(2) below /proc/PID/root would follow absolute links into our own
         root. Raises NotPermitted if we may not look.
         """
-        try:
-            root = os.open(f"/proc/{process.pid}/root", os.O_PATH | os.O_DIRECTORY)
-        except _GONE:
+        fd = open_as_seen_by(process, path)
+        if fd is None:
             return None
-        except PermissionError as exc:
-            raise NotPermitted(f"the root of pid {process} cannot be seen") from exc
         try:
-            fd = open_in_root(root, path)
-            if fd is None:
-                return None
             info = os.fstat(fd)
-            os.close(fd)
-        except PermissionError as exc:
-            raise NotPermitted(f"{path} cannot be seen as pid {process} sees it") from exc
         finally:
-            os.close(root)
+            os.close(fd)
         return info.st_dev, info.st_ino
+
+
+def open_as_seen_by(process: Process, path: str) -> int | None:
+    """Open *path* as a process sees it, below its root; None if it is nothing to it.
+
+    Raises NotPermitted if we may not look.
+    """
+    try:
+        root = os.open(f"/proc/{process.pid}/root", os.O_PATH | os.O_DIRECTORY)
+    except _GONE:
+        return None
+    except PermissionError as exc:
+        raise NotPermitted(f"the root of pid {process} cannot be seen") from exc
+    try:
+        return open_in_root(root, path)
+    except PermissionError as exc:
+        raise NotPermitted(f"{path} cannot be seen as pid {process} sees it") from exc
+    finally:
+        os.close(root)
 
 
 def open_in_root(root: int, path: str) -> int | None:

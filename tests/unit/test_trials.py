@@ -9,8 +9,7 @@ import socket
 import pytest
 
 from initpy.errors import InitError, NotPermitted
-from initpy.host import Host
-from initpy.host.network import trials as module
+from initpy.host import Host, views
 
 
 @pytest.fixture
@@ -90,7 +89,7 @@ def test_folder_that_may_not_be_seen(machine, ourselves, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(module, "open_in_root", refuse)
+    monkeypatch.setattr(views, "open_in_root", refuse)
     with pytest.raises(NotPermitted, match="/x cannot be seen as pid"):
         machine.spot(ourselves, "/x/y")
 

@@ -1,4 +1,4 @@
-"""Who listens on an address or a path, for the sentence that says why it cannot be bound."""
+"""The processes that listen on an address or a path: why it cannot be bound."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Holders(Sockets):
 
 
 def _others_with(host: Sockets, inode: int) -> list[int]:
-    """Return who else has that socket of ours open, without our own children."""
+    """Return the other processes that have that socket of ours open, without our children."""
     others = [host.look(pid) for pid in host.pids() if pid != os.getpid()]
     return [
         facts.process.pid

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 
-from ...errors import InitError, NotPermitted
+from ...errors import InitError
 from ...value import Value
 from ..processes import Processes
 from ..procfs import Process, parse_status
-from ..views import open_in_root
+from ..views import open_as_seen_by
 
 _RESOLVING = 10  # seconds; what a resolver with one dead server takes: resolv.conf(5)
 _CAP_SYS_RESOURCE = 24  # capabilities(7)
@@ -96,7 +96,7 @@ class Trials(Processes):
         Raises NotPermitted if we may not see what it sees.
         """
         folder, name = os.path.split(path)
-        fd = _open_folder(process, folder)
+        fd = open_as_seen_by(process, folder)
         if fd is None:
             return Spot(folder="No such file or directory", missing=True)
         try:
@@ -130,7 +130,7 @@ class Trials(Processes):
         import _socket
 
         folder, name = os.path.split(path)
-        fd = _open_folder(process, folder)
+        fd = open_as_seen_by(process, folder)
         if fd is None:
             return False
         client = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK)
@@ -171,19 +171,3 @@ def _kind(mode: int) -> str:
     if stat.S_ISDIR(mode):
         return "directory"
     return "socket" if stat.S_ISSOCK(mode) else "file"
-
-
-def _open_folder(process: Process, folder: str) -> int | None:
-    """Open a folder as a process sees it; None if it is not there. Raises NotPermitted."""
-    try:
-        root = os.open(f"/proc/{process.pid}/root", os.O_PATH | os.O_DIRECTORY)
-    except _GONE:
-        return None
-    except PermissionError as exc:
-        raise NotPermitted(f"the root of pid {process} cannot be seen") from exc
-    try:
-        return open_in_root(root, folder)
-    except PermissionError as exc:
-        raise NotPermitted(f"{folder} cannot be seen as pid {process} sees it") from exc
-    finally:
-        os.close(root)
