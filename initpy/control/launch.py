@@ -113,7 +113,7 @@ class Launch:
 
     @property
     def master(self) -> Process:
-        """The master. Somebody else's signal may have it execute itself anew, as another process.
+        """The master. A signal from outside may have it execute itself anew, as another process.
 
         Raises InitError if it has ended.
         """
@@ -128,8 +128,8 @@ class Launch:
 
     def commit(self) -> Started:
         """Return what was started. From now on nothing of it is undone."""
-        self._committed = True
         master = self.master
+        self._committed = True
         return Started(
             master=master,
             helpers=tuple(one for one in lineage(self._child, self._host) if one != master),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from ..errors import WaitTimeout
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
-from ..state.workers import Readiness, ready_workers, running_pools, unserved_places
+from ..state.idle import why_stuck
+from ..state.titles import is_ready, workers_of
+from ..state.workers import Readiness, idle_pools, ready_workers, running_pools, unserved_places
 
+REPLACING = 1.0  # seconds; a worker that ends after so many requests is replaced sooner
 STARTING = 2.0  # seconds; a master of that age is not starting any more
 
 
@@ -29,6 +33,28 @@ def await_started(service: Service, master: Process, host: Host) -> bool:
 def is_serving(service: Service, master: Process, host: Host) -> bool:
     """Tell whether *master* serves at this moment, at least one of its pools."""
     return bool(not running_pools(service, master, host) or ready_workers(service, master, host))
+
+
+def why_not_serving(service: Service, master: Process, host: Host) -> str:
+    """Return which pools of a running *master* do not serve, as a part of a sentence; or "".
+
+    It is looked for a moment, as far as its pools are known.
+    """
+
+    def idle() -> list[str]:
+        titles = [
+            title
+            for worker, title in workers_of(service, master, host).items()
+            if is_ready(service, title) and not why_stuck(worker, host)
+        ]
+        return idle_pools(service, master, titles, host)
+
+    try:
+        wait_until(lambda: not idle(), within=REPLACING, host=host, what="workers to serve")
+    except WaitTimeout:
+        pools = f" of pool {', '.join(names)}" if (names := list(filter(None, idle()))) else ""
+        return f"no worker{pools} takes requests"
+    return ""
 
 
 def _await_workers(service: Service, master: Process, host: Host, *, whole: bool) -> bool:

@@ -32,13 +32,16 @@ def retire_others(
 ) -> list[Process]:
     """Retire the *old* masters, and every other that is not *kept*; return their workers.
 
-    Somebody else's signal may have an old master execute itself anew, as another process:
+    A signal from outside may have an old master execute itself anew, as another process:
     so it is looked again, until there is none. Raises RollbackFailed.
     """
     left: list[Process] = []
     others = list(old)
+    ends = host.monotonic() + service.upgrade_timeout
     try:
         while others:
+            if host.monotonic() > ends:
+                raise WaitTimeout("the last old master to end", service.upgrade_timeout)
             for master in others:
                 left += retire(service, master, host)
             seen = wait_until_stable(service, host, thorough=True)
@@ -86,29 +89,31 @@ def terminate_old_helpers(
 def restore(service: Service, old: Process, host: Host, why: InitError, lost: str) -> InitError:
     """See the old master serve, named by the pidfile, after the new one has ended.
 
-    Somebody else's signal may have had it execute itself anew, as another process.
+    A signal from outside may have had it execute itself anew, as another process.
 
     lost: what was said before the upgrade of unix sockets whose paths are lost.
 
     Returns the error to raise: Reverted if it serves as before, RollbackFailed otherwise.
     """
-    master: Process | None = None
+    seen = wait_until_stable(service, host, thorough=True)
 
     def serves() -> bool:
-        nonlocal master
-        master = drain_orphans(service, host).master
-        return master is not None and is_serving(service, master, host)
+        nonlocal seen
+        seen = wait_until_stable(service, host, thorough=True)
+        return seen.master is not None and is_serving(service, seen.master, host)
 
     try:
         wait_until(serves, within=RESTORED, host=host, what=f"old master {old} to serve")
-        assert master is not None
+        master = drain_orphans(service, host).master or old
         name_master(service, master, host)
     except WaitTimeout:
-        end = "is dead too" if master is None else "does not serve either"
-        return upgrade_failed(RollbackFailed, f"{why}; and old master {master or old} {end}")
+        end = "does not serve either" if seen.master else "is dead too"
+        if seen.orphans and not seen.master:
+            end = f"{end}, its workers are left: use start"
+        return upgrade_failed(RollbackFailed, f"{why}; and old master {seen.master or old} {end}")
     except InitError as exc:
         return upgrade_failed(RollbackFailed, f"{why}; and {exc}")
-    # On TERM or QUIT from somebody else the new master has removed them.
+    # On TERM or QUIT from outside the new master has removed them.
     if (now := lost_paths_sentence(service, host)) not in ("", lost):
         why_not = f"{why}; old master {master} runs, but {now}: use start"
         return upgrade_failed(RollbackFailed, why_not)

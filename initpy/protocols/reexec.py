@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..control.ask import ask_configuration
 from ..control.launch import launch
 from ..control.pidfiles import remove_stale_pidfiles, restore_pidfile
-from ..control.ready import await_started, workers_awaited
+from ..control.ready import await_started, why_not_serving, workers_awaited
 from ..control.record import write_record
 from ..control.run import surroundings_of_reader
 from ..control.signals import killproc, terminate
@@ -29,8 +29,7 @@ from ..schedule import signal_named
 from ..service import Service, resolve
 from ..state.idle import why_stuck
 from ..state.snapshot import named_master
-from ..state.titles import is_ready, workers_of
-from ..state.workers import Readiness, idle_pools, needed_pools, ready_workers, stopped_accepting
+from ..state.workers import Readiness, needed_pools, ready_workers, stopped_accepting
 from .foresight import foresee
 from .wishes import tell_wishes
 
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 
 # While a master goes to the background its pidfile names no process for a moment.
 ABSENCE = 0.5  # seconds; a master that is absent for longer is dead
-REPLACING = 1.0  # seconds; a worker that ends after so many requests is replaced sooner
 
 
 def reload(service: Service, master: Process, host: Host) -> None:
@@ -53,15 +51,23 @@ def reload(service: Service, master: Process, host: Host) -> None:
     has no address at the moment, the service is reloaded by a takeover. A service that
     dies in the reload is started again, and InitError is raised.
     """
+    ends = host.monotonic() + service.timeout
+    while not _reload(service, master, host):
+        if host.monotonic() > ends:
+            raise WaitTimeout("a master that does not execute itself anew", service.timeout)
+        master = _successor(service, master, host)
+
+
+def _reload(service: Service, master: Process, host: Host) -> bool:
+    """Reload *master*; False if no signal was sent, since it ends or executes itself anew."""
     # Otherwise the first workers of a master that is still starting would count as the
     # new workers of this reload.
     if not await_started(service, master, host):
-        reload(service, _successor(service, master, host), host)
-        return
+        return False
     before = host.version(service.pidfile)
     config = ask_configuration(service, host, surroundings_of_reader(service, master, host))
     if _refuse_or_take_over(service, master, config, host):
-        return
+        return True
     if config.reload_cuts:
         host.tell(
             f"requests in flight are cut: {config.reload_cuts}. "
@@ -69,8 +75,7 @@ def reload(service: Service, master: Process, host: Host) -> None:
         )
     old = ready_workers(service, master, host)
     if not _signal(service, master, host):
-        reload(service, _successor(service, master, host), host)
-        return
+        return False
     try:
         up = _comes_up(service, master, old, before, config, host)
     finally:
@@ -82,6 +87,7 @@ def reload(service: Service, master: Process, host: Host) -> None:
         _recover(service, host)
     elif named:
         tell_wishes(config, named, host)
+    return True
 
 
 def _signal(service: Service, master: Process, host: Host) -> bool:
@@ -139,7 +145,7 @@ def _comes_up(
 
 
 def _successor(service: Service, master: Process, host: Host) -> Process:
-    """Return what *master* has become: somebody else's signal has it execute itself anew.
+    """Return what *master* has become: a signal from outside has it execute itself anew.
 
     In the foreground it stays the same process. Raises NotRunning if it has ended.
     """
@@ -181,29 +187,10 @@ def _refuse_or_take_over(
             return True
     if foreseen.refused or foreseen.unresolved:
         why = "; ".join((*foreseen.refused, *foreseen.unresolved))
-        _require_serving(service, master, why, host)
+        if lacking := why_not_serving(service, master, host):
+            raise InitError(f"reload failed, no signal was sent, and {lacking}: {why}")
         raise Reverted(f"reload failed, no signal was sent, the old workers serve as before: {why}")
     return False
-
-
-def _require_serving(service: Service, master: Process, why: str, host: Host) -> None:
-    """Raise InitError if a pool of *master* does not serve, as far as its pools are known."""
-
-    def idle() -> list[str]:
-        titles = [
-            title
-            for worker, title in workers_of(service, master, host).items()
-            if is_ready(service, title) and not why_stuck(worker, host)
-        ]
-        return idle_pools(service, master, titles, host)
-
-    try:
-        wait_until(lambda: not idle(), within=REPLACING, host=host, what="workers to serve")
-    except WaitTimeout as exc:
-        pools = f" of pool {', '.join(names)}" if (names := list(filter(None, idle()))) else ""
-        raise InitError(
-            f"reload failed, no signal was sent, and no worker{pools} takes requests: {why}"
-        ) from exc
 
 
 def _recover(service: Service, host: Host) -> None:

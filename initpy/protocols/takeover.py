@@ -11,13 +11,10 @@ the old processes when it serves. If it fails, the old processes serve as before
 
 from __future__ import annotations
 
-from ..control.ask import ask_configuration
-from ..control.drain import drain, drain_orphans, retire
+from ..control.drain import drain_orphans
 from ..control.launch import Launch, Started, launch
-from ..control.pidfiles import lost_paths_sentence, restore_pidfile, write_pidfile
+from ..control.pidfiles import lost_paths_sentence, restore_pidfile
 from ..control.record import write_record
-from ..control.run import surroundings_of_reader
-from ..control.signals import resume
 from ..control.stable import await_launcher, require_running, wait_until_stable
 from ..errors import InitError, RollbackFailed, Unimplemented, WaitTimeout
 from ..host import CannotCopy, Host, Process
@@ -25,10 +22,11 @@ from ..host.wait import wait_until
 from ..service import Service
 from ..state.record import read_record
 from ..state.snapshot import Snapshot, take_snapshot
-from .handover import conclude, name_master, restore, retire_others, terminate_old_helpers
+from .handover import conclude, restore, retire_others, terminate_old_helpers
 from .inherit import InheritedSockets, copy_sockets
 from .paths import remove_dropped_paths
-from .verify import require_alive, run_check, upgrade_failed, verify_binary, verify_master
+from .unfinished import finish_takeover
+from .verify import require_alive, run_check, upgrade_failed, verify_binary
 from .wishes import tell_wishes
 
 TYPE_CHECKING = False
@@ -73,7 +71,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     The caller holds the lock. Raises what the action ``upgrade`` raises.
     """
     if len(seen.masters) > 1:
-        new = _finish_takeover(service, seen, host)
+        new = finish_takeover(service, seen, host)
         if host.exe_file(new) == host.file_id(service.daemon):
             return
         seen = require_running(service, host)
@@ -125,7 +123,7 @@ def _replace(
 
 
 def _survivor(new: Launch) -> Process:
-    """Return the new master: somebody else's signal may have replaced it, too.
+    """Return the new master: a signal from outside may have replaced it, too.
 
     Raises RollbackFailed if it has ended: the old one is gone by now.
     """
@@ -150,37 +148,6 @@ def reload(service: Service, master: Process, host: Host) -> None:
             "RELOAD=signal in the settings reloads it by a signal"
         ) from exc
     upgrade(service, take_snapshot(service, host), host)
-
-
-def finish(service: Service, seen: Snapshot, host: Host) -> None:
-    """Finish an unfinished upgrade. The newest master may run any binary.
-
-    Raises Reverted if the newest master does not serve; RollbackFailed.
-    """
-    _finish_takeover(service, seen, host, any_binary=True)
-
-
-def _finish_takeover(
-    service: Service, seen: Snapshot, host: Host, *, any_binary: bool = False
-) -> Process:
-    """Verify the newest master and retire all others; return the newest.
-
-    A killed script has left more than one master, or one that is starting.
-
-    any_binary: do not require the binary on disk.
-
-    Raises Reverted if the newest master does not serve; RollbackFailed.
-    """
-    new = max(seen.masters, key=lambda master: (master.started, master.pid))
-    resume(new, host)  # a killed script may have suspended it
-    if len(seen.masters) == 1:  # the new master never came up
-        write_pidfile(service.pidfile, new, host)
-        drain_orphans(service, host)
-        return new
-    old = [master for master in seen.masters if master != new]
-    _finish(service, new, old, host, any_binary=any_binary)
-    host.tell(f"finished the upgrade that was under way: master {new} serves")
-    return new
 
 
 def _record_old_master(service: Service, pid: int, host: Host) -> None:
@@ -219,25 +186,3 @@ def _refuse_supervised(old: Process, host: Host) -> None:
             f"master {old} runs in the foreground, its parent is pid {facts.ppid if facts else 0}: "
             "use reload, or restart it through its supervisor, to replace the binary"
         ) from exc
-
-
-def _finish(
-    service: Service,
-    new: Process,
-    old: Sequence[Process],
-    host: Host,
-    *,
-    any_binary: bool = False,
-) -> None:
-    """Verify the newest of several masters, then retire the others; or retire it instead."""
-    config = ask_configuration(service, host, surroundings_of_reader(service, new, host))
-    try:
-        verify_master(service, new, host, pools=config.pools, any_binary=any_binary)
-        if service.upgrade_check:
-            run_check(service, host)
-            require_alive(new, host)  # the old master may have answered the check
-    except InitError as exc:
-        drain(service, retire(service, new, host), host, what="new workers")
-        raise restore(service, old[0], host, exc, lost_paths_sentence(service, host)) from exc
-    name_master(service, new, host)
-    conclude(service, config, retire_others(service, old, lambda: [new], host), host)

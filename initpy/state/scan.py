@@ -63,7 +63,7 @@ class ProcessScan:
                 self._count(facts)
         elif pid == self._named or (self.record and pid == self.record.master.pid):
             facts = host.look(pid)
-            if facts is not None and _executes_itself(service, facts, host):
+            if facts is not None and self._executes_itself(facts):
                 self.starting.append(facts.process)
 
     def _may_be_recorded(self, pid: int) -> bool:
@@ -88,7 +88,7 @@ class ProcessScan:
             # A process with another title, seen beside the master: without it, an orphan too.
             if self.record is not None and not host.alive(self.record.master):
                 self.strays.append(facts)
-        elif _starts(service, facts, host):
+        elif self._starts(facts):
             self.starting.append(facts.process)
         elif (
             service.worker_titles
@@ -107,7 +107,7 @@ class ProcessScan:
             return True
         # In the session of a recorded master there may also be this very master, which
         # executes itself anew.
-        starts = _starts(self._service, facts, self._host)
+        starts = self._starts(facts)
         return 0 != record.session == facts.session and not starts
 
     def oldest_first(self) -> list[Process]:
@@ -129,25 +129,24 @@ class ProcessScan:
         facts = self.masters.get(master.pid)
         return facts.ppid if facts else 0
 
+    def _starts(self, facts: ProcessFacts) -> bool:
+        """Tell whether that process is the daemon on its way to be a master of the service."""
+        return is_starting(self._service, facts, self._host) or self._executes_itself(facts)
 
-def _starts(service: Service, facts: ProcessFacts, host: Host) -> bool:
-    return is_starting(service, facts, host) or _executes_itself(service, facts, host)
+    def _executes_itself(self, facts: ProcessFacts) -> bool:
+        """Tell whether a master is executing itself anew: it has no title meanwhile.
 
-
-def _executes_itself(service: Service, facts: ProcessFacts, host: Host) -> bool:
-    """Tell whether a master of *service* is executing itself anew: it has no title meanwhile.
-
-    It has the arguments that it was started with, by whomever. The record knows that
-    process; or the pidfile names it, and it listens where the configuration says, and only
-    there: it has kept its sockets. That alone would be no proof: a job that a worker has
-    started has the socket of its pool.
-    """
-    if not service.reload_execs or facts.forked or told_by(service, facts.title) is not None:
-        return False
-    if why_elsewhere(facts, host) or facts.exe is None or not runs(service, facts, host):
-        return False
-    record = read_record(service, host)
-    if record is not None and record.master == facts.process:
-        return True
-    named = read_pidfile(service.pidfile, host).pid == facts.process.pid
-    return named and not why_not_by_sockets(service, facts.process, host)
+        It has the arguments that it was started with, by whichever program. The record
+        knows that process; or the pidfile names it, and it listens where the configuration
+        says, and only there: it has kept its sockets. That alone would be no proof: a job
+        that a worker has started has the socket of its pool.
+        """
+        service, host = self._service, self._host
+        if not service.reload_execs or facts.forked or told_by(service, facts.title) is not None:
+            return False
+        if why_elsewhere(facts, host) or facts.exe is None or not runs(service, facts, host):
+            return False
+        if self.record is not None and self.record.master == facts.process:
+            return True
+        named = self._named == facts.process.pid
+        return named and not why_not_by_sockets(service, facts.process, host)

@@ -9,6 +9,7 @@ from initpy.control.launch import Launch, launch
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError, NotInstalled, WaitTimeout
+from initpy.protocols.inherit import InheritedSockets
 
 PLAIN = NGINX.replace(master_title=None, worker_titles=(), upgrade=None)
 
@@ -303,3 +304,19 @@ def test_helper_of_a_start_is_told(host, nginx):
     assert helpers[0].id in started.helpers
     assert host.processes[helpers[0].pid] is helpers[0]
     assert 1 == helpers[0].ppid
+
+
+def test_master_that_ends_before_it_is_committed(host, fpm):
+    """All that was started is ended then: nothing is left beside the old master."""
+    old = fpm.run()
+    before = set(host.processes)
+    sockets = InheritedSockets(PHP_FPM, [old.id], host)
+
+    with (
+        pytest.raises(InitError, match="died as soon as it was up"),
+        Launch(PHP_FPM, host, inheritance=sockets, beside=[old.id]) as started,
+    ):
+        host.end(next(master for master in fpm.masters if master is not old))
+        started.commit()
+
+    assert before == set(host.processes)

@@ -668,3 +668,20 @@ def test_new_master_takes_the_path_with_it(host, fpm, old):
 
     with pytest.raises(RollbackFailed, match=f"no client reaches {fpm.place}"):
         upgrade(CHECKED, host)
+
+
+def test_unfinished_takeover_whose_new_master_takes_the_path_with_it(host, fpm, old):
+    """What is said of the old master was seen before and after: its path is gone."""
+    fpm.boot(old.sockets)
+    host.sleep(1)
+    host.put("/bin/check", mode=0o755)
+
+    def check(_argv):
+        host.files.pop(fpm.place)
+        host.end(fpm.masters[-1])
+        return Run(code=1)
+
+    host.programs["/bin/check"] = check
+
+    with pytest.raises(RollbackFailed, match=f"no client reaches {fpm.place}"):
+        upgrade(CHECKED, host)

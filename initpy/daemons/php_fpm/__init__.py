@@ -47,7 +47,7 @@ PHP_FPM = Service(
     reopens_in_place=True,  # fpm_log_open, fpm_stdio_open_error_log
     upgrade="initpy.protocols.takeover:upgrade",
     upgrade_rebinds=True,
-    finish_upgrade="initpy.protocols.takeover:finish",
+    finish_upgrade="initpy.protocols.unfinished:finish",
     inherit="initpy.daemons.php_fpm.sockets:environment",
     lsb={
         "Required-Start": "$local_fs $remote_fs $network",

@@ -1,0 +1,73 @@
+"""Finish a takeover that a killed script has left: more than one master, or one that starts."""
+
+from __future__ import annotations
+
+from ..control.ask import ask_configuration
+from ..control.drain import drain, drain_orphans, retire
+from ..control.pidfiles import lost_paths_sentence, write_pidfile
+from ..control.run import surroundings_of_reader
+from ..control.signals import resume
+from ..errors import InitError
+from ..host import Host, Process
+from ..service import Service
+from ..state.snapshot import Snapshot
+from .handover import conclude, name_master, restore, retire_others
+from .verify import require_alive, run_check, verify_master
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def finish(service: Service, seen: Snapshot, host: Host) -> None:
+    """Finish an unfinished upgrade. The newest master may run any binary.
+
+    Raises Reverted if the newest master does not serve; RollbackFailed.
+    """
+    finish_takeover(service, seen, host, any_binary=True)
+
+
+def finish_takeover(
+    service: Service, seen: Snapshot, host: Host, *, any_binary: bool = False
+) -> Process:
+    """Verify the newest master and retire all others; return the newest.
+
+    A killed script has left more than one master, or one that is starting.
+
+    any_binary: do not require the binary on disk.
+
+    Raises Reverted if the newest master does not serve; RollbackFailed.
+    """
+    new = max(seen.masters, key=lambda master: (master.started, master.pid))
+    resume(new, host)  # a killed script may have suspended it
+    if len(seen.masters) == 1:  # the new master never came up
+        write_pidfile(service.pidfile, new, host)
+        drain_orphans(service, host)
+        return new
+    old = [master for master in seen.masters if master != new]
+    _finish(service, new, old, host, any_binary=any_binary)
+    host.tell(f"finished the upgrade that was under way: master {new} serves")
+    return new
+
+
+def _finish(
+    service: Service,
+    new: Process,
+    old: Sequence[Process],
+    host: Host,
+    *,
+    any_binary: bool = False,
+) -> None:
+    """Verify the newest of several masters, then retire the others; or retire it instead."""
+    config = ask_configuration(service, host, surroundings_of_reader(service, new, host))
+    lost = lost_paths_sentence(service, host)
+    try:
+        verify_master(service, new, host, pools=config.pools, any_binary=any_binary)
+        if service.upgrade_check:
+            run_check(service, host)
+            require_alive(new, host)  # the old master may have answered the check
+    except InitError as exc:
+        drain(service, retire(service, new, host), host, what="new workers")
+        raise restore(service, old[0], host, exc, lost) from exc
+    name_master(service, new, host)
+    conclude(service, config, retire_others(service, old, lambda: [new], host), host)
