@@ -49,7 +49,7 @@ def named_descendant(
 def newest_master(service: Service, child: Launched, host: Host) -> Process | None:
     """Return the master that we have started beside others.
 
-    The pidfile may name another one: somebody else's signal has an old master write it again.
+    The pidfile may name another one: after a signal from outside an old master writes it again.
     """
     masters = masters_among(service, lineage(child, host), host)
     looks = [facts for master in masters if (facts := host.look(master.pid))]
@@ -84,7 +84,7 @@ def undo(service: Service, child: Launched, host: Host, *, shared: bool) -> None
         # Only now: until it was stopped, the daemon could fork a master.
         for master in masters_among(service, started(), host):
             drain(service, retire(service, master, host), host, what="new workers")
-        # Those whose master was killed by somebody else: they may have requests, too.
+        # Workers of a new master that was killed from outside may have requests, too.
         left = [one for one in started() if is_worker(service, host.title(one.pid))]
         drain(service, left, host, what="new workers")
     elif leaders := masters_among(service, started(), host):

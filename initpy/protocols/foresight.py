@@ -24,7 +24,7 @@ MOST_PATH = 107  # bytes of a unix socket's path: unix(7); what follows is cut o
 UNREADABLE = "\ufffd"  # stands in a path for bytes that are no text
 MOST_DIGITS = 5  # of a port
 # Descriptors of a master beside its sockets: three standard streams, its error log, a pair
-# for signals, a pipe to who has started it, and epoll (seen with PHP 8.2).
+# for signals, a pipe to the process that started it, and epoll (seen with PHP 8.2).
 BESIDES = 8
 
 

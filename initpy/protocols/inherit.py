@@ -144,7 +144,7 @@ def surroundings_for_successor(service: Service, master: Process, host: Host) ->
 def copy_sockets(service: Service, old: Process, host: Host) -> tuple[Process, InheritedSockets]:
     """Return the old master, and copies of its sockets.
 
-    It is another process by then if somebody else's signal has had it execute itself anew.
+    It is another process by then if a signal from outside has had it execute itself anew.
     """
 
     def listening() -> set[int]:

@@ -198,7 +198,7 @@ class Readiness:
 
         A daemon without pools does not start a worker again that cannot live. Where workers
         end after so many requests, none may last. Then most looks within that moment must
-        have found one. Where somebody else reloads it again and again, none may last either,
+        have found one. Where it is reloaded again and again from outside, none may last either,
         but it has come up with workers each time.
         """
         if not pool.name or any(self._host.age(worker) >= SETTLE for worker in workers):
