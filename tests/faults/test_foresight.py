@@ -157,6 +157,15 @@ def test_directory_in_the_place_of_a_socket(shop):
     refused(shop, 150, "it is a directory")
 
 
+@pytest.mark.parametrize("folder", ["/proc", "/sys", "/dev/pts"])
+def test_folder_of_the_kernels_own(shop, folder):
+    """A new socket is to be in /proc or /sys: reload is 150, and no request is lost."""
+    path = f"{folder}/{shop.place.name}.sock"
+    add_pool(shop.fpm, path)
+
+    refused(shop, 150, f"pool more cannot listen on {path}", "in which nothing can be made")
+
+
 def test_wildcard_in_place_of_an_address(shop):
     """A pool is to change from one address to all: reload is 150, and no request is lost."""
     shop.fpm.listen = f"0.0.0.0:{shop.fpm.port}"

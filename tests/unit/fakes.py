@@ -678,6 +678,8 @@ class FakeHost(Host):
         if folder.kind != "dir":
             return Spot(folder="Not a directory", missing=True)
         why = "its folder cannot be written to" if folder.path in self.read_only else ""
+        if path.startswith("/proc/"):
+            why = "its folder is in a file system (proc) in which nothing can be made"
         file, there = self.files.get(path), self._followed(path)
         kind = file and {"dir": "directory", "socket": "socket"}.get(file.kind, "file")
         leads = (1, there.inode) if there and there.kind == "socket" else None

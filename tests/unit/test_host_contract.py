@@ -72,6 +72,7 @@ class FakeMachine:
         self.host = FakeHost()
         self.directory = "/m"
         self.host.put("/m", kind="dir")
+        self.host.put("/proc", kind="dir")
 
     def path(self, name):
         """Return a path on this machine."""
@@ -1227,6 +1228,13 @@ def test_spot(machine, host):
     machine.end(process)
     assert gone == host.spot(process, file)
     assert not host.answers(process, file)
+
+
+def test_spot_in_a_file_system_of_the_kernels_own(machine, host):
+    """Root seems to be allowed to write to its folder, and can make nothing there."""
+    why = "its folder is in a file system (proc) in which nothing can be made"
+
+    assert Spot(folder=why) == host.spot(machine.process(), "/proc/x.sock")
 
 
 @pytest.mark.parametrize("listens", [True, False])

@@ -14,6 +14,25 @@ from ..views import open_as_seen_by
 _RESOLVING = 10  # seconds; what a resolver with one dead server takes: resolv.conf(5)
 _CAP_SYS_RESOURCE = 24  # capabilities(7)
 _GONE = (FileNotFoundError, ProcessLookupError)
+# File systems of the kernel's own, in which no process can make a file or a socket. Their
+# folders look as if root could write to them. By f_type of statfs(2): linux/magic.h.
+_KERNELS_OWN = {
+    0x9FA0: "proc",
+    0x62656572: "sysfs",
+    0x27E0EB: "cgroup",
+    0x63677270: "cgroup2",
+    0x64626720: "debugfs",
+    0x74726163: "tracefs",
+    0x73636673: "securityfs",
+    0x62656570: "configfs",
+    0xF97CFF8C: "selinuxfs",
+    0x6165676C: "pstore",
+    0xCAFE4A11: "bpf",
+    0x19800202: "mqueue",
+    0x42494E4D: "binfmt_misc",
+    0x65735543: "fusectl",
+    0x1CD1: "devpts",
+}
 
 
 class Spot(Value):
@@ -108,6 +127,8 @@ class Trials(Processes):
             space = os.fstatvfs(fd)
             if space.f_files and not space.f_ffree:
                 why = "its file system is full"
+            if own := _KERNELS_OWN.get(_file_system(fd)):
+                why = f"its folder is in a file system ({own}) in which nothing can be made"
             try:
                 kind = _kind(os.lstat(name, dir_fd=fd).st_mode)
             except OSError:
@@ -161,6 +182,16 @@ class Trials(Processes):
             most = int(file.read())
         soft, hard = (most if word == "unlimited" else int(word) for word in line.split()[3:5])
         return soft, most if privileges >> _CAP_SYS_RESOURCE & 1 else hard
+
+
+def _file_system(fd: int) -> int:
+    """Return the type of the file system in which that file is: statfs(2); 0 if it is not told."""
+    import ctypes
+
+    facts = (ctypes.c_ulong * 32)()  # more than a struct statfs; f_type is its first word
+    if ctypes.CDLL(None).fstatfs(fd, facts):
+        return 0
+    return facts[0] & 0xFFFFFFFF
 
 
 def _scoped(address: str, _port: int, _flow: int = 0, scope: int = 0) -> str:
