@@ -15,7 +15,7 @@ from ..control.pidfiles import (
     remove_stale_sockets,
     restore_pidfile,
 )
-from ..control.ready import wait_until_ready
+from ..control.ready import BesideOrphans, wait_until_ready
 from ..control.record import record_running, remove_record, write_record
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
@@ -118,7 +118,8 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
         # Before the test: it opens the pidfile, too, and would follow a link.
         remove_stale_pidfiles(service, host)
     if service.test_args is not None and not tested:
-        configtest_stopped(service, host)
+        with BesideOrphans(service, seen.orphans, host):
+            configtest_stopped(service, host)
     terminate(seen.starting, parse_schedule("KILL/5"), host, what=f"{service.name} that hangs")
     host.make_directory(service.pidfile.rpartition("/")[0] or "/")
     if not (seen.orphans and _recover(service, seen.orphans, host)):

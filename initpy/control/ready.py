@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from ..errors import WaitTimeout
+from ..errors import InitError, WaitTimeout
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.idle import why_stuck
 from ..state.titles import is_ready, workers_of
 from ..state.workers import Readiness, idle_pools, ready_workers, running_pools, unserved_places
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 REPLACING = 1.0  # seconds; a worker that ends after so many requests is replaced sooner
 STARTING = 2.0  # seconds; a master of that age is not starting any more
@@ -86,3 +90,28 @@ def workers_awaited(readiness: Readiness, master: Process) -> str:
     pools = [name for name in readiness.missing if name]
     named = ", ".join(pools[:8]) + (", ..." if pools[8:] else "")
     return f"the workers of {f'pool {named} of ' if pools else ''}master {master}"
+
+
+class BesideOrphans:
+    """A context manager for a start beside *orphans*: an InitError tells which of them serve."""
+
+    def __init__(self, service: Service, orphans: Collection[Process], host: Host) -> None:
+        """Take the workers of a dead master; there may be none."""
+        self._service, self._orphans, self._host = service, orphans, host
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, _kind: object, exc: object, _trace: object) -> None:
+        """Look which of them take requests, and add that to the message."""
+        if not self._orphans or not isinstance(exc, InitError):
+            return
+        pids = ", ".join(
+            str(orphan)
+            for orphan in self._orphans
+            if self._host.alive(orphan)
+            and is_ready(self._service, self._host.title(orphan.pid))
+            and not why_stuck(orphan, self._host)
+        )
+        serve = f"workers without a master still serve: pids {pids}" if pids else "nothing serves"
+        exc.args = (f"{exc}; {serve}",)

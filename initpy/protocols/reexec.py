@@ -225,10 +225,7 @@ def _recover_orphans(service: Service, orphans: Sequence[Process], host: Host) -
     try:
         return recover(service, orphans, host)
     except InitError as exc:
-        raise InitError(
-            f"{service.name} died during the reload, its workers serve without a master: {exc}",
-            exc.output,
-        ) from exc
+        raise InitError(f"{service.name} died during the reload: {exc}", exc.output) from exc
 
 
 def _awaited(service: Service, readiness: Readiness, host: Host) -> str:

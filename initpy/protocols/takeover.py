@@ -14,6 +14,7 @@ from __future__ import annotations
 from ..control.drain import drain_orphans
 from ..control.launch import Launch, Started, launch
 from ..control.pidfiles import lost_paths_sentence, restore_pidfile
+from ..control.ready import BesideOrphans
 from ..control.record import write_record
 from ..control.stable import await_launcher, require_running, wait_until_stable
 from ..errors import InitError, RollbackFailed, Unimplemented, WaitTimeout
@@ -43,20 +44,22 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
 
     Returns False, and changes nothing, if a new master cannot inherit their sockets. The
     caller holds the lock and has tested the configuration. Raises InitError if the new
-    master fails: the orphans serve as before.
+    master fails: the orphans serve as before, and it names them.
     """
     if service.inherit is None:
         return False
     pids = ", ".join(map(str, orphans))
     try:
-        with InheritedSockets(service, orphans, host) as inheritance:
-            if not inheritance.listeners:
-                return False
-            _record_old_master(service, _session(orphans, host), host)
-            started = launch(service, host, inheritance=inheritance)
-    except CannotCopy as exc:
+        inheritance = InheritedSockets(service, orphans, host)
+    except (CannotCopy, Unimplemented) as exc:
         host.tell(f"{exc}; terminating the workers of a dead master: pids {pids}")
         return False
+    with inheritance:
+        if not inheritance.listeners:
+            return False
+        _record_old_master(service, _session(orphans, host), host)
+        with BesideOrphans(service, orphans, host):
+            started = launch(service, host, inheritance=inheritance)
     write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
     host.tell(f"master {started.master} took over from the workers of a dead master: pids {pids}")
     drain_orphans(service, host, orphans)

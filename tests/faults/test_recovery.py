@@ -308,6 +308,12 @@ def test_two_instances_with_pidfiles_lost(place, kind, action):
     assert other.ask()
 
 
+def serving(orphans):
+    """Return what is said of them where a start has failed."""
+    pids = ", ".join(map(str, sorted(orphan.pid for orphan in orphans)))
+    return f"; workers without a master still serve: pids {pids}"
+
+
 def test_broken_configuration(site):
     """The master is killed, the configuration was broken since: start is 6, orphans serve on."""
     site.start()
@@ -319,6 +325,7 @@ def test_broken_configuration(site):
 
     assert 6 == result.code, result
     assert "frobnicate" in result.err
+    assert serving(orphans) in result.err
     assert orphans == set(site.place.processes())
     assert site.ask()
 
@@ -338,6 +345,7 @@ def test_binary_that_fails(site, body):
     result = site.act("start", "--timeout", "1")
 
     assert 1 == result.code, result
+    assert serving(orphans) in result.err
     assert orphans == set(site.place.processes())
     assert site.ask()
     site.place.copy(site.binary, f"sbin/{site.kind}")

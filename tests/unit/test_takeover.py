@@ -566,7 +566,8 @@ def test_recovery_that_fails(host, daemon, facts):
     host.end(master)
     vars(daemon).update(facts)
 
-    with pytest.raises(InitError):
+    pids = ", ".join(str(orphan.pid) for orphan in orphans)
+    with pytest.raises(InitError, match=f"; workers without a master still serve: pids {pids}$"):
         start(daemon.service, host)
 
     assert {orphan.pid for orphan in orphans} == set(host.processes)
