@@ -9,6 +9,8 @@ from ..service import Service, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ..contracts import ReadLog
 
 
@@ -23,13 +25,17 @@ def read_log(service: Service, text: str, pid: int = 0) -> Report:
     return read(text, pid)
 
 
-def describe_holders(report: Report, host: Host) -> str:
+def describe_holders(report: Report, host: Host, own: Collection[int] = ()) -> str:
     """Return which processes hold the addresses that a daemon could not bind, or "".
 
     One sentence: "127.0.0.1:9000 is held by pid 4711 (oa, user oa, since ...)".
+
+    own: pids of the service's masters.
     """
     return "; ".join(
-        f"{place} is held by pid {holder.pid} ({holder.name}, user {holder.user}, "
+        f"{place} is held by this service itself, master {holder.pid}"
+        if holder.pid in own
+        else f"{place} is held by pid {holder.pid} ({holder.name}, user {holder.user}, "
         f"since {holder.started})"
         for place in dict.fromkeys(report.unbound)
         for holder in dict.fromkeys(host.holders(place))
@@ -61,9 +67,14 @@ class LogMark:
         return read_log(self._service, text, pid) if text else Report()
 
 
-def ended_early(service: Service, code: int, said: str, host: Host) -> InitError:
-    """Return the error of a daemon that has ended instead of coming up."""
+def ended_early(
+    service: Service, code: int, said: str, host: Host, own: Collection[int] = ()
+) -> InitError:
+    """Return the error of a daemon that has ended instead of coming up.
+
+    own: pids of the service's masters.
+    """
     how = f"signal {-code}" if code < 0 else f"code {code}"
     report = read_log(service, said)
-    reasons = "; ".join(filter(None, (report.reason, describe_holders(report, host))))
+    reasons = "; ".join(filter(None, (report.reason, describe_holders(report, host, own))))
     return InitError(f"{service.daemon} ended with {how}: {reasons}", said)

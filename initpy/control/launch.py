@@ -68,7 +68,7 @@ class Launch:
         """
         self._service, self._host, self._inheritance = service, host, inheritance
         self._alone = inheritance is None
-        self._beside = bool(beside)
+        self._beside = frozenset(master.pid for master in beside)
         self._in_foreground = not self._alone and service.inherit_in_foreground
         self._committed = False
         self._found: Process | None = None  # the master, as soon as it is seen
@@ -147,7 +147,7 @@ class Launch:
                 host=self._host,
                 what=self._awaited,
                 until=self._started,
-                interruptible=self._beside,
+                interruptible=bool(self._beside),
             )
         except WaitTimeout:
             if self._alone and self._found is not None and self._readiness.partly:
@@ -158,7 +158,7 @@ class Launch:
         service, host, child = self._service, self._host, self._child
         code = child.poll()
         if code or (code is not None and self._in_foreground):
-            raise ended_early(service, code, child.output(), host)
+            raise ended_early(service, code, child.output(), host, self._beside)
         hint = read_pidfile(service.pidfile, host)
         if service.background and code == 0 and hint.pid and host.find(hint.pid) is None:
             raise InitError(f"{service.daemon} ended as soon as it was started")

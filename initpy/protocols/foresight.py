@@ -160,7 +160,7 @@ class Trials:
             return ""
         if ours := self._held.intersection(alike):
             return f"this service itself has it as {', '.join(ours)}, until it is restarted"
-        by = describe_holders(Report(unbound=(path, *alike)), self._host)
+        by = describe_holders(Report(unbound=(path, *alike)), self._host, (self._master.pid,))
         return by or "another socket listens there"
 
     def _try_addresses(self, pool: str, bind: tuple[str, ...]) -> None:
@@ -199,7 +199,7 @@ class Trials:
         ours = [other for other in self._held if self._overlap(place, other)]
         if why and ours:
             return f"this service itself has {', '.join(ours)}, until it is restarted"
-        by = why and describe_holders(Report(unbound=(place,)), self._host)
+        by = why and describe_holders(Report(unbound=(place,)), self._host, (self._master.pid,))
         return f"{why}, {by}" if by else why
 
     def _overlap(self, place: str, other: str) -> bool:

@@ -110,6 +110,16 @@ def test_holders(host, service, said, place):
     )
 
 
+def test_service_itself_is_the_holder(host):
+    """Its own master is not shown as if it were another program."""
+    place = "/run/x.sock"
+    host.holding[place] = [Holder(pid=47, name="fpm", user="root", started="today")]
+
+    said = describe_holders(Report(unbound=(place,)), host, (47,))
+
+    assert f"{place} is held by this service itself, master 47" == said
+
+
 def test_no_holders(host):
     """Where nobody has it, or nothing was said, nothing is told."""
     taken = read_log(NGINX, "bind() to 0.0.0.0:80 failed")
