@@ -100,6 +100,7 @@ class Service(Value):
     upgrade_rebinds: bool = False  # its new master makes a unix socket whose path is lost anew
     finish_upgrade: str | None = None  # start and reload finish an upgrade with it
     inherit: str | None = None  # tells it which descriptors are inherited sockets
+    inherit_excludes: str = ""  # characters that the path of an inherited socket cannot have
     inherit_in_foreground: bool = False  # with inherited sockets it stays in the foreground
 
     # Deadlines, in seconds of monotonic time.

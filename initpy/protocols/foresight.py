@@ -48,7 +48,7 @@ def foresee(service: Service, config: Configuration, master: Process, host: Host
     if held is None:
         host.explain(f"the sockets of master {master} cannot be seen: nothing is foreseen")
         return Foreseen()
-    trials = Trials(master, held, host)
+    trials = Trials(master, held, host, excluded=service.inherit_excludes)
     trials.try_pidfile(config.pidfile or service.pidfile)
     for pool in config.pools:
         trials.try_pool(pool)
@@ -68,9 +68,13 @@ def held_places(master: Process, host: Host) -> set[str] | None:
 class Trials:
     """The trials for one master, and what they have shown."""
 
-    def __init__(self, master: Process, held: set[str], host: Host) -> None:
-        """Take the places that *master* holds, and will hand on to itself."""
+    def __init__(self, master: Process, held: set[str], host: Host, *, excluded: str = "") -> None:
+        """Take the places that *master* holds, and will hand on to itself.
+
+        excluded: characters that the path of a socket which it hands on cannot have.
+        """
         self._master, self._held, self._host = master, held, host
+        self._excluded = excluded
         self.new: dict[str, str] = {}  # the places that can be bound, and their pools
         self._found: dict[str, list[str]] = {"wrong": [], "refused": [], "unresolved": []}
 
@@ -117,7 +121,8 @@ class Trials:
 
     def _try_path(self, pool: str, path: str) -> None:
         cut = path.encode()[:MOST_PATH].decode(errors="surrogateescape")
-        if cut in self._held or cut in self.new or UNREADABLE in path:
+        handed_on = cut in self._held and not set(self._excluded).intersection(cut)
+        if handed_on or cut in self.new or UNREADABLE in path:
             return
         what = f"pool {pool} cannot listen on {path}"
         if cut != path:
@@ -158,6 +163,9 @@ class Trials:
         sure = (inode, device) in alike.values()
         if not sure and not self._host.answers(self._master, path):
             return ""
+        if path in self._held:
+            signs = " or ".join(f'"{sign}"' for sign in self._excluded)
+            return f"the master hands on no path with {signs} in it: change the path, and restart"
         if ours := self._held.intersection(alike):
             return f"this service itself has it as {', '.join(ours)}, until it is restarted"
         by = describe_holders(Report(unbound=(path, *alike)), self._host, (self._master.pid,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..control.ask import ask_configuration
 from ..control.stable import wait_until_stable
-from ..errors import RollbackFailed
+from ..errors import RollbackFailed, Unimplemented
 from ..host import Host, Listener, Process, Surroundings
 from ..host.wait import wait_until
 from ..service import Service, resolve
@@ -40,7 +40,7 @@ class InheritedSockets:
         While the copies are there, our own limit of open files is as high as it may be.
         A unix socket is handed on only if the configuration names its path and the path
         still leads to it: on another one no client would reach the new master. Raises
-        CannotCopy.
+        CannotCopy; Unimplemented if the daemon cannot be told of such a path.
         """
         # php-fpm removes the path of an inherited unix socket that its configuration does
         # not name (fpm_sockets.c). Then no client could reach the old pool either.
@@ -80,6 +80,13 @@ class InheritedSockets:
                 handed.setdefault(listener.inode, listener)
             elif file and (version := self._host.version(listener.place)) and version[0] == file[0]:
                 dropped[listener.place] = version
+        excluded = set(self._service.inherit_excludes)
+        if untold := [one.place for one in handed.values() if excluded & set(one.place)]:
+            signs = " or ".join(f'"{sign}"' for sign in self._service.inherit_excludes)
+            raise Unimplemented(
+                f"no path with {signs} in it can be handed on, {', '.join(untold)} has one: "
+                "change the path, and restart"
+            )
         self.listeners = tuple(handed.values())
         # The paths that the configuration does not name, with the version of their files.
         self.dropped = dropped

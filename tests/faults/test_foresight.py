@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from real_daemons import Fpm, free_port, wait_until
-from real_load import Shop
+from real_load import Shop, crash
 
 pytestmark = pytest.mark.fault
 
@@ -272,3 +272,43 @@ def test_all_that_is_there_already(place):
 
     assert [0, 0, 0] == [result.code for result in results], results
     assert "done" == shop.ask()
+
+
+@pytest.mark.parametrize("sign", [",", "="])
+def test_path_that_cannot_be_handed_on(place, sign):
+    """A socket has "," or "=" in its path: reload is 150, upgrade 3, no request is lost."""
+    path = place.path(f"a{sign}b.sock")
+    shop = Shop(place)
+    add_pool(shop.fpm, f'"{path}"')
+    shop.fpm.crew += 1
+    shop.open()
+    why = 'with "," or "=" in it'
+
+    refused(shop, 150, f"pool more cannot listen on {path}", why, "change the path, and restart")
+    before = shop.fpm.master, shop.fpm.workers
+    result = shop.fpm.act("upgrade")
+
+    assert 3 == result.code, result
+    assert f"{why} can be handed on, {path} has one: change the path, and restart" in result.err
+    assert before == (shop.fpm.master, shop.fpm.workers)
+    assert shop.fpm.ask(at=path)
+
+
+def test_path_that_could_not_be_handed_on(place):
+    """Once the path is changed, reload is 0; with its master dead, start serves there again."""
+    path = place.path("a,b.sock")
+    shop = Shop(place)
+    add_pool(shop.fpm, path)
+    shop.fpm.crew += 1
+    shop.open()
+    crash(shop.fpm)
+
+    started = shop.fpm.act("start")
+
+    assert 0 == started.code, started
+    assert "terminating the workers of a dead master" in started.err
+    assert shop.fpm.ask(at=path)
+    add_pool(shop.fpm, place.path("ab.sock"))
+    reloaded = shop.fpm.act("reload")
+    assert 0 == reloaded.code, reloaded
+    assert shop.fpm.ask(at=place.path("ab.sock"))

@@ -122,6 +122,20 @@ def test_own_socket_by_another_name(host, master):
     ) == "".join(seen(host, master, "/run/php/link").refused)
 
 
+@pytest.mark.parametrize("sign", [",", "="])
+def test_path_that_cannot_be_handed_on(host, fpm, sign):
+    """php-fpm would not know its own socket again; once the path is gone it makes it anew."""
+    path = f"/run/php/a{sign}b.sock"
+    running = fpm.run()
+    running.sockets = {1: path}
+    host.put(path, kind="socket")
+
+    why = 'the master hands on no path with "," or "=" in it: change the path, and restart'
+    assert (f"pool p0 cannot listen on {path}: {why}",) == seen(host, running.id, path).refused
+    del host.files[path]
+    assert Foreseen() == seen(host, running.id, path)
+
+
 @pytest.mark.parametrize(
     ("places", "only_v6", "excluded"),
     [

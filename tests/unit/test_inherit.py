@@ -5,6 +5,7 @@ from fakes import SURROUNDINGS
 
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
+from initpy.errors import Unimplemented
 from initpy.host import CannotCopy
 from initpy.protocols.inherit import InheritedSockets, surroundings_for_successor
 
@@ -108,6 +109,21 @@ def test_limit_of_the_old_master(host, fpm):
 
     with InheritedSockets(PHP_FPM, [master.id], host, surroundings=wanted) as inheritance:
         assert {} == inheritance.limits
+
+
+@pytest.mark.parametrize("sign", [",", "="])
+def test_path_that_cannot_be_handed_on(host, fpm, sign):
+    """What stands between the sockets in the variable cannot be in the path of one."""
+    path = f"/run/php/a{sign}b.sock"
+    fpm.configure([fpm.place, path])
+    master = fpm.run()
+    master.sockets[1] = path
+    host.put(path, kind="socket")
+
+    with pytest.raises(Unimplemented, match=f"can be handed on, {path} has one: change the path"):
+        InheritedSockets(PHP_FPM, [master.id], host)
+
+    assert {} == host.copies
 
 
 def test_variables_that_told_of_sockets(host, fpm):

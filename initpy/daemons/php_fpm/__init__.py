@@ -49,6 +49,7 @@ PHP_FPM = Service(
     upgrade_rebinds=True,
     finish_upgrade="initpy.protocols.unfinished:finish",
     inherit="initpy.daemons.php_fpm.sockets:environment",
+    inherit_excludes=",=",  # what stands between in FPM_SOCKETS: fpm_sockets_init_main
     lsb={
         "Required-Start": "$local_fs $remote_fs $network",
         "Required-Stop": "$local_fs $remote_fs $network",
