@@ -75,6 +75,7 @@ def test_no_log(host, kind):
         (NGINX, "2026/11/23 19:19:50 [emerg] 42#42: bind() failed\nx", "bind() failed"),
         (NGINX, f"{TIME} [alert] 7#7: gone\n{TIME} [emerg] 7#7: worse", "worse"),
         (PHP_FPM, "[23-Nov-2026 19:06:08] ERROR: FPM: no\n[23-Nov] ERROR: more", "FPM: no"),
+        (PHP_FPM, "[x] ALERT: [pool a] no user\n[x] ERROR: failed to post", "[pool a] no user"),
         (NGINX, "[emerg] a#b: c", "a#b: c"),
     ],
 )

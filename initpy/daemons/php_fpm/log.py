@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...contracts import Report
 
-_ERROR = "ERROR: "
+_FAILURE = r"(?:ALERT|ERROR): "  # what is wrong with a pool is an ALERT
 
 
 def read(text: str, _pid: int = 0) -> Report:
@@ -16,10 +16,10 @@ def read(text: str, _pid: int = 0) -> Report:
     import re
 
     lines = text.splitlines()
-    failures = tuple(line for line in lines if _ERROR in line)
+    failures = tuple(line for line in lines if re.search(_FAILURE, line))
     last = lines[-1] if lines else ""
     return Report(
-        reason=failures[0].partition(_ERROR)[2] if failures else last,
+        reason=re.split(_FAILURE, failures[0], maxsplit=1)[1] if failures else last,
         lines=failures,
         # unable to bind listening socket for address '...'; ... already listen on PATH
         unbound=tuple(re.findall(r"(?:for address|already listen on) '?([^\s',]+)", text)),
