@@ -49,9 +49,8 @@ def _ask(service: Service, given: Mapping[str, str], host: Host) -> Service:
     detect: Detect = resolve(service.detect)
     command = [service.daemon, *service.detect_args]
     said = run(command, host, within=service.timeout).output
-    if service.detect_text:
-        said = f"{said}\n{ask(service, service.detect_text, host).output}"
-    detected = detect(service, said)
+    told = ask(service, service.detect_text, host).output if service.detect_text else ""
+    detected = detect(service, f"{said}\n{told}")
     if "config" not in detected.facts and "config" not in given:
         if not detected.unnamed:
             what = f"{' '.join(command)} names no configuration: is this the right daemon?"

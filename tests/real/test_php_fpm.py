@@ -7,11 +7,12 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
-from real_daemons import ROUNDS, Fpm, in_the_foreground, wait_until
-from real_load import Shop
+from real_daemons import FPM_BINARY, ROUNDS, Fpm, in_the_foreground, wait_until
+from real_load import Shop, run
 
 from initpy.actions.status import status
 
@@ -409,3 +410,20 @@ def test_generate_asks_the_daemon(tmp_path):
     assert re.search(r'daemon="/usr/sbin/php-fpm8\.\d"', text)
     assert re.search(r'config="/etc/php/8\.\d/fpm/php-fpm\.conf"', text)
     assert re.search(r'pidfile="/run/php/php8\.\d-fpm\.pid"', text)
+
+
+def test_generate_beside_a_broken_pool(place):
+    """The distribution's paths are known all the same; otherwise only what is wrong is shown."""
+    place.write("pool.d/x.conf", "[x]\nuser = no-such-user\nlisten = /x\npm = static\n")
+    mount = f'mount --bind {place.path("pool.d")} /etc/php/8.2/fpm/pool.d && exec "$@"'
+    program = "import sys; from initpy.tools.command import main; sys.exit(main())"
+    generate = ["unshare", "--mount", "sh", "-c", mount, "sh", sys.executable, "-c", program]
+    generate += ["generate", "php-fpm"]
+
+    known = run([*generate, "-o", place.path("init")])
+    asked = run([*generate, "--daemon", FPM_BINARY])
+
+    assert 0 == known.code, known
+    assert 1 == asked.code, asked
+    assert "([pool x] pm.max_children must be a positive value): give --config" in asked.err
+    assert "NOTICE" not in asked.err

@@ -154,6 +154,27 @@ def test_fpm_without_a_pool_elsewhere(host):
     assert ("/opt/fpm.conf", "/opt") == (found.config, found.prefix)
 
 
+BROKEN = "[x] ALERT: [pool b] user has not been defined\n[x] ERROR: FPM initialization failed\n"
+
+
+def test_fpm_with_a_broken_pool(host):
+    """The distribution tells where the configuration is; what is wrong with it is for its test."""
+    answers(host, PHP_FPM.daemon, BROKEN)
+    host.put(PHP_FPM.config, "[global]\npid = /run/x.pid\n")
+
+    assert "/run/x.pid" == detect_service(PHP_FPM, {}, host).pidfile
+
+
+def test_fpm_with_a_broken_pool_elsewhere(host):
+    """What it says of its configuration is shown, and not the answer to our own question."""
+    answers(host, "/opt/sbin/php-fpm", BROKEN)
+
+    with pytest.raises(InitError, match=r"\(.*user has not been defined\): give --config") as told:
+        detect_service(PHP_FPM, {"daemon": "/opt/sbin/php-fpm"}, host)
+
+    assert told.value.output == BROKEN
+
+
 def test_newest_fpm(host):
     """Of several versions the greatest is taken, by number and not by letter."""
     for version in ("7.4", "8.9", "8.10", "8.11-dbg"):
