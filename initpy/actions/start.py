@@ -7,9 +7,7 @@ from ..control.drain import drain_orphans
 from ..control.launch import launch
 from ..control.lock import ActionLock
 from ..control.pidfiles import (
-    lost_paths_sentence,
     refuse_conflict,
-    refuse_lost_paths,
     refuse_other_pidfile,
     remove_stale_pidfiles,
     remove_stale_sockets,
@@ -26,6 +24,7 @@ from ..service import Service, resolve
 from ..state.idle import is_idle
 from ..state.snapshot import Snapshot
 from .stop import terminate_service
+from .upgrade import mend_lost_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def start_service(
         _mend_workerless(service, seen.master, host)
     if wait_until_ready(service, seen.master, host):
         _finish_upgrade(service, seen, host)
-        _mend_lost_paths(service, host)
+        mend_lost_paths(service, host)
     else:
         start_service(service, host)  # it was ending: look again
 
@@ -83,15 +82,6 @@ def _mend_workerless(service: Service, master: Process, host: Host) -> None:
         configtest(service, host)
         reload_by: Reload = resolve(service.reload_by)
         reload_by(service, master, host)
-
-
-def _mend_lost_paths(service: Service, host: Host) -> None:
-    """Have the paths of unix sockets that are lost bound anew. Raises InitError if it cannot."""
-    if service.upgrade_rebinds and lost_paths_sentence(service, host):
-        from ..protocols.paths import bind_anew
-
-        bind_anew(service, host)
-    refuse_lost_paths(service, host)
 
 
 def _finish_upgrade(service: Service, seen: Snapshot, host: Host) -> None:

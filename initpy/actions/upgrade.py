@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..control.drain import drain_orphans
 from ..control.lock import ActionLock
-from ..control.pidfiles import refuse_lost_paths
+from ..control.pidfiles import lost_paths_sentence, refuse_lost_paths
 from ..control.ready import wait_until_ready
 from ..control.record import record_running
 from ..control.stable import await_launcher, require_running
@@ -40,4 +40,13 @@ def upgrade(service: Service, host: Host = HERE) -> None:
         replace: Upgrade = resolve(service.upgrade)
         replace(service, seen, host)
         record_running(service, host)
-        refuse_lost_paths(service, host)
+        mend_lost_paths(service, host)
+
+
+def mend_lost_paths(service: Service, host: Host) -> None:
+    """Have the paths of unix sockets that are lost bound anew. Raises InitError if it cannot."""
+    if service.upgrade_rebinds and lost_paths_sentence(service, host):
+        from ..protocols.paths import bind_anew
+
+        bind_anew(service, host)
+    refuse_lost_paths(service, host)

@@ -73,7 +73,8 @@ def conclude(service: Service, config: Configuration, left: Sequence[Process], h
         name_master(service, seen.master, host)
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, f"{exc}") from exc
-    _see_paths(config, seen.master, host)
+    if not lost_paths_sentence(service, host):  # otherwise the action has them bound anew
+        _see_paths(config, seen.master, host)
     tell_wishes(config, seen.master, host)
 
 
@@ -129,7 +130,8 @@ def name_master(service: Service, master: Process, host: Host) -> None:
 def _see_paths(config: Configuration, new: Process, host: Host) -> None:
     """Raise RollbackFailed if the path of a unix socket is gone: no client could connect.
 
-    If someone else sends QUIT or TERM to the old master, it removes these paths.
+    If someone else sends QUIT or TERM to the old master, it removes these paths. For where
+    the kernel does not tell of sockets: elsewhere ``lost_paths_sentence`` knows it.
     """
     gone = [place for place in config.listens if place.startswith("/") and not host.exists(place)]
     if gone:

@@ -58,6 +58,23 @@ def test_reloads_by_somebody_else(place):
     shop.see_settled()
 
 
+def test_old_master_told_to_end_by_somebody_else(place):
+    """Somebody's TERM ends the old master and its path: upgrade is 0, the path is made anew."""
+    shop = Shop(place, unix=True).open()
+    fpm = shop.fpm
+    old = fpm.master
+    ended = f"while kill -0 {old}; do {place.tool('sleep')} 0.01; done"
+    check = place.script("check", f"kill -TERM {old}; {ended}; exit 0")
+
+    upgraded = fpm.act("upgrade", upgrade_check=(check,))
+
+    assert 0 == upgraded.code, upgraded
+    assert f"no client reaches {fpm.listen}" in upgraded.err
+    assert "a new master has made it anew" in upgraded.err
+    assert "done" == shop.ask()
+    shop.see_settled()
+
+
 def test_many_pools(place):
     """php-fpm has as many pools as a hosting company's: no request is lost, one master is left."""
     shop = Shop(place, children=4, settings="rlimit_files = 16384")

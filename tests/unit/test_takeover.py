@@ -671,6 +671,25 @@ def test_new_master_takes_the_path_with_it(host, fpm, old):
         upgrade(CHECKED, host)
 
 
+def test_old_master_takes_the_path_with_it(host, fpm, old):
+    """On TERM from somebody else the old master removes the socket's path: it is made anew."""
+    host.put("/bin/check", mode=0o755)
+
+    def check(_argv):
+        if fpm.alive(old):
+            host.files.pop(fpm.place)
+            host.end(old)
+        return Run()
+
+    host.programs["/bin/check"] = check
+
+    upgrade(CHECKED, host)
+
+    assert f"no client reaches {fpm.place}: its socket" in "".join(host.told)
+    assert fpm.place in host.files
+    assert [fpm.masters[-1].pid] == fpm.serving()
+
+
 def test_unfinished_takeover_whose_new_master_takes_the_path_with_it(host, fpm, old):
     """What is said of the old master was seen before and after: its path is gone."""
     fpm.boot(old.sockets)
