@@ -21,7 +21,7 @@ from ..control.pidfiles import restore_pidfile
 from ..control.ready import wait_until_ready
 from ..control.signals import await_idle, killproc, resume
 from ..control.stable import require_running
-from ..errors import InitError, Reverted, RollbackFailed
+from ..errors import InitError, Reverted, RollbackFailed, Unimplemented
 from ..host import HERE, Host, Process
 from ..host.wait import wait_until
 from ..schedule import signal_named
@@ -95,7 +95,8 @@ def _see_through(
         except InitError as worse:
             raise upgrade_failed(RollbackFailed, f"{why}; and {worse}", output) from exc
         why = f"{why}; old master {old} serves as before"
-        raise upgrade_failed(Reverted, why, exc.output or output) from exc
+        kind = Unimplemented if isinstance(exc, Unimplemented) else Reverted
+        raise upgrade_failed(kind, why, exc.output or output) from exc
     _quit(service, old, new, host)  # killproc -p ${oldbinpidfile} ${prog} -QUIT
     return new
 
@@ -125,7 +126,8 @@ def wait_for_oldbin(
             at once is noticed at once.
 
     Raises InitError if the new master has ended, or if the old one has ignored USR2 or is
-    dead; WaitTimeout after ``upgrade_timeout``; Interrupted.
+    dead; Unimplemented if it ignores USR2 in the foreground; WaitTimeout after
+    ``upgrade_timeout``; Interrupted.
     """
     before = before or host.version(service.pidfile)
     idle = nudged = False  # seen at an earlier look
@@ -145,10 +147,7 @@ def wait_for_oldbin(
         if now == Phase.REVERTED:
             raise InitError(f"the new {service.daemon} ended before it was up")
         if now == Phase.PENDING and idle and nudged:
-            raise InitError(
-                f"master {old} ignored USR2: its parent still runs (a supervisor, or "
-                "daemon off), or an older master has not ended"
-            )
+            raise _ignored(old, host)
         if now == Phase.PENDING and idle:
             # In the turn of its loop in which it refuses a HUP, nginx skips a USR2, and
             # does it at the next signal (ngx_master_process_cycle): CHLD is harmless.
@@ -164,6 +163,26 @@ def wait_for_oldbin(
         host=host,
         what=f"the new {service.daemon} to write {service.pidfile}",
         interruptible=True,
+    )
+
+
+def _ignored(old: Process, host: Host) -> InitError:
+    """Return the error of a master that ignores USR2: the process that started it still runs.
+
+    In the foreground it was not forked since it was executed (PF_FORKNOEXEC), and neither
+    was a master that an older one has started.
+    """
+    # ngx_signal_handler compares its parent with the one that it had at first.
+    facts = host.look(old.pid)
+    parent = host.look(facts.ppid) if facts else None
+    of_a_master = parent is not None and host.exe_file(parent.process) == host.exe_file(old)
+    if facts is not None and not facts.forked and not of_a_master:
+        return Unimplemented(
+            f"master {old} ignored USR2, it runs in the foreground and its parent, pid "
+            f"{facts.ppid}, still runs: restart it through its supervisor to replace the binary"
+        )
+    return InitError(
+        f"master {old} ignored USR2: its parent still runs, or an older master has not ended"
     )
 
 

@@ -127,5 +127,5 @@ def refuse_argv0(service: Service, old: Process, host: Host) -> None:
 
 
 def upgrade_failed(kind: type[InitError], why: str, output: str = "") -> InitError:
-    """Return the error of a failed upgrade: Reverted or RollbackFailed."""
+    """Return the error of a failed upgrade: Reverted, RollbackFailed or Unimplemented."""
     return kind(f"Upgrade failed! {why}", output)

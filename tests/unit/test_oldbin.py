@@ -180,6 +180,29 @@ def test_ignored_usr2_is_reverted(host, nginx, old):
     assert host.now < 1.1
 
 
+@pytest.mark.parametrize("facts", [{"ppid": 50}, {"ppid": 0}])
+def test_ignored_usr2_in_the_foreground(host, nginx, old, facts):
+    """Under a supervisor, or as process 1, no upgrade is possible; it serves as before."""
+    host.add(50, argv=("tini", "--", "nginx"))
+    vars(old).update(facts, forked=False)
+    nginx.silent = True
+
+    with pytest.raises(Unimplemented, match=f"its parent, pid {facts['ppid']}, still runs"):
+        upgrade(NGINX, host)
+
+    asserts_old_serves(nginx, old)
+
+
+def test_ignored_usr2_below_an_older_master(host, nginx, old):
+    """A master that another one has started was not forked since either: it may work later."""
+    host.add(50, exe=old.exe, exe_id=old.exe_id)
+    vars(old).update(ppid=50, forked=False)
+    nginx.silent = True
+
+    with pytest.raises(Reverted, match="an older master has not ended"):
+        upgrade(NGINX, host)
+
+
 def test_old_master_that_dies_is_a_failed_rollback(host, nginx, old):
     """With the old master dead before the new one is up there is neither forward nor back."""
     nginx.replace("freezes")
