@@ -121,9 +121,15 @@ def restore(service: Service, old: Process, host: Host, why: InitError, lost: st
     return upgrade_failed(Reverted, f"{why}; old master {master} serves as before", why.output)
 
 
-def name_master(service: Service, master: Process, host: Host) -> None:
-    """Have the pidfile name *master*."""
-    if named_master(service, service.pidfile, host) != master:
+def name_master(
+    service: Service, master: Process, host: Host, *, old: Collection[Process] = ()
+) -> None:
+    """Have the pidfile name *master*, if it names none, or one of the *old* masters.
+
+    Another one is what *master* has become meanwhile: it has executed itself anew, by a
+    signal from outside, and has written its pidfile.
+    """
+    if named_master(service, service.pidfile, host) in (None, *old):
         write_pidfile(service.pidfile, master, host)
 
 

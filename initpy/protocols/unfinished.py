@@ -69,5 +69,5 @@ def _finish(
     except InitError as exc:
         drain(service, retire(service, new, host), host, what="new workers")
         raise restore(service, old[0], host, exc, lost) from exc
-    name_master(service, new, host)
+    name_master(service, new, host, old=old)
     conclude(service, config, retire_others(service, old, lambda: [new], host), host)
