@@ -84,11 +84,12 @@ def undo(service: Service, child: Launched, host: Host, *, shared: bool) -> None
         # Only now: until it was stopped, the daemon could fork a master.
         for master in masters_among(service, started(), host):
             drain(service, retire(service, master, host), host, what="new workers")
+    elif leaders := masters_among(service, started(), host):
+        terminate(started(), service.force_quit, host, more=started, leaders=leaders, what=what)
+    if service.worker_titles:
         # Workers of a new master that was killed from outside may have requests, too.
         left = [one for one in started() if is_worker(service, host.title(one.pid))]
         drain(service, left, host, what="new workers")
-    elif leaders := masters_among(service, started(), host):
-        terminate(started(), service.force_quit, host, more=started, leaders=leaders, what=what)
 
     def gone() -> bool:
         for process in started():

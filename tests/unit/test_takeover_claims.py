@@ -621,6 +621,10 @@ FOUND = {
         POOLS[2:3],
         [("let_time_pass", 292), ("usr2_to_the_named_master", 214), ("upgrade", 0)],
     ),
+    "master killed in a reload, and then the one that is started instead": (
+        WWW,
+        [("kill_the_newest_master", 52), ("kill_the_newest_master", 339), ("reload", 0)],
+    ),
     "reload during somebody else's": (
         WWW,
         [("restart", 0), ("usr2_to_the_named_master", 0), ("reload", 0)],
