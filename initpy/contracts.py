@@ -136,6 +136,15 @@ class Pool(Value):
     groups: tuple[str, ...] = ()  # the same
 
 
+class WantedSocket(Value):
+    """A socket that the configuration has the daemon make, and what it wants of it."""
+
+    place: str  # in the form of ``Listener.place``; a host name stands as it is written
+    datagram: bool = False  # SOCK_DGRAM, not SOCK_STREAM
+    ipv6only: bool | None = None  # IPV6_V6ONLY; None if it does not matter there
+    reuseport: bool = False  # SO_REUSEPORT: a socket for each worker
+
+
 class Configuration(Value):
     """The part of a daemon's configuration that an init script needs. Paths are absolute."""
 
@@ -151,6 +160,8 @@ class Configuration(Value):
     # Where it listens, in the form of ``Listener.place``. A host name stands as it is
     # written ("localhost:80"): it is looked up when places are compared.
     listens: tuple[str, ...] = ()
+    # The sockets that it makes, of a daemon whose pools do not tell them by ``binds``.
+    sockets: tuple[WantedSocket, ...] = ()
 
     @property
     def workerless(self) -> bool:

@@ -7,7 +7,7 @@ from fakes import FakeHost, Run
 from hypothesis import given
 from hypothesis import strategies as some
 
-from initpy.contracts import Configuration, Pool, Wish
+from initpy.contracts import Configuration, Pool, WantedSocket, Wish
 from initpy.control.ask import ask_configuration
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.nginx.syntax import statements
@@ -165,6 +165,43 @@ def test_nginx_listens_in_context(host, text, places):
     host.put("/etc/nginx/listen.conf", "listen 84;")
 
     assert places == read_nginx(host, text).listens
+
+
+@pytest.mark.parametrize(
+    ("listens", "sockets"),
+    [
+        (["80", "80 default_server"], [("0.0.0.0:80",)]),
+        (["[::]:80"], [(":::80", False, True)]),
+        (["[::]:80", "[::]:80 ipv6only=off"], [(":::80", False, False)]),
+        (["[::]:80 ipv6only=off", "[::]:80"], [(":::80", False, False)]),
+        (["[::1]:80 ipv6only=on"], [("::1:80", False, True)]),
+        (["443 ssl", "443 quic reuseport"], [("0.0.0.0:443",), ("0.0.0.0:443", True, None, True)]),
+        (["unix:/run/x.sock"], [("/run/x.sock",)]),
+        (["a.example:80 bind"], [("a.example:80",)]),
+        (["8000-8001 reuseport"], [(f"0.0.0.0:{n}", False, None, True) for n in (8000, 8001)]),
+        # Without an option of its own, the socket of the wildcard serves an address, too.
+        (["127.0.0.1:80", "80", "81"], [("0.0.0.0:80",), ("0.0.0.0:81",)]),
+        (["127.0.0.1:80", "80 udp"], [("127.0.0.1:80",), ("0.0.0.0:80", True)]),
+        (["127.0.0.1:80 backlog=9", "80"], [("127.0.0.1:80",), ("0.0.0.0:80",)]),
+        (["[::1]:80", "80"], [("::1:80", False, True), ("0.0.0.0:80",)]),
+        (["[::1]:80", "[::]:80"], [(":::80", False, True)]),
+    ],
+)
+def test_nginx_sockets(host, listens, sockets):
+    """Each socket is told once, with its type and the options that one ``listen`` has."""
+    lines = " ".join(f"server {{ listen {listen}; }}" for listen in listens)
+
+    told = read_nginx(host, f"stream {{ {lines} }}").sockets
+
+    fields = ("place", "datagram", "ipv6only", "reuseport")
+    assert [WantedSocket(**dict(zip(fields, one))) for one in sockets] == list(told)
+
+
+def test_nginx_socket_of_a_server_without_listen(host):
+    """It is one like the others."""
+    told = read_nginx(host, "http { server { } server { listen 80; } }")
+
+    assert (WantedSocket(place="0.0.0.0:80"),) == told.sockets
 
 
 def test_nginx_default_port_of_a_user(host):

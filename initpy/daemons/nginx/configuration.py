@@ -5,6 +5,7 @@ from __future__ import annotations
 import os.path
 
 from ...contracts import Configuration
+from . import listens
 from .arguments import read_options
 from .syntax import statements
 
@@ -56,7 +57,7 @@ class _Reader:
         self._logs: dict[str, None] = {}
         self._log_patterns: dict[str, None] = {}
         self._directories: dict[str, None] = {}
-        self._listens: dict[str, None] = {}
+        self._listens: dict[tuple[str, ...], None] = {}  # the words of each
         self._texts: dict[str, str] = {}
         self._matches: dict[str, list[str]] = {}  # of the patterns of includes
         # Whether a file, included in a context, has a ``listen`` for the block around it.
@@ -73,8 +74,11 @@ class _Reader:
             log_patterns=tuple(self._log_patterns),
             directories=tuple(self._directories),
             listens=tuple(
-                place for value in self._listens for place in _places_of(value, self._host)
+                dict.fromkeys(
+                    at for value, *_ in self._listens for at in listens.places(value, self._host)
+                )
             ),
+            sockets=listens.sockets(self._listens, self._host),
         )
 
     def _absolute(self, path: str) -> str:
@@ -103,14 +107,15 @@ class _Reader:
                 blocks.pop()
                 if context == HTTP_SERVER and not listening:
                     # ngx_http_core_server
-                    self._listens["80" if self._host.geteuid() == 0 else "8000"] = None
+                    self._listens["80" if self._host.geteuid() == 0 else "8000",] = None
             elif words[1:] and context != DATA:
-                listens = self._take(words[0], words[1], context, depth)
-                blocks[-1] = context, listens or listening
+                listens_here = self._take(words, context, depth)
+                blocks[-1] = context, listens_here or listening
         return blocks[0][1]
 
-    def _take(self, name: str, value: str, context: str, depth: int) -> bool:
-        """Take a directive by its first argument. Tell whether the block around it listens so."""
+    def _take(self, words: list[str], context: str, depth: int) -> bool:
+        """Take a directive with an argument. Tell whether the block around it listens so."""
+        name, value = words[:2]
         if name == "include":
             pattern = os.path.join(os.path.dirname(self._config), value)
             if pattern not in self._matches:
@@ -120,7 +125,7 @@ class _Reader:
             listening = [self._read_file(path, context, depth + 1) for path in paths]
             return any(listening)
         if name == "listen" and context in (HTTP_SERVER, SERVER):
-            self._listens[value] = None
+            self._listens[tuple(words[1:])] = None
             return True
         if name == "pid" and context == MAIN:
             self._pidfile = value
@@ -159,28 +164,3 @@ def _pattern(path: str, host: Host) -> str:
     real = os.path.join(host.realpath(folder or "/"), name + path[path.index("$") :])
     fixed = re.split(r"\$(?:\w+|\{\w+\})", real, flags=re.ASCII)
     return "[^/]*".join(map(re.escape, fixed))
-
-
-def _places_of(value: str, host: Host) -> list[str]:
-    """Return where ``listen`` has nginx listen (ngx_parse_url).
-
-    >>> from initpy.host import HERE
-    >>> _places_of("8080", HERE), _places_of("[::1]:80-81", HERE)
-    (['0.0.0.0:8080'], ['::1:80', '::1:81'])
-    """
-    if value[:5].lower() == "unix:":
-        return [os.path.normpath(os.path.join("/", value[5:]))]
-    address, colon, ports = value.rpartition(":")
-    if not colon or value.endswith("]"):
-        address, ports = ("*", value) if _ports(value) else (value, "80")
-    if address == "*":
-        address = "0.0.0.0"  # noqa: S104 - compared, not bound
-    return [host.place(address, str(port)) for port in _ports(ports)]
-
-
-def _ports(value: str) -> range:
-    """Return the ports of ``8080`` or ``8000-8010``; none if it is neither."""
-    first, dash, last = value.partition("-")
-    if not all(port.isascii() and port.isdigit() for port in ([first, last] if dash else [first])):
-        return range(0)
-    return range(int(first), min(int(last or first), 65535) + 1)
