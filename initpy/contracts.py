@@ -148,7 +148,7 @@ class WantedSocket(Value):
 class Configuration(Value):
     """The part of a daemon's configuration that an init script needs. Paths are absolute."""
 
-    pidfile: str | None = None
+    pidfile: str | None = None  # that the daemon writes, whatever its arguments say
     logs: tuple[str, ...] = ()
     # Regular expressions of the whole paths of logs in whose names variables stand.
     log_patterns: tuple[str, ...] = ()

@@ -5,7 +5,12 @@ from __future__ import annotations
 from ..control.configtest import configtest
 from ..control.drain import drain_orphans
 from ..control.lock import ActionLock
-from ..control.pidfiles import lost_paths_sentence, refuse_lost_paths, restore_pidfile
+from ..control.pidfiles import (
+    lost_paths_sentence,
+    refuse_lost_paths,
+    refuse_other_pidfile,
+    restore_pidfile,
+)
 from ..control.ready import wait_until_ready
 from ..control.record import record_running
 from ..control.run import surroundings_of_reader
@@ -23,8 +28,8 @@ def reload(service: Service, host: Host = HERE) -> None:
     """Let the service read its configuration again; return when that is in effect.
 
     In effect means: new workers serve, and the old ones accept no new requests. Raises
-    NotRunning; ConfigTestFailed (no signal was sent); Reverted (the old workers serve as
-    before); Unimplemented; InitError.
+    NotRunning; ConfigTestFailed and OtherPidfile (no signal was sent); Reverted (the old
+    workers serve as before); Unimplemented; InitError.
     """
     with ActionLock(service, "reload", host, within=service.timeout) as lock:
         seen = require_running(service, host, thorough=lock.was_left)
@@ -40,6 +45,7 @@ def reload(service: Service, host: Host = HERE) -> None:
                 f"an upgrade is unfinished, master {seen.masters[0]} still serves: "
                 "finish it with upgrade, then reload"
             )
+        refuse_other_pidfile(service, host)
         restore_pidfile(service, seen, host, needed=service.reload_execs)
         if seen.orphans or seen.leftover:
             # Until the master serves, the orphans may be the only workers that do.

@@ -77,15 +77,17 @@ def refuse_conflict(service: Service, seen: Snapshot, host: Host) -> None:
 def refuse_other_pidfile(service: Service, host: Host) -> None:
     """Raise OtherPidfile if the configuration names another pidfile than the service has.
 
-    The daemon would write that one, and start would wait for ours in vain. One that is
-    told its pidfile by its arguments, or that we put in the background, does not.
+    The daemon would write that one, and we would wait for ours in vain. One that we put in
+    the background writes none.
     """
+    # Of php-fpm ``pid =`` counts, also beside ``--pid``: that is only the value which the
+    # configuration then replaces (fpm_conf_init_main).
 
     def place(path: str) -> str:
         # The pidfile itself may be a link: a stale one, which does not count.
         return os.path.join(host.realpath(os.path.dirname(path)), os.path.basename(path))
 
-    if service.background or any("{pidfile}" in arg for arg in service.start_args):
+    if service.background:
         return
     named = read_configuration(service, host).pidfile
     if named is not None and place(named) != place(service.pidfile):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..control.configtest import TestCannotRun, configtest
+from ..control.pidfiles import refuse_other_pidfile
 from ..control.ready import workers_awaited
 from ..control.run import run, surroundings_of_reader
 from ..errors import ConfigTestFailed, InitError, NotInstalled, Reverted
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 def verify_binary(service: Service, old: Process, host: Host) -> None:
     """Let the binary on disk test the configuration; *old* may run another binary.
 
-    Raises NotInstalled; ConfigTestFailed if the configuration is wrong; Reverted if only
-    the new binary fails. No signal was sent.
+    Raises NotInstalled; OtherPidfile; ConfigTestFailed if the configuration is wrong;
+    Reverted if only the new binary fails. No signal was sent.
     """
     if host.file_id(service.daemon) is None:
         raise NotInstalled(f"{service.daemon} is not installed: nothing to upgrade to")
+    refuse_other_pidfile(service, host)
     try:
         configtest(service, host, surroundings=surroundings_of_reader(service, old, host))
     except ConfigTestFailed as exc:

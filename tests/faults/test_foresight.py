@@ -99,11 +99,11 @@ def test_limit_of_files(shop):
     refused(shop, 6, "the limit of 2000000000 open files cannot be set")
 
 
-def test_pidfile_that_cannot_be_written(shop):
-    """The folder of a new pidfile is missing: reload is 6, and no request is lost."""
-    shop.fpm.configure(settings=f"pid = {shop.place.path('gone', 'x.pid')}")
+def test_another_pidfile(shop):
+    """The configuration names another pidfile: reload is 6, and no request is lost."""
+    shop.fpm.configure(settings=f"pid = {shop.place.path('new.pid')}")
 
-    refused(shop, 6, "the pidfile", "cannot be written", "No such file")
+    refused(shop, 6, "the configuration names the pidfile", "and this script")
 
 
 def test_port_of_another_program(shop):

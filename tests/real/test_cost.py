@@ -30,7 +30,7 @@ ACTIONS = (
 # nginx's configuration, and what php-fpm's includes, is read with regular expressions.
 READING = {"collections", "enum", "functools", "re"}
 READERS = {
-    "nginx": {"reopen", "restart", "try-restart"},
+    "nginx": {"reopen", "reload", "force-reload", "restart", "try-restart", "upgrade"},
     "php-fpm": {"reopen", "reload", "force-reload", "restart", "try-restart", "upgrade"},
 }
 # What starts the daemon makes itself a subreaper, or copies sockets; what foresees a reload

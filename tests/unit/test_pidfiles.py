@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from initpy.actions.reload import reload
 from initpy.actions.restart import restart
 from initpy.actions.start import start
+from initpy.actions.upgrade import upgrade
 from initpy.control.pidfiles import (
     refuse_other_pidfile,
     remove_stale_pidfiles,
@@ -59,14 +61,30 @@ def test_pidfile_that_we_write(host, nginx):
     refuse_other_pidfile(NGINX.replace(background=True), host)
 
 
-def test_pidfile_that_it_is_told(host, fpm):
-    """A php-fpm is told its pidfile, whatever its configuration names."""
+@pytest.mark.parametrize("action", [start, restart, reload, upgrade])
+def test_another_pidfile_of_a_php_fpm(host, fpm, action):
+    """It writes what its configuration names, whatever its arguments say: 6, and no signal."""
+    if action is not start:
+        fpm.run()
     text = host.files[PHP_FPM.config].text
     host.files[PHP_FPM.config].text = text.replace(PHP_FPM.pidfile, "/run/other.pid")
 
-    start(PHP_FPM, host)
+    with pytest.raises(OtherPidfile):
+        action(PHP_FPM, host)
 
-    assert [fpm.named()] == fpm.serving()
+    assert ([], []) == (host.spawned, host.sent)
+
+
+@pytest.mark.parametrize("action", [reload, upgrade])
+def test_another_pidfile_and_a_running_nginx(host, nginx, action):
+    """A reload would have it remove the pidfile that we know, an upgrade would fail: 6."""
+    nginx.run()
+    host.files[NGINX.config].text = "pid /run/other.pid;"
+
+    with pytest.raises(OtherPidfile):
+        action(NGINX, host)
+
+    assert ([], []) == (host.spawned, host.sent)
 
 
 def test_right_pidfile_is_left_alone(host, nginx):
