@@ -659,9 +659,9 @@ class FakeHost(Host):
     def addresses_of(self, name):
         return {"127.0.0.1", "::1"} if name == "*" else self.names.get(name, set())
 
-    def why_not_bound(self, address, port):
+    def why_not_bound(self, address, port, *, datagram=False, **_options):
         place = f"{address}:{port}"
-        taken = place in {one.place for one in self.listening_sockets()}
+        taken = (place, datagram) in {(one.place, one.datagram) for one in self.listening_sockets()}
         return self.unbindable.get(place) or ("Address already in use" if taken else "")
 
     def resolve(self, name):
@@ -694,8 +694,8 @@ class FakeHost(Host):
         there = self._alive(process)
         return there and self._resolved(path) in {one.place for one in self.listening_sockets()}
 
-    def file_limits(self, process):
-        return self.limits if self._alive(process) else (0, 0)
+    def file_limits(self, process=None):
+        return self.limits if process is None or self._alive(process) else (0, 0)
 
     def holders(self, place):
         return self.holding.get(place, [])

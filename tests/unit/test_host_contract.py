@@ -1200,6 +1200,7 @@ def test_trial_of_an_address(machine, host):
 
     assert "Address already in use" == host.why_not_bound(address, int(port))
     assert ["", ""] == [host.why_not_bound("127.0.0.77", int(port)) for _ in range(2)]
+    assert "" == host.why_not_bound(address, int(port), datagram=True)
 
 
 def test_resolve(host):
@@ -1258,4 +1259,5 @@ def test_file_limits(machine, host):
     machine.end(process)
 
     assert 0 < soft <= most
+    assert (soft, most) == host.file_limits()
     assert (0, 0) == host.file_limits(process)

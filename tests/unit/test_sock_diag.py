@@ -42,6 +42,15 @@ def test_inet(address, kind):
         assert f"{address}:{one.getsockname()[1]}" == told.place
         assert cookie_of(one) == told.cookie
         assert None is told.file
+        assert (kind == socket.SOCK_DGRAM) == told.datagram
+        # Of a socket with an address of its own the kernel always says that.
+        assert {"::": False, "::1": True}.get(address) == told.ipv6only
+
+
+def test_ipv6only():
+    """The option is told."""
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as one:  # for IPv6 only
+        assert told_of(one, HERE.listening_sockets()).ipv6only
 
 
 def test_what_does_not_listen():

@@ -37,6 +37,52 @@ def test_trial_does_not_keep_the_address(machine):
         assert "Address already in use" == machine.why_not_bound("0.0.0.0", port)
 
 
+@pytest.fixture
+def listening():
+    """Return a function that has a socket listen on some port; it returns that."""
+    made = []
+
+    def listen(address, kind=socket.SOCK_STREAM, **options):
+        made.append(socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind))
+        for name, (level, value) in options.items():
+            made[-1].setsockopt(level, getattr(socket, name), value)
+        made[-1].bind((address, 0))
+        if kind == socket.SOCK_STREAM:
+            made[-1].listen()
+        return made[-1].getsockname()[1]
+
+    yield listen
+    for one in made:
+        one.close()
+
+
+@pytest.mark.parametrize("ipv6only", [True, False])
+def test_trial_for_one_family_or_two(machine, listening, ipv6only):
+    """A socket for IPv6 only can be bound beside one of IPv4, one for both cannot."""
+    port = listening("127.0.0.1")
+
+    assert ipv6only == (machine.why_not_bound("::", port, ipv6only=ipv6only) == "")
+
+
+def test_trial_beside_reuseport(machine, listening):
+    """With SO_REUSEPORT on both it can be bound."""
+    port = listening("127.0.0.1", SO_REUSEPORT=(socket.SOL_SOCKET, 1))
+
+    assert "" == machine.why_not_bound("127.0.0.1", port, reuseport=True)
+    assert "Address already in use" == machine.why_not_bound("127.0.0.1", port)
+
+
+def test_trial_of_a_datagram_socket_takes_no_datagram(machine, listening):
+    """It is not bound beside another, whatever that would allow."""
+    sharing = dict.fromkeys(("SO_REUSEPORT", "SO_REUSEADDR"), (socket.SOL_SOCKET, 1))
+    port = listening("127.0.0.1", socket.SOCK_DGRAM, **sharing)
+
+    told = machine.why_not_bound("127.0.0.1", port, datagram=True, reuseport=True)
+
+    assert "Address already in use" == told
+    assert "" == machine.why_not_bound("127.0.0.1", port)
+
+
 def test_addresses_that_cannot_be_bound(machine):
     """One of another host (RFC 5737), and one that is none."""
     assert "Cannot assign requested address" == machine.why_not_bound("192.0.2.1", 9)

@@ -21,6 +21,7 @@ _TCP, _UDP = 6, 17
 _LISTEN, _CLOSE = 1 << 10, 1 << 7  # states: a bound udp socket without a peer is "closed"
 _SHOW = 0x13  # UDIAG_SHOW_NAME, UDIAG_SHOW_VFS, UDIAG_SHOW_RQLEN
 _NAME, _VFS, _QUEUES = 0, 1, 4  # attributes of a unix socket
+_SKV6ONLY = 11  # INET_DIAG_SKV6ONLY, an attribute of a socket of IPv6
 _ATTRIBUTE = 4  # bytes of the head of an attribute
 _STATE, _LISTENS = 2, 10  # where udiag_state is; TCP_LISTEN
 _RECEIVE = 1 << 16  # bytes
@@ -35,6 +36,8 @@ class BoundSocket(Value):
     place: str  # as ``Listener.place``; "" if it has no name
     file: tuple[int, int] | None = None  # inode and device of a unix socket's path
     backlog: int | None = None  # of one that listens: how many connections may wait
+    datagram: bool = False  # it is a udp socket
+    ipv6only: bool | None = None  # IPV6_V6ONLY; None if it does not matter there
 
 
 class SockDiag:
@@ -88,7 +91,22 @@ def _inet(family: int, protocol: int, states: int) -> Iterator[BoundSocket]:
                 cookie=high << 32 | low,
                 place=f"{address}:{port}",
                 backlog=backlog if protocol == _TCP else None,
+                datagram=protocol == _UDP,
+                ipv6only=_ipv6only(body),
             )
+
+
+def _ipv6only(body: bytes) -> bool | None:
+    """Return IPV6_V6ONLY out of the attributes that follow a struct inet_diag_msg."""
+    from struct import unpack_from
+
+    offset = 72
+    while offset + _ATTRIBUTE <= len(body):
+        length, kind = unpack_from("=HH", body, offset)
+        if kind == _SKV6ONLY:
+            return bool(body[offset + _ATTRIBUTE])
+        offset += max((length + 3) & ~3, _ATTRIBUTE)
+    return None
 
 
 def _unix(states: int) -> Iterator[BoundSocket]:

@@ -48,24 +48,43 @@ class Spot(Value):
 class Trials(Processes):
     """What a daemon could have on this machine."""
 
-    def why_not_bound(self, address: str, port: int) -> str:
-        """Return why a TCP socket cannot be bound to *address*, a literal one; "" if it can.
+    def why_not_bound(
+        self,
+        address: str,
+        port: int,
+        *,
+        datagram: bool = False,
+        ipv6only: bool | None = None,
+        reuseport: bool = False,
+    ) -> str:
+        """Return why a socket cannot be bound to *address*, a literal one; "" if it can.
 
-        It is bound with SO_REUSEADDR, as daemons do it, and closed at once. It never
-        listens: another one's clients could reach it and be lost.
+        datagram:  it is a udp socket, and otherwise a TCP socket.
+        ipv6only:  IPV6_V6ONLY; None leaves that to the kernel.
+        reuseport: it is bound with SO_REUSEPORT: socket(7).
+
+        A TCP socket is bound with SO_REUSEADDR, as daemons do it, and closed at once. It
+        never listens: another one's clients could reach it and be lost. A udp socket gets
+        what arrives as soon as it is bound. So it is tried without these options: then
+        it cannot be bound beside another.
         """
         import _socket  # socket would load enum and selectors
 
+        kind = _socket.SOCK_DGRAM if datagram else _socket.SOCK_STREAM
         try:
             # Not the text itself: an address may have a scope, "fe80::1%2".
             ((family, _, _, _, name), *_rest) = _socket.getaddrinfo(
-                address.encode(), port, 0, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST
+                address.encode(), port, 0, kind, 0, _socket.AI_NUMERICHOST
             )
-            trial = _socket.socket(family, _socket.SOCK_STREAM)
+            trial = _socket.socket(family, kind)
         except OSError as exc:
             return str(exc.strerror)
         try:
-            trial.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+            if not datagram:
+                trial.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+                trial.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEPORT, reuseport)
+            if family == _socket.AF_INET6 and ipv6only is not None:
+                trial.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, ipv6only)
             trial.bind(name)
         except OSError as exc:
             return str(exc.strerror)
@@ -166,15 +185,18 @@ class Trials(Processes):
             os.close(fd)
         return True
 
-    def file_limits(self, process: Process) -> tuple[int, int]:
+    def file_limits(self, process: Process | None = None) -> tuple[int, int]:
         """Return how many descriptors a process may have, and to how many it may raise that.
+
+        process: ourselves, if it is not given.
 
         Both are 0 if it is gone. See getrlimit(2), RLIMIT_NOFILE.
         """
+        base = f"/proc/{process.pid if process else 'self'}"
         try:
-            with open(f"/proc/{process.pid}/limits") as file:
+            with open(f"{base}/limits") as file:
                 line = next(line for line in file if line.startswith("Max open files"))
-            with open(f"/proc/{process.pid}/status") as file:
+            with open(f"{base}/status") as file:
                 privileges = int(parse_status(file.read())["CapEff"], 16)
         except _GONE:
             return 0, 0
