@@ -30,7 +30,7 @@ def configtest(
     binary: str = "",
     surroundings: Surroundings | None = None,
 ) -> None:
-    """Let the daemon on disk test its configuration.
+    """Let the daemon on disk test its configuration, under the limits of the settings.
 
     binary: run this executable instead of the one on disk.
     surroundings: those of the master that is to read it, if not those of a start.
@@ -45,7 +45,12 @@ def configtest(
         argv[0] = binary
     try:
         finished = run(
-            argv, host, within=service.timeout, interruptible=True, surroundings=surroundings
+            argv,
+            host,
+            within=service.timeout,
+            interruptible=True,
+            limits=service.limits,
+            surroundings=surroundings,
         )
     except (WaitTimeout, CannotExecute) as exc:
         raise TestCannotRun(str(exc)) from exc

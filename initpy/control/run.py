@@ -86,18 +86,20 @@ def _cannot_execute(program: str, why: OSError, host: Host) -> InitError:
     return CannotExecute(f"{program} cannot be executed: {why.strerror}")
 
 
-def run(
+def run(  # noqa: PLR0913 - each by its name
     argv: Sequence[str],
     host: Host,
     *,
     within: float,
     interruptible: bool = False,
+    limits: Mapping[str, tuple[int, int]] | None = None,
     descriptors: Sequence[int] = (),
     surroundings: Surroundings | None = None,
     most: int = 1 << 16,
 ) -> Finished:
     """Run a program and return its code and output.
 
+    limits: as of ``Host.spawn``.
     surroundings: their environment is added to a clean one; nothing else of them counts.
     most:   bytes of its output, the last ones.
     within: seconds of monotonic time. Then its process group is killed, and WaitTimeout
@@ -108,7 +110,7 @@ def run(
     _require_installed(argv[0], host)
     try:
         environment = surroundings.environment if surroundings else None
-        child = host.spawn(argv, environment=environment, descriptors=descriptors)
+        child = host.spawn(argv, limits=limits, environment=environment, descriptors=descriptors)
     except OSError as exc:
         raise _cannot_execute(argv[0], exc, host) from exc
 

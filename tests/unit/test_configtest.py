@@ -51,6 +51,13 @@ def test_another_binary(host, nginx):
     assert "/opt/nginx" == host.spawned[0][0][0]
 
 
+def test_limits_of_the_settings(host, nginx):
+    """It runs under those of the daemon: it opens as many logs."""
+    configtest(NGINX.replace(limits={"RLIMIT_NOFILE": (9, 9)}), host)
+
+    assert [{"RLIMIT_NOFILE": (9, 9)}] == [limits for _, _, limits in host.spawned]
+
+
 def test_undeclared(host):
     """A daemon without such a test cannot be asked: 3."""
     with pytest.raises(Unimplemented):
