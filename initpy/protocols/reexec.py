@@ -30,7 +30,7 @@ from ..service import Service, resolve
 from ..state.idle import why_stuck
 from ..state.snapshot import named_master
 from ..state.workers import Readiness, needed_pools, ready_workers, stopped_accepting
-from .foresight import foresee
+from .foresight.trials import foresee
 from .wishes import tell_wishes
 
 TYPE_CHECKING = False

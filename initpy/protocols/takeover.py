@@ -11,18 +11,28 @@ the old processes when it serves. If it fails, the old processes serve as before
 
 from __future__ import annotations
 
+from ..control.ask import ask_configuration
 from ..control.drain import drain_orphans
 from ..control.launch import Launch, Started, launch
 from ..control.pidfiles import lost_paths_sentence, restore_pidfile
-from ..control.ready import BesideOrphans
+from ..control.ready import BesideOrphans, why_not_serving
 from ..control.record import write_record
+from ..control.run import surroundings_of_reader
 from ..control.stable import await_launcher, require_running, wait_until_stable
-from ..errors import InitError, RollbackFailed, Unimplemented, WaitTimeout
+from ..errors import (
+    ConfigTestFailed,
+    InitError,
+    Reverted,
+    RollbackFailed,
+    Unimplemented,
+    WaitTimeout,
+)
 from ..host import CannotCopy, Host, Process
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.record import read_record
 from ..state.snapshot import Snapshot, take_snapshot
+from .foresight.trials import foresee
 from .handover import conclude, restore, retire_others, terminate_old_helpers
 from .inherit import InheritedSockets, copy_sockets
 from .paths import remove_dropped_paths
@@ -84,6 +94,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
         host.require_permission(process)
     restore_pidfile(service, seen, host)
     verify_binary(service, old, host)
+    _refuse_foreseen(service, old, host)
     before = read_record(service, host)
     lost = lost_paths_sentence(service, host)
     try:
@@ -98,6 +109,25 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     remove_dropped_paths(inheritance.dropped, host)
     if wait_until_stable(service, host).master is None:
         raise upgrade_failed(RollbackFailed, "The new master has ended: use start")
+
+
+def _refuse_foreseen(service: Service, old: Process, host: Host) -> None:
+    """Raise if a new master is foreseen to fail beside *old*. No signal was sent.
+
+    Raises ConfigTestFailed if the configuration is wrong; Reverted if this host does not
+    allow it now, and the old workers serve; InitError if they do not.
+    """
+    config = ask_configuration(service, host, surroundings_of_reader(service, old, host))
+    foreseen = foresee(service, config, old, host, beside=True)
+    why = "; ".join((*foreseen.wrong, *foreseen.refused))
+    if foreseen.wrong:
+        raise ConfigTestFailed(f"not upgrading, no signal was sent: {why}")
+    if foreseen.refused and (lacking := why_not_serving(service, old, host)):
+        raise upgrade_failed(InitError, f"No signal was sent, and {lacking}: {why}")
+    if foreseen.refused:
+        raise upgrade_failed(
+            Reverted, f"No signal was sent, the old workers serve as before: {why}"
+        )
 
 
 def _replace(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from initpy.actions.upgrade import upgrade
 from initpy.contracts import Configuration, Pool
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import ConfigTestFailed, InitError, NotPermitted, Reverted
 from initpy.host import BoundSocket, Holder
-from initpy.protocols.foresight import Foreseen, foresee
+from initpy.protocols.foresight.trials import Foreseen, foresee
 from initpy.protocols.reexec import reload
 
 OLD = "/run/php/php8.2-fpm.sock"  # where FakeFpm listens
@@ -336,6 +337,16 @@ def test_kernel_that_does_not_list_sockets(host, fpm):
     assert seen(host, running.id, "/run/gone/x.sock").wrong
 
 
+def test_limit_of_a_new_master(host, master):
+    """One beside the old master inherits only what it wants: its limit does not count here."""
+    host.limits = (20, 50)
+    pools = tuple(Pool(name=f"{n}", binds=((f"127.0.0.1:{9000 + n}",),)) for n in range(12))
+
+    foreseen = foresee(PHP_FPM, Configuration(pools=pools), master, host, beside=True)
+
+    assert Foreseen() == foreseen
+
+
 # What comes of it.
 
 
@@ -409,3 +420,53 @@ def test_name_without_an_address_in_the_foreground(host, fpm):
         reload(PHP_FPM, running.id, host)
 
     assert [] == host.sent
+
+
+def test_upgrade_to_a_wrong_configuration_is_refused(host, fpm):
+    """6, before a new master is started."""
+    fpm.run()
+    fpm.configure([OLD, "/run/gone/x.sock"])
+
+    with pytest.raises(ConfigTestFailed, match=f"^not upgrading, no signal was sent: {GONE}$"):
+        upgrade(PHP_FPM, host)
+
+    assert ([], ["--test"]) == (
+        host.sent,
+        [argv[1] for argv, _, _ in host.spawned if argv[1] != "-tt"],
+    )
+
+
+def test_upgrade_to_a_place_that_is_taken_is_refused(host, fpm):
+    """150, and the old workers were seen to serve."""
+    fpm.run()
+    fpm.configure([OLD, "127.0.0.1:9000"])
+    host.unbindable["127.0.0.1:9000"] = "Cannot assign requested address"
+
+    with pytest.raises(Reverted, match=r"No signal .* serve as before: pool www1 .* requested"):
+        upgrade(PHP_FPM, host)
+
+    assert [] == host.sent
+
+
+def test_upgrade_of_old_workers_that_do_not_serve(host, fpm):
+    """Then it is not said that they do: 1."""
+    running = fpm.run()
+    fpm.configure([OLD, "127.0.0.1:9000"])
+    host.unbindable["127.0.0.1:9000"] = "Cannot assign requested address"
+    for worker in fpm.workers(running):
+        worker.state = "T"
+
+    with pytest.raises(InitError, match="No signal was sent, and no worker takes") as told:
+        upgrade(PHP_FPM, host)
+
+    assert InitError is type(told.value)
+
+
+def test_upgrade_to_a_name_without_an_address(host, fpm):
+    """It is tried: the name may be known in a moment."""
+    running = fpm.run()
+    fpm.configure([OLD, "nowhere:9000"])
+
+    upgrade(PHP_FPM, host)
+
+    assert [running.pid] != fpm.serving()

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import os.path
 
-from ..contracts import Report
-from ..control.error_log import describe_holders
-from ..errors import InitError, NotPermitted
-from ..value import Value
+from ...contracts import Report, WantedSocket
+from ...control.error_log import describe_holders
+from ...errors import InitError, NotPermitted
+from ...state.record import held_places
+from ...value import Value
+from .overlap import overlap, port_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..contracts import Configuration, Pool
-    from ..host import Host, Process
-    from ..service import Service
+    from ...contracts import Configuration, Pool
+    from ...host import Host, Process
+    from ...service import Service
 
 MOST_PATH = 107  # bytes of a unix socket's path: unix(7); what follows is cut off
 UNREADABLE = "\ufffd"  # stands in a path for bytes that are no text
@@ -26,6 +28,8 @@ MOST_DIGITS = 5  # of a port
 # Descriptors of a master beside its sockets: three standard streams, its error log, a pair
 # for signals, a pipe to the process that started it, and epoll (seen with PHP 8.2).
 BESIDES = 8
+UDP = " (udp)"  # follows the port in the place of a datagram socket
+PLAIN = WantedSocket(place="")  # the options of a socket for which none are configured
 
 
 class Foreseen(Value):
@@ -36,33 +40,32 @@ class Foreseen(Value):
     unresolved: tuple[str, ...] = ()  # a host name has no address now
 
 
-def foresee(service: Service, config: Configuration, master: Process, host: Host) -> Foreseen:
+def foresee(
+    service: Service, config: Configuration, master: Process, host: Host, *, beside: bool = False
+) -> Foreseen:
     """Return what will fail if *master* executes the daemon anew with *config*.
 
     The daemon inherits the sockets that it has, known by the letters of their names; new
     ones are made while all of these are still open. Empty if we may not see the sockets of
     *master*.
+
+    beside: a new master is started beside *master*. It inherits only what it wants, so its
+            limit of descriptors is its own.
     """
     # So does php-fpm, in fpm_sockets_init_main.
     held = held_places(master, host)
     if held is None:
         host.explain(f"the sockets of master {master} cannot be seen: nothing is foreseen")
         return Foreseen()
-    trials = Trials(master, held, host, excluded=service.inherit_excludes)
+    # A takeover tells itself what it cannot hand on.
+    trials = Trials(master, held, host, excluded="" if beside else service.inherit_excludes)
     trials.try_pidfile(config.pidfile or service.pidfile)
     for pool in config.pools:
         trials.try_pool(pool)
-    trials.try_limits(config)
+    if not beside:
+        trials.try_limits(config, host.file_limits(master))
     host.explain(f"sockets that are to be made: {', '.join(trials.new) or 'none'}")
     return trials.foreseen
-
-
-def held_places(master: Process, host: Host) -> set[str] | None:
-    """Return where *master* listens, as ``Listener.place``; None if we may not see."""
-    sockets, known = host.socket_inodes(master), host.listening_sockets()
-    if known is None:
-        return host.listening_places(master)
-    return {one.place for one in known if one.inode in sockets} if sockets else None
 
 
 class Trials:
@@ -75,7 +78,9 @@ class Trials:
         """
         self._master, self._held, self._host = master, held, host
         self._excluded = excluded
-        self.new: dict[str, str] = {}  # the places that can be bound, and their pools
+        self.new: dict[str, str] = {}  # the places that can be bound, and what wants them
+        self._at_port: dict[str, list[str]] = {}  # those of them that are addresses
+        self._ipv6only: dict[str, bool | None] = {}  # of the wanted places, as configured
         self._found: dict[str, list[str]] = {"wrong": [], "refused": [], "unresolved": []}
 
     @property
@@ -83,12 +88,13 @@ class Trials:
         """What the trials have shown."""
         return Foreseen(**{kind: tuple(said) for kind, said in self._found.items()})
 
-    def try_limits(self, config: Configuration) -> None:
+    def try_limits(self, config: Configuration, limits: tuple[int, int]) -> None:
         """See whether the old and the new sockets fit into the limit of descriptors.
 
-        That is the limit of *master*, or one that the daemon sets for itself.
+        That is the one in *limits* (as of ``Host.file_limits``), or one that the daemon sets
+        for itself.
         """
-        soft, most = self._host.file_limits(self._master)
+        soft, most = limits
         if not most:  # it has just ended
             return
         if config.open_files > most:
@@ -115,20 +121,20 @@ class Trials:
             self._found["wrong"].append(f"pool {pool.name}: there is no {', no '.join(unknown)}")
         for bind in pool.binds:
             if bind[0].startswith("/"):
-                self._try_path(pool.name, bind[0])
+                self._try_path(f"pool {pool.name}", bind[0])
             else:
-                self._try_addresses(pool.name, bind)
+                self._try_addresses(f"pool {pool.name}", bind)
 
-    def _try_path(self, pool: str, path: str) -> None:
+    def _try_path(self, wanting: str, path: str) -> None:
         cut = path.encode()[:MOST_PATH].decode(errors="surrogateescape")
         handed_on = cut in self._held and not set(self._excluded).intersection(cut)
         if handed_on or cut in self.new or UNREADABLE in path:
             return
-        what = f"pool {pool} cannot listen on {path}"
+        what = f"{wanting} cannot listen on {path}"
         if cut != path:
             self._found["wrong"].append(f"{what}: a path has {MOST_PATH} bytes at most")
         elif self._try_spot(path, what):
-            self.new[path] = pool
+            self.new[path] = wanting
 
     def _try_spot(self, path: str, what: str) -> bool:
         """Tell whether something can be made at *path*; note why not."""
@@ -171,7 +177,9 @@ class Trials:
         by = describe_holders(Report(unbound=(path, *alike)), self._host, (self._master.pid,))
         return by or "another socket listens there"
 
-    def _try_addresses(self, pool: str, bind: tuple[str, ...]) -> None:
+    def _try_addresses(
+        self, wanting: str, bind: tuple[str, ...], options: WantedSocket = PLAIN
+    ) -> None:
         """Try what the daemon tries, until one can be had."""
         reasons = {}
         for text in bind:
@@ -179,44 +187,63 @@ class Trials:
             plain = number.isascii() and number.isdigit() and len(number) <= MOST_DIGITS
             port = int(number) if plain else 0
             if not 0 < port < 1 << 16:
-                self._found["wrong"].append(f"pool {pool}: {number} is not a port")
+                self._found["wrong"].append(f"{wanting}: {number} is not a port")
                 return
             try:
                 addresses = self._host.resolve(name.removeprefix("[").removesuffix("]"))
             except InitError as exc:
-                self._found["unresolved"].append(f"pool {pool} cannot listen on {text}: {exc}")
+                self._found["unresolved"].append(f"{wanting} cannot listen on {text}: {exc}")
                 return
             for address in addresses:
-                place = f"{address.partition('%')[0]}:{port}"
+                place = _place(address, port, options)
                 if place in self._held or place in self.new:
                     return
-                if not (why := self._why_not(address, port)):
-                    self.new[place] = pool
+                if not (why := self._why_not(address, port, options)):
+                    self.new[place] = wanting
+                    self._at_port.setdefault(port_of(place), []).append(place)
                     return
                 reasons[place] = why
         said = "; ".join(f"{place}: {why}" for place, why in reasons.items())
-        self._found["refused"].append(f"pool {pool} cannot listen on {said}")
+        self._found["refused"].append(f"{wanting} cannot listen on {said}")
 
-    def _why_not(self, address: str, port: int) -> str:
+    def _why_not(self, address: str, port: int, options: WantedSocket) -> str:
         """Return why a socket cannot be bound, or ""."""
-        place = f"{address.partition('%')[0]}:{port}"
-        for other, pool in self.new.items():
+        place = _place(address, port, options)
+        self._ipv6only[place] = options.ipv6only
+        for other in self._at_port.get(port_of(place), ()):
             if self._overlap(place, other):
-                return f"pool {pool} is to have {other}"
-        why = self._host.why_not_bound(address, port)
-        ours = [other for other in self._held if self._overlap(place, other)]
-        if why and ours:
+                return f"{self.new[other]} is to have {other}"
+        why = self._host.why_not_bound(
+            address,
+            port,
+            datagram=options.datagram,
+            ipv6only=options.ipv6only,
+            reuseport=options.reuseport,
+        )
+        return why and self._explained(why, place)
+
+    def _explained(self, why: str, place: str) -> str:
+        """Return why a place cannot be bound, with what is in the way; "" if that will be gone."""
+        if ours := [other for other in self._held if self._overlap(place, other)]:
             return f"this service itself has {', '.join(ours)}, until it is restarted"
-        by = why and describe_holders(Report(unbound=(place,)), self._host, (self._master.pid,))
+        by = describe_holders(Report(unbound=(place,)), self._host, (self._master.pid,))
         return f"{why}, {by}" if by else why
 
-    def _overlap(self, place: str, other: str) -> bool:
-        """Tell whether two different addresses with one port exclude each other: ip(7), ipv6(7)."""
-        (address, _, port), (another, _, its_port) = place.rpartition(":"), other.rpartition(":")
-        pair = {address, another}
-        if port != its_port or "/" in place + other:
-            return False
-        if "::" in pair:
-            only_v6 = self._host.read_from("/proc/sys/net/ipv6/bindv6only", 0).strip() == "1"
-            return not only_v6 or all(":" in one for one in pair)
-        return "0.0.0.0" in pair and not any(":" in one for one in pair)  # noqa: S104 - compared
+    def _overlap(self, place: str, other: str, ipv6only: bool | None = None) -> bool:
+        """Tell whether two different addresses with one port exclude each other: ip(7), ipv6(7).
+
+        ipv6only: IPV6_V6ONLY of *other*, if that is there already and it is known.
+        """
+        known = self._ipv6only.get(place if place.startswith(":::") else other)
+        if ipv6only is None or place.startswith(":::"):
+            ipv6only = known
+        return overlap(place, other, ipv6only=self._by_default if ipv6only is None else ipv6only)
+
+    @property
+    def _by_default(self) -> bool:
+        return self._host.read_from("/proc/sys/net/ipv6/bindv6only", 0).strip() == "1"
+
+
+def _place(address: str, port: int, options: WantedSocket) -> str:
+    """Return the place of an address; that of udp is another than that of TCP."""
+    return f"{address.partition('%')[0]}:{port}{UDP if options.datagram else ''}"

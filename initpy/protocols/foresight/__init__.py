@@ -1,0 +1,1 @@
+"""What will fail when a daemon is replaced: known before anything is signalled or stopped."""
