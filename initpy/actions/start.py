@@ -136,6 +136,12 @@ def _recover(service: Service, orphans: tuple[Process, ...], host: Host) -> bool
     return recover(service, orphans, host)
 
 
+def _foresee(service: Service, seen: Snapshot, host: Host) -> str:
+    from ..protocols.foresight.restart import refuse_failing_start
+
+    return refuse_failing_start(service, seen, host)
+
+
 def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
     """Stop and start the service, if its configuration is valid. The caller holds the lock."""
     seen = wait_until_stable(service, host)
@@ -147,5 +153,7 @@ def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
     refuse_other_pidfile(service, host)
     if service.test_args is not None:
         configtest(service, host)
+    if kept := _foresee(service, seen, host):
+        raise InitError(f"not restarting, nothing was stopped: {kept} and would keep it")
     # INT, TERM and HUP do not interrupt the rest: the service must not stay stopped.
     start_service(service, host, terminate_service(service, service.stop, lock, host), tested=True)

@@ -659,9 +659,10 @@ class FakeHost(Host):
     def addresses_of(self, name):
         return {"127.0.0.1", "::1"} if name == "*" else self.names.get(name, set())
 
-    def why_not_bound(self, address, port, *, datagram=False, **_options):
+    def why_not_bound(self, address, port, *, datagram=False, reuseport=False, **_options):
         place = f"{address}:{port}"
-        taken = (place, datagram) in {(one.place, one.datagram) for one in self.listening_sockets()}
+        there = {(one.place, one.datagram) for one in self.listening_sockets()}
+        taken = (place, datagram) in there and not reuseport  # as if all had SO_REUSEPORT
         return self.unbindable.get(place) or ("Address already in use" if taken else "")
 
     def resolve(self, name):

@@ -88,6 +88,8 @@ class World:
         self.family = set(self.other.own())  # of the other instance, as it is to stay
         self.daemon = model(self.host, service)
         self.daemon.shares = shared
+        if shared and daemon == "nginx":  # only so can both have it
+            self.daemon.configure([f"{self.daemon.place} reuseport"])
         self.service = self.daemon.service
         self.host.strangers.update(self.family)
         self.host.owns(self.service)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -11,6 +12,7 @@ from ..processes import Processes
 from ..procfs import Process, parse_status
 from ..views import open_as_seen_by
 
+IN_USE = os.strerror(errno.EADDRINUSE)  # why an address cannot be bound beside another socket
 _RESOLVING = 10  # seconds; what a resolver with one dead server takes: resolv.conf(5)
 _CAP_SYS_RESOURCE = 24  # capabilities(7)
 _GONE = (FileNotFoundError, ProcessLookupError)
