@@ -33,6 +33,7 @@ class Started(Value):
 
     master: Process
     helpers: tuple[Process, ...]
+    session: int  # of the launcher
     pools: tuple[Pool, ...] = ()  # of the configuration that it has read
     idle: tuple[str, ...] = ()  # the pools that do not serve
 
@@ -41,6 +42,15 @@ def launch(service: Service, host: Host, *, inheritance: Inheritance | None = No
     """Start the daemon, and return what serves. If it does not, see ``Launch``."""
     with Launch(service, host, inheritance=inheritance) as started:
         return started.commit()
+
+
+def refuse_idle_pools(started: Started) -> None:
+    """Raise InitError if some pools do not serve: the others go on."""
+    if started.idle:
+        raise InitError(
+            f"master {started.master} serves, but no worker of pool "
+            f"{', '.join(started.idle)} lives: see its log"
+        )
 
 
 class Launch:
@@ -128,11 +138,12 @@ class Launch:
 
     def commit(self) -> Started:
         """Return what was started. From now on nothing of it is undone."""
-        master = self.master
+        master, launcher = self.master, self._child.launcher
         self._committed = True
         return Started(
             master=master,
             helpers=tuple(one for one in lineage(self._child, self._host) if one != master),
+            session=launcher.pid if launcher else 0,
             pools=self._pools,
             idle=self._readiness.missing,
         )

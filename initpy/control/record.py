@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..contracts import Pool
+    from .launch import Started
 
 
 def write_record(
@@ -32,6 +33,7 @@ def write_record(
     besides: Iterable[Process] = (),
     pools: Iterable[Pool] | None = None,
     rotated: Iterable[tuple[int, int]] | None = None,
+    session: int = 0,
 ) -> None:
     """Write down what belongs to *master*, which was proven, and serves.
 
@@ -39,6 +41,7 @@ def write_record(
     pools:   those that it was started with. None: those of before, if it is the same master.
     rotated: device and inode of each log that it has let go, and that is perhaps still
              written to. None: those of before.
+    session: that of the launcher, in which nothing else was started.
 
     A record that cannot be written is a warning, and no failure.
     """
@@ -52,7 +55,7 @@ def write_record(
     if pools is None:
         pools = recorded_pools(service, master, host)
     # The session of a first master goes on in what an upgrade has made of it.
-    known = (master.pid, before.session if before else 0)
+    known = (master.pid, session, before.session if before else 0)
     record = Record(
         master=master,
         session=facts.session if facts.session in known else 0,
@@ -70,6 +73,18 @@ def write_record(
         host.write(record_path(service), format_record(record, host), 0o600)
     except InitError as exc:
         host.tell(f"what was seen cannot be recorded: {exc}")
+
+
+def record_started(service: Service, started: Started, host: Host) -> None:
+    """Write down what a start has made, and has seen to serve."""
+    write_record(
+        service,
+        started.master,
+        host,
+        besides=started.helpers,
+        pools=started.pools,
+        session=started.session,
+    )
 
 
 def record_running(service: Service, host: Host) -> None:

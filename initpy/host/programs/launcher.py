@@ -99,6 +99,7 @@ def _start(
     daemon = os.fork()
     if daemon == 0:
         try:
+            os.setpgid(0, 0)  # in the launcher's session: see protocols/supervision.py
             spawn.prepare(spawn.null(), output, descriptors)
             base: Mapping[str, str] = spawn.CLEAN_ENVIRONMENT
             if surroundings is not None:
@@ -205,10 +206,8 @@ class Launched:
         reports.register(self._reports, select.POLLIN)
         self._answer = ""
         while not self._answer:
-            if not reports.poll(_ANSWER * 1000):
-                return False
-            text = os.read(self._reports, 4096).decode()
-            if not text:
+            heard = reports.poll(_ANSWER * 1000)
+            if not heard or not (text := os.read(self._reports, 4096).decode()):
                 return False
             self._hear(text)
         return self._answer == "alone"

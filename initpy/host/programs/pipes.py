@@ -159,7 +159,8 @@ def _relay(
     import _signal
 
     try:
-        prepare(null(), telling, ())  # in a session of its own, which no terminal reaches
+        os.setsid()  # no terminal reaches it
+        prepare(null(), telling, ())
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
         keep_only(telling)
         os.environ.pop("TZ", None)  # our caller's; the daemon has a clean environment

@@ -52,6 +52,7 @@ class Programs:
         child = os.fork()  # not subprocess: to import it costs as much as the interpreter's start
         if child == 0:  # pragma: no cover - coverage does not measure in a child
             try:
+                os.setsid()
                 prepare(reading, output, descriptors)
                 limit(nice, limits or {})
             except (OSError, ValueError, OverflowError):
@@ -111,10 +112,12 @@ def null() -> int:
 def prepare(
     standard_input: int, output: int, descriptors: Sequence[int]
 ) -> None:  # pragma: no cover - in the child of a fork
-    """Give this process the surroundings of a daemon, whatever our caller's are."""
+    """Give this process the surroundings of a daemon, whatever our caller's are.
+
+    The caller has made a session.
+    """
     import _signal  # signal would load enum
 
-    os.setsid()
     os.chdir("/")
     os.umask(0o022)
     for number, fd in zip(_STANDARD, (standard_input, output, output)):
