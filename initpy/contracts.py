@@ -102,6 +102,16 @@ if TYPE_CHECKING:
 
         def __call__(self, service: Service, master: Process, host: Host, /) -> None: ...
 
+    class Restart(Protocol):
+        """Have a new master take the place of the old one; return when the old one is gone.
+
+        The caller holds the lock and has tested the configuration. False if the service is
+        to be stopped and started instead: nothing was changed. Raises InitError, which tells
+        what serves.
+        """
+
+        def __call__(self, service: Service, seen: Snapshot, host: Host, /) -> bool: ...
+
     class Upgrade(Protocol):
         """Finish an unfinished upgrade, or replace the running binary. The caller has the lock."""
 
@@ -203,6 +213,7 @@ REFERENCES = {
     "inherit": "InheritEnvironment",
     "reload_by": "Reload",
     "takeover": "Reload",
+    "restart_by": "Restart",
     "upgrade": "Upgrade",
     "finish_upgrade": "Upgrade",
 }

@@ -24,6 +24,7 @@ REFERENCES = (
     "detect",
     "reload_by",
     "takeover",
+    "restart_by",
     "upgrade",
     "finish_upgrade",
     "inherit",
@@ -96,9 +97,10 @@ class Service(Value):
     # The protocols that reload it and replace it while it serves.
     reload_by: str = "initpy.protocols.hup:reload"
     takeover: str | None = None  # reloads it by a second master, without a signal
+    restart_by: str | None = None  # by a second master; None: it is stopped, then started
     upgrade: str | None = None
     upgrade_rebinds: bool = False  # its new master makes a unix socket whose path is lost anew
-    finish_upgrade: str | None = None  # start and reload finish an upgrade with it
+    finish_upgrade: str | None = None  # start and reload finish with it what was left
     inherit: str | None = None  # tells it which descriptors are inherited sockets
     inherit_excludes: str = ""  # characters that the path of an inherited socket cannot have
     inherit_in_foreground: bool = False  # with inherited sockets it stays in the foreground

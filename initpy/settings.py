@@ -63,6 +63,8 @@ def with_settings(service: Service, host: Host = HERE) -> Service:
             where = found["RELOAD"].where
             raise SettingsError(f"{where}: RELOAD: {service.name} cannot be reloaded by a takeover")
         changes["reload_by"] = service.takeover
+    if changes.pop("_restart", "") == "plain":
+        changes["restart_by"] = None
     options = changes.get("options", service.options)
     config, options = split_config(service, options)
     if config is not None:
@@ -180,6 +182,12 @@ def _way_to_reload(text: str) -> str:
     return text
 
 
+def _way_to_restart(text: str) -> str:
+    if text not in ("held", "plain"):
+        raise ValueError(f"{text!r} is neither held nor plain")
+    return text
+
+
 def _nice(text: str) -> int:
     if not text.lstrip("+-").isdigit() or int(text) not in range(-20, 20):
         raise ValueError(f"{text!r} is not a nice level from -20 to 19")
@@ -237,4 +245,5 @@ _KEYS: dict[str, tuple[str, Callable[[str], object]]] = {
     "UPGRADE_CHECK": ("upgrade_check", _words),
     "DRAIN_TIMEOUT": ("drain_timeout", _number),
     "RELOAD": ("_reload", _way_to_reload),
+    "RESTART": ("_restart", _way_to_restart),
 }

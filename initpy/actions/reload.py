@@ -69,7 +69,7 @@ def reload(service: Service, host: Host = HERE) -> None:
 def _bind_lost_paths_anew(service: Service, host: Host) -> bool:
     if not lost_paths_sentence(service, host):
         return False
-    from ..protocols.paths import bind_anew
+    from ..protocols.sockets.paths import bind_anew
 
     return bind_anew(service, host)
 

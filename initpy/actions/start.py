@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..control.configtest import configtest, configtest_stopped
 from ..control.drain import drain_orphans
-from ..control.launch import launch
+from ..control.launch import launch, refuse_idle_pools
 from ..control.lock import ActionLock
 from ..control.pidfiles import (
     refuse_conflict,
@@ -14,10 +14,9 @@ from ..control.pidfiles import (
     restore_pidfile,
 )
 from ..control.ready import BesideOrphans, wait_until_ready
-from ..control.record import record_running, remove_record, write_record
+from ..control.record import record_running, record_started, remove_record
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
-from ..errors import InitError
 from ..host import HERE, Host, Process
 from ..schedule import parse_schedule
 from ..service import Service, resolve
@@ -28,7 +27,7 @@ from .upgrade import mend_lost_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..contracts import Reload, Upgrade
+    from ..contracts import Reload, Restart, Upgrade
 
 
 def start(service: Service, host: Host = HERE) -> None:
@@ -89,7 +88,8 @@ def _finish_upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     if seen.upgrading and service.finish_upgrade is not None:
         finish: Upgrade = resolve(service.finish_upgrade)
         finish(service, seen, host)
-    elif seen.upgrading:
+        seen = wait_until_stable(service, host)
+    if seen.upgrading:
         host.tell(
             f"an upgrade is unfinished, old master {seen.masters[0]} still serves: "
             "finish it with upgrade"
@@ -120,13 +120,10 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
         # the new master, the workers of that are not to be strangers to an old record.
         remove_record(service, host)
         started = launch(service, host)
-        write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
+        record_started(service, started, host)
         if started.idle:
             host.mark_started(service.subsys)
-            raise InitError(
-                f"master {started.master} serves, but no worker of pool "
-                f"{', '.join(started.idle)} lives: see its log"
-            )
+            refuse_idle_pools(started)
     host.mark_started(service.subsys)
 
 
@@ -153,7 +150,13 @@ def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
     refuse_other_pidfile(service, host)
     if service.test_args is not None:
         configtest(service, host)
-    if kept := _foresee(service, seen, host):
+    kept = _foresee(service, seen, host)
+    if service.restart_by is not None:
+        replace: Restart = resolve(service.restart_by)
+        if replace(service, seen, host):
+            host.mark_started(service.subsys)
+            return
+    if kept:
         raise InitError(f"not restarting, nothing was stopped: {kept} and would keep it")
     # INT, TERM and HUP do not interrupt the rest: the service must not stay stopped.
     start_service(service, host, terminate_service(service, service.stop, lock, host), tested=True)

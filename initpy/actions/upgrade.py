@@ -46,7 +46,7 @@ def upgrade(service: Service, host: Host = HERE) -> None:
 def mend_lost_paths(service: Service, host: Host) -> None:
     """Have the paths of unix sockets that are lost bound anew. Raises InitError if it cannot."""
     if service.upgrade_rebinds and lost_paths_sentence(service, host):
-        from ..protocols.paths import bind_anew
+        from ..protocols.sockets.paths import bind_anew
 
         bind_anew(service, host)
     refuse_lost_paths(service, host)

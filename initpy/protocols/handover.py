@@ -12,8 +12,8 @@ from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.snapshot import named_master
+from .sockets.wishes import tell_wishes
 from .verify import upgrade_failed
-from .wishes import tell_wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from ..control.ask import ask_configuration
 from ..control.launch import launch
 from ..control.pidfiles import remove_stale_pidfiles, restore_pidfile
 from ..control.ready import await_started, why_not_serving, workers_awaited
-from ..control.record import write_record
+from ..control.record import record_started, write_record
 from ..control.run import surroundings_of_reader
 from ..control.signals import killproc, terminate
 from ..control.stable import wait_until_stable
@@ -31,7 +31,7 @@ from ..state.idle import why_stuck
 from ..state.snapshot import named_master
 from ..state.workers import Readiness, needed_pools, ready_workers, stopped_accepting
 from .foresight.trials import foresee
-from .wishes import tell_wishes
+from .sockets.wishes import tell_wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def _recover(service: Service, host: Host) -> None:
             f"{service.name} died during the reload and cannot be started again, {served}: {exc}",
             exc.output,
         ) from exc
-    write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
+    record_started(service, started, host)
     but = f", but no worker of pool {', '.join(started.idle)} lives" if started.idle else ""
     raise InitError(f"{service.name} died during the reload and was started again{but}")
 

@@ -16,7 +16,7 @@ from ..control.drain import drain_orphans
 from ..control.launch import Launch, Started, launch
 from ..control.pidfiles import lost_paths_sentence, restore_pidfile
 from ..control.ready import BesideOrphans, why_not_serving
-from ..control.record import write_record
+from ..control.record import record_started
 from ..control.run import surroundings_of_reader
 from ..control.stable import await_launcher, require_running, wait_until_stable
 from ..errors import (
@@ -34,11 +34,11 @@ from ..state.record import read_record
 from ..state.snapshot import Snapshot, take_snapshot
 from .foresight.trials import foresee
 from .handover import conclude, restore, retire_others, terminate_old_helpers
-from .inherit import InheritedSockets, copy_sockets
-from .paths import remove_dropped_paths
+from .sockets.inherit import InheritedSockets, copy_sockets
+from .sockets.paths import remove_dropped_paths
+from .sockets.wishes import tell_wishes
 from .unfinished import finish_takeover
-from .verify import require_alive, run_check, upgrade_failed, verify_binary
-from .wishes import tell_wishes
+from .verify import require_alive, run_check, upgrade_failed, verify_binary, verify_master
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
         _record_old_master(service, _session(orphans, host), host)
         with BesideOrphans(service, orphans, host):
             started = launch(service, host, inheritance=inheritance)
-    write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
+    record_started(service, started, host)
     host.tell(f"master {started.master} took over from the workers of a dead master: pids {pids}")
     drain_orphans(service, host, orphans)
     remove_dropped_paths(inheritance.dropped, host)
@@ -100,11 +100,12 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     try:
         old, inheritance = copy_sockets(service, old, host)
         with inheritance:
-            started, left = _replace(service, old, inheritance, host, lost)
+            _record_old_master(service, old.pid, host)
+            started, left = replace_master(service, [old], inheritance, host, lost)
     except CannotCopy as exc:
         raise Unimplemented(f"{exc}: use restart or reload to replace the binary") from exc
     conclude(service, inheritance.configuration, left, host)
-    write_record(service, started.master, host, besides=started.helpers, pools=started.pools)
+    record_started(service, started, host)
     terminate_old_helpers(service, before, started, host)
     remove_dropped_paths(inheritance.dropped, host)
     if wait_until_stable(service, host).master is None:
@@ -130,24 +131,30 @@ def _refuse_foreseen(service: Service, old: Process, host: Host) -> None:
         )
 
 
-def _replace(
-    service: Service, old: Process, inheritance: InheritedSockets, host: Host, lost: str
+def replace_master(
+    service: Service,
+    masters: Sequence[Process],
+    inheritance: InheritedSockets,
+    host: Host,
+    lost: str,
 ) -> tuple[Started, list[Process]]:
-    """Start a new master on the sockets of *old*; retire *old* when the new one serves.
+    """Start a new master on the sockets of the last of *masters*; when it serves, retire all.
 
     lost: what was said before of paths that are lost.
 
-    Returns what was started, and the workers that the old one has left. Raises Reverted,
+    Returns what was started, and the workers that they have left. Raises Reverted,
     RollbackFailed.
     """
+    old = masters[-1]
     try:
-        _record_old_master(service, old.pid, host)
-        with Launch(service, host, inheritance=inheritance, beside=(old,)) as new:
+        with Launch(service, host, inheritance=inheritance, beside=masters) as new:
+            if not inheritance.configuration.pools:  # a pool is ready when a worker has lasted
+                verify_master(service, new.master, host, any_binary=True)
             if service.upgrade_check:
                 run_check(service, host)
                 require_alive(new.master, host)  # the old master may have answered the check
             started = new.commit()
-            left = retire_others(service, [old], lambda: new.family, host)
+            left = retire_others(service, masters, lambda: new.family, host)
             return started.replace(master=_survivor(new)), left
     except RollbackFailed:
         raise

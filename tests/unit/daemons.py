@@ -376,7 +376,9 @@ class FakeNginx(FakeDaemon):
         def go_on():
             parent = child.parent
             self.host.end_silently(command)
-            self.boot(sockets, kind, ppid=parent, born_of=parent)
+            session = self.host.processes[parent].session if parent > 1 else 0
+            more = {"forked": False, "session": session or command.session}
+            self.boot(sockets, kind, ppid=parent, born_of=parent, **more)
 
         self.host.at(seconds, go_on, by=command)
 

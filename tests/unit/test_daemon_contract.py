@@ -15,7 +15,7 @@ from fakes import FakeHost
 from real_daemons import Fpm, Nginx, Place
 
 from initpy.host.wait import wait_until
-from initpy.protocols.inherit import InheritedSockets
+from initpy.protocols.sockets.inherit import InheritedSockets
 from initpy.state.identity import is_master
 from initpy.state.idle import is_idle
 from initpy.state.titles import workers_of

@@ -7,7 +7,7 @@ from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import Unimplemented
 from initpy.host import CannotCopy
-from initpy.protocols.inherit import InheritedSockets, surroundings_for_successor
+from initpy.protocols.sockets.inherit import InheritedSockets, surroundings_for_successor
 
 
 def test_nginx(host, nginx):

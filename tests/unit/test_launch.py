@@ -9,7 +9,7 @@ from initpy.control.launch import Launch, launch
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError, NotInstalled, WaitTimeout
-from initpy.protocols.inherit import InheritedSockets
+from initpy.protocols.sockets.inherit import InheritedSockets
 
 PLAIN = NGINX.replace(master_title=None, worker_titles=(), upgrade=None)
 

@@ -11,7 +11,7 @@ from initpy.control.record import record_running
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError, NotPermitted
-from initpy.protocols.paths import remove_dropped_paths
+from initpy.protocols.sockets.paths import remove_dropped_paths
 from initpy.state.record import held_sockets, lost_paths
 
 PLACE = "/run/php/php8.2-fpm.sock"

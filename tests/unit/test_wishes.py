@@ -10,7 +10,7 @@ from initpy.actions.upgrade import upgrade
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import SocketAccess
-from initpy.protocols.wishes import tell_wishes
+from initpy.protocols.sockets.wishes import tell_wishes
 from initpy.state.configuration import read_configuration
 
 ACCESS = SocketAccess(uid=33, gid=33, mode=0o660, users={}, groups={}, imposed=False)

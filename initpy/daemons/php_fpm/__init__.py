@@ -45,6 +45,7 @@ PHP_FPM = Service(
     reload_execs=True,
     reopen="USR1",
     reopens_in_place=True,  # fpm_log_open, fpm_stdio_open_error_log
+    restart_by="initpy.protocols.restart:restart",
     upgrade="initpy.protocols.takeover:upgrade",
     upgrade_rebinds=True,
     finish_upgrade="initpy.protocols.unfinished:finish",

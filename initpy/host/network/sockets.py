@@ -37,6 +37,9 @@ class Listener(Value):
     # "127.0.0.1:80", ":::80", "/run/x.sock". Two sockets may have one place (reuseport).
     place: str
     unix: bool
+    datagram: bool = False  # SOCK_DGRAM, not SOCK_STREAM
+    ipv6only: bool = False  # IPV6_V6ONLY
+    reuseport: bool = False  # SO_REUSEPORT
 
 
 class Sockets(Processes):
@@ -104,10 +107,9 @@ class Sockets(Processes):
                 known.add(inode)
                 try:
                     if _listens(copy) and os.fstat(fd).st_uid in (0, os.geteuid()):
-                        place = _place(copy)
+                        listener = _described(copy, inode)
                         fd = _above_lowest(copy.detach())
-                        unix = place.startswith("/")
-                        listeners.append(Listener(fd=fd, inode=inode, place=place, unix=unix))
+                        listeners.append(listener.replace(fd=fd))
                 finally:
                     copy.close()
         except BaseException as exc:
@@ -199,6 +201,19 @@ def _listens(copy: Any) -> bool:
     return False
 
 
-def _place(copy: Any) -> str:
+def _described(copy: Any, inode: int) -> Listener:
+    import _socket
+
     name = copy.getsockname()
-    return str(name) if isinstance(name, (str, bytes)) else f"{name[0]}:{name[1]}"
+    if copy.family == _socket.AF_UNIX:
+        return Listener(fd=copy.fileno(), inode=inode, place=str(name), unix=True)
+    v6 = copy.family == _socket.AF_INET6
+    return Listener(
+        fd=copy.fileno(),
+        inode=inode,
+        place=f"{name[0]}:{name[1]}",
+        unix=False,
+        datagram=copy.type == _socket.SOCK_DGRAM,
+        ipv6only=v6 and bool(copy.getsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY)),
+        reuseport=bool(copy.getsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEPORT)),
+    )

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from ..control.ask import ask_configuration
-from ..control.stable import wait_until_stable
-from ..errors import RollbackFailed, Unimplemented
-from ..host import Host, Listener, Process, Surroundings
-from ..host.wait import wait_until
-from ..service import Service, resolve
-from ..state.configuration import listens_at
+from ...control.ask import ask_configuration
+from ...control.stable import wait_until_stable
+from ...errors import RollbackFailed, Unimplemented
+from ...host import Host, Listener, Process, Surroundings
+from ...host.wait import wait_until
+from ...service import Service, resolve
+from ...state.configuration import listens_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from typing_extensions import Self
 
-    from ..contracts import InheritEnvironment
+    from ...contracts import InheritEnvironment
 
 
 _NOFILE = "RLIMIT_NOFILE"
@@ -117,6 +117,13 @@ class InheritedSockets:
         """Close the copies. The new master has inherited its own."""
         self.close()
 
+    def give_up(self, listeners: Collection[Listener]) -> None:
+        """Close some of the copies: the new master does not inherit these."""
+        for listener in listeners:
+            self._copies.remove(listener.fd)
+            self._host.close(listener.fd)
+        self.listeners = tuple(one for one in self.listeners if one not in listeners)
+
     def close(self) -> None:
         """Close the copies."""
         while self._copies:
@@ -148,10 +155,14 @@ def surroundings_for_successor(service: Service, master: Process, host: Host) ->
     )
 
 
-def copy_sockets(service: Service, old: Process, host: Host) -> tuple[Process, InheritedSockets]:
+def copy_sockets(
+    service: Service, old: Process, host: Host, *, fresh: bool = False
+) -> tuple[Process, InheritedSockets]:
     """Return the old master, and copies of its sockets.
 
     It is another process by then if a signal from outside has had it execute itself anew.
+
+    fresh: the new master is to have the surroundings of a start, not those of the old one.
     """
 
     def listening() -> set[int]:
@@ -162,7 +173,7 @@ def copy_sockets(service: Service, old: Process, host: Host) -> tuple[Process, I
     def copied() -> tuple[Process, InheritedSockets] | None:
         nonlocal old
         before = listening()
-        wanted = surroundings_for_successor(service, old, host)
+        wanted = None if fresh else surroundings_for_successor(service, old, host)
         copies = InheritedSockets(service, [old], host, surroundings=wanted)
         # A process that exits closes its descriptors first, and is still alive then.
         if before and before == listening():

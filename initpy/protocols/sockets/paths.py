@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from ..control.pidfiles import is_bound, lost_paths_sentence
-from ..control.stable import require_running
-from ..errors import InitError, Reverted, Unimplemented
-from ..host import Host
-from ..service import Service, resolve
+from ...control.pidfiles import is_bound, lost_paths_sentence
+from ...control.stable import require_running
+from ...errors import InitError, Reverted, Unimplemented
+from ...host import Host
+from ...service import Service, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..contracts import Upgrade
+    from ...contracts import Upgrade
 
 
 def bind_anew(service: Service, host: Host) -> bool:

@@ -8,31 +8,54 @@ that it inherits: in a reload, an upgrade, a recovery.
 
 from __future__ import annotations
 
-from ..host import Host, Process
-from ..state.record import held_sockets
+from ...host import Host, Process
+from ...state.record import held_sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..contracts import Configuration, Pool
-    from ..host import BoundSocket, SocketAccess
+    from ...contracts import Configuration, Pool
+    from ...host import BoundSocket, SocketAccess
 
 _READ_AND_WRITE = 6  # what an entry of the ACL gives
 
 
 def tell_wishes(config: Configuration, master: Process, host: Host) -> None:
     """Tell of each pool what its configuration wants of its socket and is not in force."""
-    if not any(pool.wishes for pool in config.pools):
-        return
-    held = held_sockets(master, host)
-    for pool in config.pools:
-        socket = _socket_of(pool, held, host) if pool.wishes else None
-        if socket is not None and (differ := list(_differences(pool, socket, host))):
+    for pool, socket in _sockets(config, master, host):
+        if differ := list(_differences(pool, socket, host)):
             host.tell(
                 f"pool {pool.name}: its socket was inherited, restart it to have in force "
                 f"{', '.join(differ)}"
             )
+
+
+def unmet_sockets(config: Configuration, master: Process, host: Host) -> set[int]:
+    """Return the inodes of the sockets that would be made in another way than they are."""
+    return {
+        socket.inode
+        for pool, socket in _sockets(config, master, host)
+        if any(_differences(pool, socket, host)) or _has_another_owner(pool, socket, host)
+    }
+
+
+def _sockets(
+    config: Configuration, master: Process, host: Host
+) -> Iterator[tuple[Pool, BoundSocket]]:
+    """Yield each pool that wants something of its socket, and that socket, if it is seen."""
+    held = held_sockets(master, host) if any(pool.wishes for pool in config.pools) else []
+    for pool in config.pools:
+        socket = _socket_of(pool, held, host) if pool.wishes else None
+        if socket is not None:
+            yield pool, socket
+
+
+def _has_another_owner(pool: Pool, socket: BoundSocket, host: Host) -> bool:
+    """Tell whether a socket for which no owner is wanted is not ours, who would make it."""
+    wanted = {wish.kind for wish in pool.wishes if wish.value}
+    access = host.socket_access(socket.place) if socket.place.startswith("/") else None
+    return access is not None and "owner" not in wanted and access.uid != host.geteuid()
 
 
 def _socket_of(pool: Pool, held: list[BoundSocket], host: Host) -> BoundSocket | None:

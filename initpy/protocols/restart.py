@@ -1,0 +1,142 @@
+"""Restart: a new master takes the place of the old one on its listening sockets.
+
+    old master serves -> both serve -> old master gone, its workers finish
+
+The new master has the configuration, the environment and the surroundings of a start. It
+inherits copies of the old one's sockets, so that none is closed for a moment: no
+connection is refused, and no other program can take a port. If it does not come up, the
+old master serves as before.
+
+A socket that the configuration wants with another address or option, and that excludes
+what it wants, has to go first: the old master is ended and its workers finish, while the
+other sockets are held; then the new one is started.
+"""
+
+from __future__ import annotations
+
+from ..control.drain import retire
+from ..control.launch import launch, refuse_idle_pools
+from ..control.pidfiles import lost_paths_sentence, remove_stale_sockets
+from ..control.record import record_started
+from ..control.signals import terminate
+from ..errors import InitError, Reverted, RollbackFailed, WaitTimeout
+from ..host import CannotCopy, Host, Listener, Process
+from ..host.wait import wait_until
+from ..schedule import signal_named
+from ..service import Service
+from ..state.record import read_record
+from .handover import conclude, terminate_old_helpers
+from .sockets.inherit import InheritedSockets, copy_sockets
+from .sockets.paths import remove_dropped_paths
+from .sockets.places import excluded
+from .sockets.wishes import unmet_sockets
+from .supervision import why_supervised
+from .takeover import replace_master
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from ..control.launch import Started
+    from ..state.snapshot import Snapshot
+
+
+def restart(service: Service, seen: Snapshot, host: Host) -> bool:
+    """Replace the master, and let the old workers finish by the schedule ``stop``.
+
+    See ``contracts.Restart``. It is False in the middle of an upgrade by somebody else, for
+    a master that is supervised, and where its sockets cannot be copied.
+    """
+    old = seen.master
+    if old is None or seen.handover:
+        return False
+    if why := why_supervised(service, old, host):
+        host.explain(f"{why}: it is stopped, then started")
+        return False
+    before = read_record(service, host)
+    # No upgrade: what a new binary has to prove is proven by a start, and as long as that takes.
+    starting = service.replace(upgrade_check=(), upgrade_timeout=service.timeout)
+    remove_stale_sockets(service, host)
+    try:
+        old, sockets = copy_sockets(starting, old, host, fresh=True)
+        with sockets:
+            masters = [one if one != seen.master else old for one in seen.masters]
+            started, left = _replace(starting, masters, sockets, host)
+    except CannotCopy as exc:
+        host.tell(f"{exc}: it is stopped, then started")
+        return False
+    except (Reverted, RollbackFailed) as exc:
+        why = str(exc).partition("! ")[2]
+        raise InitError(f"restart failed: {why}", exc.output) from exc
+    record_started(service, started, host)
+    terminate(left, service.stop, host, what="old workers")
+    conclude(service, sockets.configuration, left, host)
+    terminate_old_helpers(service, before, started, host)
+    remove_dropped_paths(sockets.dropped, host)
+    refuse_idle_pools(started)
+    return True
+
+
+def _replace(
+    service: Service, masters: Sequence[Process], sockets: InheritedSockets, host: Host
+) -> tuple[Started, list[Process]]:
+    """Start a new master; return what was started, and the workers that *masters* have left."""
+    config = sockets.configuration
+    excluding = excluded(sockets.listeners, config, host)
+    unmet = unmet_sockets(config, masters[-1], host)
+    excluding += [one for one in sockets.listeners if one.inode in unmet]
+    if not excluding:
+        lost = lost_paths_sentence(service, host)
+        return replace_master(service, masters, sockets, host, lost)
+    places = ", ".join(dict.fromkeys(one.place for one in excluding))
+    _refuse_strangers(masters, excluding, places, host)
+    host.tell(f"{places} is closed and bound anew, as the configuration wants it")
+    left = [worker for master in masters for worker in retire(service, master, host)]
+    sockets.give_up(excluding)
+    try:
+        _await_closed(service, left, excluding, host)
+    except WaitTimeout as exc:
+        host.tell(f"{exc}: they are ended")
+        terminate(left, service.stop, host, what="old workers")
+    try:
+        # Without sockets to inherit it is started as usual.
+        return launch(service, host, inheritance=sockets if sockets.listeners else None), left
+    except InitError as exc:
+        raise InitError(
+            f"restart failed, nothing serves at {places}, "
+            f"the old workers finish their requests: {exc}",
+            exc.output,
+        ) from exc
+
+
+def _refuse_strangers(
+    masters: Sequence[Process], excluding: Sequence[Listener], places: str, host: Host
+) -> None:
+    """Raise InitError if a process that is no worker has one of these sockets, and keeps it."""
+    inodes = {one.inode for one in excluding}
+    family = {*masters, *(child for master in masters for child in host.children(master))}
+    for pid in host.pids():
+        process = host.find(pid)
+        if process is None or process in family or pid == host.getpid():
+            continue
+        if not inodes.isdisjoint(host.socket_inodes(process)):
+            raise InitError(
+                f"not restarting: pid {process} ({host.title(pid)[:60]}) has the socket {places}, "
+                "which has to be closed: end it first"
+            )
+
+
+def _await_closed(
+    service: Service, workers: Collection[Process], excluding: Sequence[Listener], host: Host
+) -> None:
+    """Have *workers* finish; return when they do not listen on those sockets any more."""
+    inodes = {one.inode for one in excluding}
+    for worker in workers:
+        host.kill(worker, signal_named(service.drain_signal))
+
+    def closed() -> bool:
+        held = (host.socket_inodes(worker) for worker in workers if host.alive(worker))
+        return all(inodes.isdisjoint(its) for its in held)
+
+    what = f"the old workers to close {', '.join(one.place for one in excluding)}"
+    wait_until(closed, within=service.timeout, host=host, what=what)
