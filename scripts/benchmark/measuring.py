@@ -38,7 +38,6 @@ class Size:
         self.losing = 1 if quick else 10  # of every action under load by initpy, and by the floor
         self.others_losing = 0 if quick else 1  # by every peer
         self.keeping = (False,) if quick else (False, True)  # connections
-        self.under_load = ("reload", "upgrade", "recover") if quick else LOADED
         # Debian's script says after 10 seconds that an upgrade has failed.
         self.patient = not quick
         self.growing = 1 if quick else 2  # of every action of every size
@@ -239,7 +238,7 @@ def losses(peers, size):
     idle = Peer("no action", lambda _site, action: ["/bin/true"] if action == "reload" else None)
     for site in (nginx, fpm):
         kind = site.kind
-        for action in size.under_load:
+        for action in LOADED:
             say(f"{kind}: {action} under load")
             for number in range(size.losing):
                 several = number >= size.others_losing

@@ -7,7 +7,7 @@ from statistics import mean, median, variance
 
 FAILS = {"failed reload": 6, "failed upgrade": 150}  # the exit codes of what cannot succeed
 
-PAUSE = 0.1  # seconds for which an upgrade sees whether the new workers last
+PAUSE = 0.1  # seconds for which an upgrade, or a restart, sees whether the new workers last
 MEMORY = 40  # MB
 BEHIND = 5  # times faster than Debian's script
 
@@ -92,7 +92,7 @@ def speed(figures):
     floors = {
         "upgrade": (2.0, "floor + its pause of 100 ms + configtest + interpreter", PAUSE + test),
         "stop": (2.0, "floor + interpreter", 0),
-        "restart": (2.0, "floor + configtest + interpreter", test),
+        "restart": (2.0, "floor + its pause of 100 ms + configtest + interpreter", PAUSE + test),
         "reload": (1.5, "floor + configtest + interpreter", test),
     }
     for action, (limit, words, more) in floors.items():
@@ -119,8 +119,10 @@ def soundness(figures):
     for kind, action in (
         ("nginx", "upgrade"),
         ("nginx", "reload"),
+        ("nginx", "restart"),
         ("nginx", "recover"),
         ("php-fpm", "upgrade"),
+        ("php-fpm", "restart"),
         ("php-fpm", "recover"),
     ):
         claim = f"{kind} {action}: lost without keep-alive"
@@ -144,13 +146,13 @@ def kept_alive(figures):
     the floor's mean, but for three standard errors of a difference between two such means,
     as the floor's runs have it. php-fpm's clients keep theirs to an nginx that is left alone.
     """
-    for action in ("upgrade", "reload", "recover"):
+    for action in ("upgrade", "reload", "restart", "recover"):
         ours = lost(figures, "nginx", action, "initpy", keep=True)
         least = lost(figures, "nginx", action, "floor", keep=True)
         error = sqrt(2 * variance(least) / len(least))
         claim = f"nginx {action}: lost with keep-alive (the floor: {mean(least):.1f})"
         yield Promise(claim, mean(ours), round(mean(least) + 3 * error, 1))
-    for action in ("upgrade", "recover"):
+    for action in ("upgrade", "restart", "recover"):
         ours = lost(figures, "php-fpm", action, "initpy", keep=True)
         yield Promise(f"php-fpm {action}: lost with keep-alive", mean(ours), 0)
 

@@ -235,10 +235,10 @@ afterwards.
    :alt: lines of the time of every action by size, as in the table below
 
 The time in milliseconds by initpy (and by the floor) as the host, the service and its
-configuration grow, and the greatest memory of the action's own process. ``start``, ``stop`` and
-``restart`` look once at every process of the host, for masters and orphans that no pidfile names.
-``upgrade`` and recovery look twice. ``status``, ``reload`` and ``reopen`` of a running service
-never do.
+configuration grow, and the greatest memory of the action's own process. ``start`` and ``stop``
+look once at every process of the host, for masters and orphans that no pidfile names.
+``upgrade``, ``restart`` and recovery look twice. ``status``, ``reload`` and ``reopen`` of a running
+service never do.
 
 {growth}
 
