@@ -146,7 +146,7 @@ def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
         start_service(service, host, seen)
         return
     # Before the test: it opens the pidfile, too, and would follow a link.
-    restore_pidfile(service, seen, host, needed=False)
+    restore_pidfile(service, seen, host)
     refuse_other_pidfile(service, host)
     if service.test_args is not None:
         configtest(service, host)

@@ -62,15 +62,15 @@ def restart(service: Service, seen: Snapshot, host: Host) -> bool:
         with sockets:
             masters = [one if one != seen.master else old for one in seen.masters]
             started, left = _replace(starting, masters, sockets, host)
+        record_started(service, started, host)
+        terminate(left, service.stop, host, what="old workers")
+        conclude(service, sockets.configuration, left, host)
     except CannotCopy as exc:
         host.tell(f"{exc}: it is stopped, then started")
         return False
     except (Reverted, RollbackFailed) as exc:
         why = str(exc).partition("! ")[2]
         raise InitError(f"restart failed: {why}", exc.output) from exc
-    record_started(service, started, host)
-    terminate(left, service.stop, host, what="old workers")
-    conclude(service, sockets.configuration, left, host)
     terminate_old_helpers(service, before, started, host)
     remove_dropped_paths(sockets.dropped, host)
     refuse_idle_pools(started)

@@ -100,7 +100,10 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     try:
         old, inheritance = copy_sockets(service, old, host)
         with inheritance:
-            _record_old_master(service, old.pid, host)
+            try:
+                _record_old_master(service, old.pid, host)
+            except InitError as exc:
+                raise restore(service, old, host, exc, lost) from exc
             started, left = replace_master(service, [old], inheritance, host, lost)
     except CannotCopy as exc:
         raise Unimplemented(f"{exc}: use restart or reload to replace the binary") from exc

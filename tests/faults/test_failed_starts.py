@@ -76,7 +76,20 @@ def test_workers_that_never_come(nginx):
 
 
 def test_restart_with_a_daemon_that_ends(nginx):
-    """The daemon does not start again in a restart: 1, because a stop cannot be undone."""
+    """The daemon does not start again in a restart: 1, and the old master serves as before."""
+    old = nginx.start()
+    nginx.fake_binary("exit 1")
+
+    result = nginx.act("restart")
+
+    assert 1 == result.code, result
+    assert f"old master {old} serves as before" in result.err
+    nginx.see_only(old)
+
+
+def test_plain_restart_with_a_daemon_that_ends(nginx):
+    """RESTART=plain, and the daemon does not start again: 1, because a stop cannot be undone."""
+    nginx.place.settings(nginx.name, "RESTART=plain\n")
     nginx.start()
     nginx.fake_binary("exit 1")
 
