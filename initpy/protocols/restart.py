@@ -19,6 +19,7 @@ from ..control.launch import launch, refuse_idle_pools
 from ..control.pidfiles import lost_paths_sentence, remove_stale_sockets
 from ..control.record import record_started
 from ..control.signals import terminate
+from ..control.stable import await_launcher
 from ..errors import InitError, Reverted, RollbackFailed, WaitTimeout
 from ..host import CannotCopy, Host, Listener, Process
 from ..host.wait import wait_until
@@ -50,6 +51,7 @@ def restart(service: Service, seen: Snapshot, host: Host) -> bool:
     old = seen.master
     if old is None or seen.handover:
         return False
+    await_launcher(old, host)
     if why := why_supervised(service, old, host):
         host.explain(f"{why}: it is stopped, then started")
         return False
@@ -84,7 +86,7 @@ def _replace(
     config = sockets.configuration
     excluding = excluded(sockets.listeners, config, host)
     unmet = unmet_sockets(config, masters[-1], host)
-    excluding += [one for one in sockets.listeners if one.inode in unmet]
+    excluding = [one for one in sockets.listeners if one in excluding or one.inode in unmet]
     if not excluding:
         lost = lost_paths_sentence(service, host)
         return replace_master(service, masters, sockets, host, lost)
@@ -103,8 +105,7 @@ def _replace(
         return launch(service, host, inheritance=sockets if sockets.listeners else None), left
     except InitError as exc:
         raise InitError(
-            f"restart failed, nothing serves at {places}, "
-            f"the old workers finish their requests: {exc}",
+            f"restart failed, nothing serves, the old workers finish their requests: {exc}",
             exc.output,
         ) from exc
 

@@ -51,12 +51,15 @@ def wait_until_stable(site, crew):
     assert not os.path.exists(site.service.oldbin)
 
 
-def kill_and_carry_on(site, action, seconds, crew, *, codes=(0,)):
-    """Kill an action; check that it serves, and that the same action again recovers."""
+def kill_and_carry_on(site, action, seconds, crew, *, codes=(0,), then=""):
+    """Kill an action; check that it serves, and that the same action again recovers.
+
+    then: another action that does so.
+    """
     run_until_killed(site, action, seconds)
 
     told = site.act("status")
-    again = site.act(action)
+    again = site.act(then or action)
 
     assert told.code in codes, (seconds, told)
     assert 0 == again.code, (seconds, told, again)
@@ -83,6 +86,29 @@ def test_php_fpm_upgrade(place):
 
         assert [] == bad()
     assert ["done", "done"] == [shop.ask(), shop.ask(1)]
+
+
+@pytest.mark.parametrize("then", ["restart", "start", "upgrade", "reload"])
+def test_nginx_restart(nginx, client, then):
+    """A restart of nginx is killed at any moment: it serves, and any action finishes the work."""
+    duration = duration_of(nginx, "restart")
+    crew = lambda: {nginx.master, *nginx.workers}  # noqa: E731
+    for seconds in moments(duration, KILLS // 2 + 1):
+        kill_and_carry_on(nginx, "restart", seconds, crew, then=then)
+
+    assert [] == client.bad
+
+
+@pytest.mark.parametrize("then", ["restart", "upgrade"])
+def test_php_fpm_restart(place, then):
+    """A restart of php-fpm is killed at any moment: it serves, and any action finishes the work."""
+    shop = Shop(place, unix=True, children=6).open_both()
+    with shop.load_both() as bad:
+        duration = duration_of(shop.fpm, "restart")
+        for seconds in moments(duration, KILLS // 2 + 1):
+            kill_and_carry_on(shop.fpm, "restart", seconds, lambda: shop.crew, then=then)
+
+        assert [] == bad()
 
 
 def test_nginx_recovery(nginx, client):
