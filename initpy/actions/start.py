@@ -17,6 +17,7 @@ from ..control.ready import BesideOrphans, wait_until_ready
 from ..control.record import record_running, record_started, remove_record
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
+from ..errors import InitError
 from ..host import HERE, Host, Process
 from ..schedule import parse_schedule
 from ..service import Service, resolve

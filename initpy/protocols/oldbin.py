@@ -32,7 +32,7 @@ from ..state.snapshot import Snapshot, master_of, named_master, take_snapshot
 from ..state.titles import workers_of
 from ..state.workers import ready_workers, stopped_accepting
 from .rollback import rollback
-from .unfinished import finish_takeover
+from .unfinished import finish_takeover, started_beside
 from .verify import (
     refuse_argv0,
     require_alive,
@@ -53,7 +53,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     The caller holds the lock. Raises what the action ``upgrade`` raises.
     """
     if seen.upgrading:
-        if _is_taken_over(seen, host):
+        if started_beside(seen, host):
             new = finish_takeover(service, seen, host)
         else:
             new = _carry_on(service, seen, host)
@@ -71,23 +71,6 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     children = host.children(old)
     killproc(old, signal_named("USR2"), host=host)  # killproc -p ${pidfile} ${prog} -USR2
     _see_through(service, old, before, log, host, spare=children)
-
-
-def finish(service: Service, seen: Snapshot, host: Host) -> None:
-    """Finish a restart in which two masters are left. An upgrade is left to ``upgrade``.
-
-    Raises what ``unfinished.finish`` raises.
-    """
-    if _is_taken_over(seen, host):
-        finish_takeover(service, seen, host, any_binary=True)
-
-
-def _is_taken_over(seen: Snapshot, host: Host) -> bool:
-    """Tell whether the newest master was started beside others, in a restart, and not by one."""
-    newest = max(seen.masters, key=lambda master: (master.started, master.pid))
-    facts = host.look(newest.pid)
-    others = {master.pid for master in seen.masters if master != newest}
-    return bool(others) and facts is not None and facts.ppid not in others
 
 
 def _see_through(

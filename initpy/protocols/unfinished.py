@@ -27,6 +27,23 @@ def finish(service: Service, seen: Snapshot, host: Host) -> None:
     finish_takeover(service, seen, host, any_binary=True)
 
 
+def finish_restart(service: Service, seen: Snapshot, host: Host) -> None:
+    """Finish a restart in which two masters are left. An upgrade is left to ``upgrade``.
+
+    Raises what ``finish`` raises.
+    """
+    if started_beside(seen, host):
+        finish_takeover(service, seen, host, any_binary=True)
+
+
+def started_beside(seen: Snapshot, host: Host) -> bool:
+    """Tell whether the newest master was started beside others, in a restart, and not by one."""
+    newest = max(seen.masters, key=lambda master: (master.started, master.pid))
+    facts = host.look(newest.pid)
+    others = {master.pid for master in seen.masters if master != newest}
+    return bool(others) and facts is not None and facts.ppid not in others
+
+
 def finish_takeover(
     service: Service, seen: Snapshot, host: Host, *, any_binary: bool = False
 ) -> Process:

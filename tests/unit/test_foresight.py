@@ -11,7 +11,6 @@ from initpy.errors import ConfigTestFailed, InitError, NotPermitted, Reverted
 from initpy.host import BoundSocket, Holder
 from initpy.protocols.foresight.trials import Foreseen, foresee
 from initpy.protocols.reexec import reload
-from initpy.protocols.sockets.foresight import Foreseen, foresee
 
 OLD = "/run/php/php8.2-fpm.sock"  # where FakeFpm listens
 GONE = "pool www1 cannot listen on /run/gone/x.sock: /run/gone: No such file or directory"

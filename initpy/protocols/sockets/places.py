@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...contracts import Configuration, WantedSocket
 from ...host import Host, Listener
 from ...state.configuration import listens_at
+from ..foresight.overlap import overlap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def excluded(listeners: Iterable[Listener], config: Configuration, host: Host) -
         for listener in listeners
         if not listener.unix
         and not _is_wanted(listener, config, host)
-        and any(overlap(_as_wanted(listener), one) for one in wanted)
+        and any(_exclude(_as_wanted(listener), one) for one in wanted)
     ]
 
 
@@ -43,15 +44,10 @@ def _as_wanted(listener: Listener) -> WantedSocket:
     )
 
 
-def overlap(one: WantedSocket, other: WantedSocket) -> bool:
+def _exclude(one: WantedSocket, other: WantedSocket) -> bool:
     """Tell whether two sockets, which do not share their port, cannot be bound at once."""
-    if one.place == other.place or "/" in one.place + other.place:
-        return one.place == other.place and one.datagram == other.datagram
-    (address, _, port), (another, _, its_port) = (it.place.rpartition(":") for it in (one, other))
-    if port != its_port or one.datagram != other.datagram:
+    if one.datagram != other.datagram:
         return False
-    pair = {address, another}
-    if "::" in pair:
-        six = one if address == "::" else other
-        return not six.ipv6only or all(":" in it for it in pair)
-    return "0.0.0.0" in pair and not any(":" in it for it in pair)  # noqa: S104 - compared
+    six = one if one.place.startswith(":::") else other
+    same = one.place == other.place
+    return same or overlap(one.place, other.place, ipv6only=bool(six.ipv6only))
