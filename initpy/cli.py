@@ -180,7 +180,7 @@ def _redirected(service: Service, arguments: Arguments, console: Console, host: 
 
 def _act(service: Service, arguments: Arguments, console: Console, host: Host) -> int:
     module, function, headline = ACTIONS[arguments.action]
-    host.progress = console.progress
+    host.progress, host.cut = console.progress, 0
     console.begin(f"{headline} {service.name}: ")
     code, message = ExitCode.OK, ""
     try:
@@ -194,10 +194,13 @@ def _act(service: Service, arguments: Arguments, console: Console, host: Host) -
     console.end(ok=code == ExitCode.OK)
     if message:
         console.complain(f"{service.name}: {message}")
+    if host.cut and not message:  # it was told when it was done
+        message = f"{host.cut} old workers were ended at DRAIN_TIMEOUT: their requests were cut"
     line = escaped(f"{arguments.action}: {message or 'done'} (exit {code})")
     host.syslog(service.name, line.replace("\n", " "))
     if arguments.json:
-        _answer_json(console, _done(service, arguments, code, message), host)
+        answer = {**_done(service, arguments, code, message), "cut": host.cut}
+        _answer_json(console, answer, host)
     if code in _NO_FAILURES and arguments.action in _BY_UNITS and host.run_by_systemd():
         return ExitCode.GENERIC
     return code

@@ -12,6 +12,9 @@ from .value import Value
 _ENDING = ("HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "TERM", "CONT", "WINCH")
 
 
+ENDLESS = ("forever", "infinity")  # in place of seconds
+
+
 class Step(Value):
     """One step of a schedule: send *sig*, then wait at most *seconds*."""
 
@@ -23,7 +26,8 @@ def parse_schedule(text: str) -> tuple[Step, ...]:
     """Read a stop schedule: signals and seconds in turn, or one number of seconds.
 
     ``30`` means ``TERM/30/KILL/30`` as in start-stop-daemon(8). In place of seconds
-    ``forever`` is allowed. Raises ValueError with a sentence for the operator.
+    ``forever`` is allowed, and ``infinity`` as systemd spells it. Raises ValueError with a
+    sentence for the operator.
 
     >>> parse_schedule("QUIT/30/KILL/5")
     (Step(sig='QUIT', seconds=30.0), Step(sig='KILL', seconds=5.0))
@@ -48,7 +52,7 @@ def _ending_signal(name: str, text: str) -> str:
 
 
 def _seconds(number: str, text: str) -> float:
-    if number == "forever":
+    if number in ENDLESS:
         return float("inf")
     # Only digits and one point: float() would accept "nan", "inf" and "-1".
     if not number.replace(".", "", 1).isdigit() or not number.isascii():

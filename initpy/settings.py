@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .errors import SettingsError
 from .host import HERE, Host
-from .schedule import parse_schedule
+from .schedule import ENDLESS, parse_schedule
 from .service import Service
 from .state.configuration import read_configuration, split_config
 from .state.pidfile import UNUSABLE, read_pidfile
@@ -176,6 +176,10 @@ def _number(text: str) -> float:
     return float(text)
 
 
+def _number_or_endless(text: str) -> float:
+    return float("inf") if text in ENDLESS else _number(text)
+
+
 def _way_to_reload(text: str) -> str:
     if text not in ("signal", "takeover"):
         raise ValueError(f"{text!r} is neither signal nor takeover")
@@ -243,7 +247,7 @@ _KEYS: dict[str, tuple[str, Callable[[str], object]]] = {
     "SLEEPMSEC": ("_microseconds", _number),  # the argument of usleep(1)
     "UPGRADEWAITLOOPS": ("_loops", _number),
     "UPGRADE_CHECK": ("upgrade_check", _words),
-    "DRAIN_TIMEOUT": ("drain_timeout", _number),
+    "DRAIN_TIMEOUT": ("drain_timeout", _number_or_endless),
     "RELOAD": ("_reload", _way_to_reload),
     "RESTART": ("_restart", _way_to_restart),
 }

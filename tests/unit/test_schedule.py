@@ -20,6 +20,7 @@ from initpy.schedule import Step, parse_schedule, signal_named
         ("term/5", [("TERM", 5)]),
         (" TERM/5 ", [("TERM", 5)]),
         ("TERM/forever", [("TERM", float("inf"))]),
+        ("QUIT/infinity/KILL/5", [("QUIT", float("inf")), ("KILL", 5.0)]),
         ("CONT/0/KILL/5", [("CONT", 0), ("KILL", 5)]),
     ],
 )
