@@ -17,7 +17,9 @@ from ..control.run import surroundings_of_reader
 from ..control.stable import require_running, wait_until_stable
 from ..errors import ConfigTestFailed, InitError, NotRunning, Unimplemented
 from ..host import HERE, Host
+from ..protocols.finish import Finishing
 from ..service import Service, resolve
+from ..state.phase import told_to_finish
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +33,10 @@ def reload(service: Service, host: Host = HERE) -> None:
     NotRunning; ConfigTestFailed and OtherPidfile (no signal was sent); Reverted (the old
     workers serve as before); Unimplemented; InitError.
     """
-    with ActionLock(service, "reload", host, within=service.timeout) as lock:
+    with (
+        Finishing(service, "reload", host),
+        ActionLock(service, "reload", host, within=service.timeout) as lock,
+    ):
         seen = require_running(service, host, thorough=lock.was_left)
         lock.refuse_terminating(seen.masters)
         if service.reload is None:
@@ -40,14 +45,15 @@ def reload(service: Service, host: Host = HERE) -> None:
             finish: Upgrade = resolve(service.finish_upgrade)
             finish(service, wait_until_stable(service, host, thorough=True), host)
             seen = require_running(service, host)
-        if seen.upgrading:
+        told = told_to_finish(service, host)
+        if seen.upgrading and seen.old_master not in told:
             raise InitError(
                 f"an upgrade is unfinished, master {seen.masters[0]} still serves: "
                 "finish it with upgrade, then reload"
             )
         refuse_other_pidfile(service, host)
         restore_pidfile(service, seen, host, needed=service.reload_execs)
-        if seen.orphans or seen.leftover:
+        if not told.keys() >= set(seen.orphans) or seen.leftover:
             # Until the master serves, the orphans may be the only workers that do.
             if not wait_until_ready(service, seen.masters[-1], host):
                 raise NotRunning(f"not running: master {seen.masters[-1]} has just ended")
@@ -81,7 +87,10 @@ def force_reload(service: Service, host: Host = HERE) -> None:
         return
     from .start import restart_service
 
-    with ActionLock(service, "force-reload", host, within=service.timeout) as lock:
+    with (
+        Finishing(service, "force-reload", host),
+        ActionLock(service, "force-reload", host, within=service.timeout, alone=True) as lock,
+    ):
         require_running(service, host)
         restart_service(service, lock, host)
         record_running(service, host)

@@ -8,6 +8,7 @@ from ..errors import NotRunning, Unimplemented
 from ..host import HERE, Host
 from ..protocols.reopen import reopen_logs
 from ..service import Service
+from ..state.phase import told_to_finish
 
 LOOKS = 5  # at masters that others have execute themselves anew meanwhile
 
@@ -21,7 +22,10 @@ def reopen(service: Service, host: Host = HERE) -> None:
             if service.reopen is None:
                 raise Unimplemented("this daemon cannot reopen its logs")
             try:
-                reopen_logs(service, seen.masters, host)
+                told = told_to_finish(service, host) if len(seen.masters) > 1 else ()
+                ending = [one for one in seen.masters[:-1] if one in told]
+                masters = tuple(one for one in seen.masters if one not in ending)
+                reopen_logs(service, masters, host, ending=ending)
             except NotRunning as exc:  # one has ended, or is another process by now
                 if not left:
                     raise

@@ -7,6 +7,7 @@ from ..control.record import record_running
 from ..control.stable import require_running
 from ..errors import NotRunning
 from ..host import HERE, Host
+from ..protocols.finish import Finishing
 from ..service import Service
 from .start import restart_service
 
@@ -16,14 +17,20 @@ def restart(service: Service, host: Host = HERE) -> None:
 
     The configuration is tested first. Raises ConfigTestFailed: the service runs on.
     """
-    with ActionLock(service, "restart", host, within=service.timeout) as lock:
+    with (
+        Finishing(service, "restart", host),
+        ActionLock(service, "restart", host, within=service.timeout, alone=True) as lock,
+    ):
         restart_service(service, lock, host)
         record_running(service, host)
 
 
 def try_restart(service: Service, host: Host = HERE) -> None:
     """Restart the service if it runs. A stopped service stays stopped, which is success."""
-    with ActionLock(service, "try-restart", host, within=service.timeout) as lock:
+    with (
+        Finishing(service, "try-restart", host),
+        ActionLock(service, "try-restart", host, within=service.timeout, alone=True) as lock,
+    ):
         try:
             require_running(service, host)
         except NotRunning:

@@ -19,6 +19,7 @@ from ..control.signals import terminate
 from ..control.stable import wait_until_stable
 from ..errors import InitError
 from ..host import HERE, Host, Process
+from ..protocols.finish import Finishing
 from ..schedule import parse_schedule
 from ..service import Service, resolve
 from ..state.idle import is_idle
@@ -37,7 +38,10 @@ def start(service: Service, host: Host = HERE) -> None:
     Raises NotInstalled; ConfigTestFailed; InitError, and then every process that was
     started has been ended.
     """
-    with ActionLock(service, "start", host, within=service.timeout) as lock:
+    with (
+        Finishing(service, "start", host),
+        ActionLock(service, "start", host, within=service.timeout) as lock,
+    ):
         if lock.terminating and lock.terminating.intersection(
             wait_until_stable(service, host).masters
         ):

@@ -68,7 +68,7 @@ def terminate_service(
 
         families = (
             ([*seen.masters, *workers()], workers),
-            ([*seen.orphans, *seen.starting], tuple),
+            ([*seen.orphans, *seen.finishing, *seen.starting], tuple),
         )
         for processes, more in families:
             terminate(

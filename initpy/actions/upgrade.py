@@ -10,6 +10,7 @@ from ..control.record import record_running
 from ..control.stable import await_launcher, require_running
 from ..errors import NotRunning, Unimplemented
 from ..host import HERE, Host
+from ..protocols.finish import Finishing
 from ..service import Service, resolve
 
 TYPE_CHECKING = False
@@ -24,7 +25,10 @@ def upgrade(service: Service, host: Host = HERE) -> None:
     NotInstalled; ConfigTestFailed (no signal was sent); Reverted (the old master serves
     as before); RollbackFailed.
     """
-    with ActionLock(service, "upgrade", host, within=service.timeout) as lock:
+    with (
+        Finishing(service, "upgrade", host),
+        ActionLock(service, "upgrade", host, within=service.timeout, alone=True) as lock,
+    ):
         # Thorough: only a scan of all processes finds the orphans of a new master that
         # crashed.
         seen = require_running(service, host, thorough=True)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from ..errors import InitError, WaitTimeout
 from ..host import Host, Process
-from ..schedule import Step, parse_schedule
+from ..schedule import Step, parse_schedule, signal_named
 from ..service import Service, resolve
 from ..state.configuration import read_configuration
 from ..state.snapshot import Snapshot, named_master
 from ..state.titles import workers_of
-from .signals import suspend, terminate
+from .record import record_draining
+from .signals import resume, suspend, terminate
 from .stable import await_titles, wait_until_stable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from ..contracts import LogOutput
     from ..host import Pipe
@@ -44,32 +45,70 @@ def drain(
     try:
         terminate(leaders, (patient,), host, more=workers, leaders=leaders, what=what)
     except WaitTimeout:
-        known = set(leaders)
-        left = [one for one in (*leaders, *workers()) if host.alive(one)]
-        late = [one for one in left if one not in known] or left
-        host.tell(
-            f"{len(late)} {what} had not finished after {service.drain_timeout:g} s: terminated"
-        )
-        terminate(left, LATE, host, what=what)
+        cut(service, [*leaders, *workers()], host, leaders=leaders, what=what)
+
+
+def cut(
+    service: Service,
+    processes: Iterable[Process],
+    host: Host,
+    *,
+    leaders: Collection[Process] = (),
+    what: str = "old workers",
+) -> None:
+    """End *processes* that have not finished in time; count them in ``host.cut``, and tell it.
+
+    leaders: those that are masters, and not counted if one of their workers is left.
+    """
+    left = [one for one in processes if host.alive(one)]
+    late = [one for one in left if one not in leaders] or left
+    host.cut += len(late)
+    host.tell(f"{len(late)} {what} had not finished after {service.drain_timeout:g} s: terminated")
+    terminate(left, LATE, host, what=what)
+
+
+def leave_to_finish(
+    service: Service,
+    processes: Iterable[Process],
+    host: Host,
+    *,
+    workers: Iterable[Process] = (),
+    what: str = "old workers",
+) -> None:
+    """Tell *processes* to finish their requests, and record that; they are not waited for.
+
+    workers: those of the *processes* that are masters. A master tells its workers itself.
+
+    The action waits for them when it has released the lock (``protocols.finish``). Where
+    nothing can be recorded other actions would not know of it: then they are waited for here.
+    """
+    leaders = [process for process in processes if host.alive(process)]
+    followers = list(workers)
+    for process in leaders:
+        host.kill(process, signal_named(service.drain_signal))
+        resume(process, host)
+    if leaders and not record_draining(service, [*leaders, *followers], host):
+        drain(service, leaders, host, workers=lambda: followers, what=what)
 
 
 def drain_orphans(service: Service, host: Host, known: Iterable[Process] = ()) -> Snapshot:
-    """Let orphans finish their requests, and remove .oldbin; return the last look, without them.
+    """Tell orphans to finish their requests, remove .oldbin; return the last look without them.
 
     known: orphans of a master that we have retired. Others are searched for: a master
            that was killed has left its workers behind, and they still accept.
 
-    Raises WaitTimeout if an orphan survives KILL; InitError if no master serves: then
-    only the orphans serve, and they are not signalled.
+    Raises InitError if no master serves: then only the orphans serve, and they are not
+    signalled.
     """
     ours = [one for one in known if host.alive(one)]
     if ours:
         if named_master(service, service.pidfile, host) is None:
             _beside_a_master(service, host)
-        drain(service, ours, host)
+        leave_to_finish(service, ours, host)
     while (seen := _beside_a_master(service, host)).orphans:
-        drain(service, seen.orphans, host, what="workers of a dead master")
-    host.remove(service.oldbin)
+        leave_to_finish(service, seen.orphans, host, what="workers of a dead master")
+    if not seen.retiring:
+        host.remove(service.oldbin)
     return seen
 
 

@@ -11,6 +11,7 @@ from ..errors import Busy, InitError, Interrupted, NotPermitted, NotRunning, Wai
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
+from ..state.phase import awaited
 from ..state.record import record_path
 
 TYPE_CHECKING = False
@@ -37,6 +38,8 @@ class ActionLock:
     """The lock, held while an action runs. A context manager.
 
     within:  seconds of monotonic time to wait for another action that has the lock.
+    alone:   wait also for old processes that finish their requests, for which another action
+             waits without the lock.
     without: continue with a warning if the lock file cannot be created: ``stop`` must
              work on a full disk.
 
@@ -47,10 +50,19 @@ class ActionLock:
     """
 
     def __init__(
-        self, service: Service, action: str, host: Host, *, within: float, without: bool = False
+        self,
+        service: Service,
+        action: str,
+        host: Host,
+        *,
+        within: float,
+        alone: bool = False,
+        without: bool = False,
     ) -> None:
         """Prepare the lock; ``with`` takes it."""
+        self._service = service
         self._path = lock_path(service)
+        self._alone = alone
         self._action = action
         self._host = host
         self._within = within
@@ -88,6 +100,9 @@ class ActionLock:
         # A tuple, because a descriptor of 0 is false: we get it if our stdin is closed.
         def attempt() -> tuple[int] | None:
             fd = self._host.lock(self._path)
+            if fd is not None and self._draining():
+                self._host.unlock(fd)
+                return None
             return None if fd is None else (fd,)
 
         try:
@@ -95,11 +110,11 @@ class ActionLock:
                 attempt,
                 within=self._within,
                 host=self._host,
-                what=lambda: f"another action to finish: {self._holder()}",
+                what=lambda: f"another action to finish: {self._busy()}",
                 interruptible=True,
             )
         except WaitTimeout as exc:
-            raise Busy(f"another action is under way: {self._holder()}") from exc
+            raise Busy(f"another action is under way: {self._busy()}") from exc
         return fd
 
     def refuse_terminating(self, masters: Collection[Process]) -> None:
@@ -117,6 +132,15 @@ class ActionLock:
     def _text(self) -> str:
         facts = self._host.examine(self._path, 1000)
         return facts.text if facts else ""
+
+    def _draining(self) -> list[Process]:
+        return awaited(self._service, self._host) if self._alone else []
+
+    def _busy(self) -> str:
+        if draining := self._draining():
+            pids = ", ".join(map(str, draining[:8])) + (", ..." if draining[8:] else "")
+            return f"{len(draining)} old processes finish their requests (pids {pids})"
+        return self._holder()
 
     def _holder(self) -> str:
         return self._text().partition(_TERMINATING)[0] or "the lock file does not tell which"

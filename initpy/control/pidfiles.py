@@ -13,6 +13,10 @@ from ..state.pidfile import MISSING, UNUSABLE, read_pidfile
 from ..state.record import held_sockets, lost_paths
 from ..state.snapshot import Snapshot, named_master
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 def restore_pidfile(service: Service, seen: Snapshot, host: Host, *, needed: bool = True) -> None:
     """Write the pidfile of a running master if it is lost, and tell it.

@@ -5,21 +5,22 @@ from __future__ import annotations
 from ..errors import InitError
 from ..host import Host, Process
 from ..service import Service
+from ..state.evidence import sign_of
 from ..state.record import (
     Record,
     RecordedSocket,
+    Remains,
     format_record,
     held_sockets,
     read_record,
     record_path,
-    sign_of,
 )
-from ..state.snapshot import named_master
+from ..state.snapshot import named_master, take_snapshot
 from ..state.workers import recorded_pools
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ..contracts import Pool
     from .launch import Started
@@ -34,7 +35,8 @@ def write_record(
     pools: Iterable[Pool] | None = None,
     rotated: Iterable[tuple[int, int]] | None = None,
     session: int = 0,
-) -> None:
+    remains: Remains | None = None,
+) -> bool:
     """Write down what belongs to *master*, which was proven, and serves.
 
     besides: further processes that its start has left running, helpers of an extension.
@@ -42,12 +44,13 @@ def write_record(
     rotated: device and inode of each log that it has let go, and that is perhaps still
              written to. None: those of before.
     session: that of the launcher, in which nothing else was started.
+    remains: what is left to be done. None: that of before, as far as anything lives of it.
 
-    A record that cannot be written is a warning, and no failure.
+    A record that cannot be written is a warning, and no failure: then False is returned.
     """
     facts = host.look(master.pid)
     if facts is None or facts.process != master:
-        return
+        return False
     before = read_record(service, host)
     old = [member for member in before.members if host.alive(member)] if before else []
     members = tuple(dict.fromkeys([*host.children(master), *besides, *old]))
@@ -66,13 +69,16 @@ def write_record(
         config=service.config or "",
         pools=tuple(pools),
         rotated=tuple(rotated if rotated is not None else before.rotated if before else ()),
+        remains=remains or _living(before.remains if before else Remains(), host),
     )
     if not host.alive(master):  # it has died meanwhile: what was seen of it may be less
-        return
+        return False
     try:
         host.write(record_path(service), format_record(record, host), 0o600)
     except InitError as exc:
         host.tell(f"what was seen cannot be recorded: {exc}")
+        return False
+    return True
 
 
 def record_started(service: Service, started: Started, host: Host) -> None:
@@ -94,12 +100,52 @@ def record_running(service: Service, host: Host) -> None:
         write_record(service, master, host)
 
 
+def record_draining(service: Service, processes: Iterable[Process], host: Host) -> bool:
+    """Record that *processes* were told to finish, and that this script waits for them.
+
+    False if it cannot be recorded.
+    """
+    ours = host.find(host.getpid())
+    master = named_master(service, service.pidfile, host) or take_snapshot(service, host).master
+    if master is None or ours is None:
+        return False
+    before = read_record(service, host)
+    remains = _living(before.remains if before else Remains(), host)
+    told = {**remains.draining, **dict.fromkeys(processes, ours)}
+    return write_record(service, master, host, remains=remains.replace(draining=told))
+
+
+def record_leftovers(
+    service: Service,
+    host: Host,
+    *,
+    helpers: Iterable[Process] = (),
+    dropped: Mapping[str, tuple[int, int]] | None = None,
+) -> None:
+    """Record what is to be ended, and to be removed, once the old processes have finished."""
+    record = read_record(service, host)
+    if record is not None:
+        remains = record.remains
+        remains = remains.replace(
+            helpers=tuple(dict.fromkeys([*remains.helpers, *helpers])),
+            dropped={**remains.dropped, **(dropped or {})},
+        )
+        write_record(service, record.master, host, remains=remains)
+
+
 def remove_record(service: Service, host: Host) -> None:
     """Forget a service that was seen to be stopped."""
     try:
         host.remove(record_path(service))
     except InitError as exc:
         host.tell(f"an old record stays: {exc}")
+
+
+def _living(remains: Remains, host: Host) -> Remains:
+    """Return *remains* without those that have ended, and for which no script waits either."""
+    told = remains.draining.items()
+    living = {one: waiter for one, waiter in told if host.alive(one) or host.alive(waiter)}
+    return remains.replace(draining=living)
 
 
 def _signs(members: Iterable[Process], host: Host) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..control.drain import drain_orphans, retire
 from ..control.pidfiles import lost_paths_sentence, write_pidfile
 from ..control.ready import is_serving
-from ..control.signals import terminate
 from ..control.stable import wait_until_stable
 from ..errors import InitError, NotRunning, Reverted, RollbackFailed, WaitTimeout
 from ..host import Host, Process
@@ -65,7 +64,7 @@ def _hung(starting: Collection[Process], family: Collection[Process], host: Host
 
 
 def conclude(service: Service, config: Configuration, left: Sequence[Process], host: Host) -> None:
-    """Let the old workers finish; then see one master, which the pidfile names."""
+    """Tell the old workers to finish; then see one master, which the pidfile names."""
     try:
         seen = drain_orphans(service, host, left)
         if seen.master is None:
@@ -78,13 +77,11 @@ def conclude(service: Service, config: Configuration, left: Sequence[Process], h
     tell_wishes(config, seen.master, host)
 
 
-def terminate_old_helpers(
-    service: Service, before: Record | None, started: Started, host: Host
-) -> None:
-    """End what the old master's start had left running: the new one has helpers of its own."""
+def old_helpers(before: Record | None, started: Started, host: Host) -> list[Process]:
+    """Return what the old master's start had left running: the new one has helpers of its own."""
     kept = {started.master, *started.helpers, *host.children(started.master)}
     old = [one for one in before.members if one not in kept] if before else []
-    terminate(old, service.force_quit, host, what="helpers of the old master")
+    return [one for one in old if host.alive(one)]
 
 
 def restore(service: Service, old: Process, host: Host, why: InitError, lost: str) -> InitError:

@@ -9,7 +9,7 @@ from ..state.idle import why_stuck
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from ..contracts import Configuration
     from ..control.error_log import LogMark
@@ -34,8 +34,14 @@ class Holders:
         config: Configuration,
         logs: Mapping[Process, LogMark],
         host: Host,
+        *,
+        ending: Collection[Process] = (),
     ) -> None:
-        """Take the masters with their error logs."""
+        """Take the masters with their error logs.
+
+        ending: those that only wait for their workers, and open no log any more.
+        """
+        self._ending = ending
         self._service, self._config, self._host = service, config, host
         self._logs = logs
         self.rotated: set[tuple[int, int]] = set()
@@ -46,7 +52,8 @@ class Holders:
 
     def _family(self) -> dict[Process, None]:
         children = [child for master in self._logs for child in self._host.children(master)]
-        return dict.fromkeys([*self._logs, *children])
+        masters = [master for master in self._logs if master not in self._ending]
+        return dict.fromkeys([*masters, *children])
 
     def note(self, held: set[tuple[int, int]]) -> None:
         """Note which of the files that only workers have open are rotated, by their names.

@@ -15,7 +15,7 @@ the old one renames its pidfile back by itself.
 
 from __future__ import annotations
 
-from ..control.drain import drain, drain_orphans
+from ..control.drain import drain, drain_orphans, leave_to_finish
 from ..control.error_log import LogMark
 from ..control.pidfiles import restore_pidfile
 from ..control.ready import wait_until_ready
@@ -61,6 +61,8 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
         if host.exe_file(new) == host.file_id(service.daemon):
             return
         seen = require_running(service, host)
+        # It would ignore USR2 while the master that has started it lives.
+        drain(service, seen.retiring, host)
     old = seen.masters[-1]
     restore_pidfile(service, seen, host)
     refuse_argv0(service, old, host)
@@ -207,18 +209,10 @@ def _check(service: Service, old: Process, host: Host) -> None:
 
 
 def _quit(service: Service, old: Process, new: Process, host: Host) -> None:
-    """Let the old master finish its requests and end. After QUIT no rollback is possible."""
-    watched = False  # drain() looks once before it sends QUIT; until then nothing is lost
-
-    def workers() -> list[Process]:
-        nonlocal watched
-        if watched and not host.alive(new):
-            raise upgrade_failed(RollbackFailed, f"New master {new} died, {old} has quit already")
-        watched = True
-        return list(workers_of(service, old, host))
-
-    drain(service, [old], host, workers=workers)
-    _see_alone(service, new, host)
+    """Tell the old master to finish its requests and end. Then no rollback is possible."""
+    leave_to_finish(service, [old], host, workers=workers_of(service, old, host))
+    if not host.alive(old):
+        _see_alone(service, new, host)
 
 
 def _without_the_old(service: Service, why: InitError, host: Host) -> Process:

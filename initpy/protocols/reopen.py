@@ -22,17 +22,29 @@ from ..service import Service
 from ..state.configuration import read_configuration
 from ..state.idle import why_stuck
 from ..state.record import read_record
+from ..state.titles import workers_of
 from .holders import Holders, named_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ..contracts import Configuration
 
 _STANDARD = 2  # the last descriptor that a daemon gets from its caller
 
 
-def reopen_logs(service: Service, masters: tuple[Process, ...], host: Host) -> None:
+def reopen_logs(
+    service: Service,
+    masters: tuple[Process, ...],
+    host: Host,
+    *,
+    ending: Collection[Process] = (),
+) -> None:
     """Send the reopen signal to every master; return when no process holds a rotated log.
+
+    ending: old masters that were told to finish. Such a master passes the signal on to no
+            worker any more, so its workers get it from us; it keeps its own logs to its end.
 
     A process that only finishes its requests has ``drain_timeout`` seconds for it, others
     have ``timeout``. Raises InitError, which names the process and the file; NotRunning.
@@ -43,8 +55,9 @@ def reopen_logs(service: Service, masters: tuple[Process, ...], host: Host) -> N
             raise InitError(f"master {master} is {why}: no signal was sent")
     began = host.monotonic()
     config = read_configuration(service, host)
-    opened = [_Master(service, config, master, host) for master in masters]
-    holders = Holders(service, config, {one.process: one.log for one in opened}, host)
+    marks = {master: LogMark(service, master, host) for master in (*ending, *masters)}
+    opened = [_Master(service, config, master, marks[master], host) for master in masters]
+    holders = Holders(service, config, marks, host, ending=ending)
     holders.note(set().union(*(_files(one.before) for one in opened)))
     for master in masters:
         killproc(master, signal_named(service.reopen), host=host)
@@ -53,6 +66,9 @@ def reopen_logs(service: Service, masters: tuple[Process, ...], host: Host) -> N
     handled = host.monotonic()
     for one in opened:
         one.require_opened()
+    # Only now: the other master has made the new files, for their user to write.
+    for worker in [one for master in ending for one in workers_of(service, master, host)]:
+        killproc(worker, signal_named(service.reopen), host=host)
     # Also what an earlier call has not seen closed: no master has it open any more.
     before = read_record(service, host)
     holders.rotated = set(before.rotated if before else ())
@@ -74,11 +90,16 @@ class _Master:
     """What a master has open, before the signal and after it."""
 
     def __init__(
-        self, service: Service, config: Configuration, master: Process, host: Host
+        self,
+        service: Service,
+        config: Configuration,
+        master: Process,
+        log: LogMark,
+        host: Host,
     ) -> None:
         """Note what is open before the signal."""
         self.process = master
-        self.log = LogMark(service, master, host)
+        self.log = log
         self._service, self._config, self._host = service, config, host
         # None if it cannot be looked at.
         self.before = self._after = host.descriptors(master)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..control.drain import drain
+from ..control.drain import leave_to_finish
 from ..control.lineage import terminate_upgrade_children
 from ..control.stable import wait_until_stable
 from ..errors import RollbackFailed, WaitTimeout
@@ -47,7 +47,7 @@ def rollback(
         terminate_upgrade_children(service, old, host, spare=spare)
         # If the new master was killed, its workers are left, and they still accept.
         orphans = wait_until_stable(service, host, thorough=True).orphans
-        drain(service, orphans, host, what="workers of the dead new master")
+        leave_to_finish(service, orphans, host, what="workers of the dead new master")
         await_old(lambda: _serves_alone(service, old, host), f"{service.pidfile} to name {label}")
     except WaitTimeout as exc:
         raise RollbackFailed(f"the rollback to {label} failed: {exc}") from exc

@@ -16,9 +16,9 @@ from ..control.drain import drain_orphans
 from ..control.launch import Launch, Started, launch
 from ..control.pidfiles import lost_paths_sentence, restore_pidfile
 from ..control.ready import BesideOrphans, why_not_serving
-from ..control.record import record_started
+from ..control.record import record_leftovers, record_started
 from ..control.run import surroundings_of_reader
-from ..control.stable import await_launcher, require_running, wait_until_stable
+from ..control.stable import await_launcher, require_running
 from ..errors import (
     ConfigTestFailed,
     InitError,
@@ -33,9 +33,8 @@ from ..service import Service
 from ..state.record import read_record
 from ..state.snapshot import Snapshot, take_snapshot
 from .foresight.trials import foresee
-from .handover import conclude, restore, retire_others, terminate_old_helpers
+from .handover import conclude, old_helpers, restore, retire_others
 from .sockets.inherit import InheritedSockets, copy_sockets
-from .sockets.paths import remove_dropped_paths
 from .sockets.wishes import tell_wishes
 from .unfinished import finish_takeover
 from .verify import require_alive, run_check, upgrade_failed, verify_binary, verify_master
@@ -73,7 +72,7 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
     record_started(service, started, host)
     host.tell(f"master {started.master} took over from the workers of a dead master: pids {pids}")
     drain_orphans(service, host, orphans)
-    remove_dropped_paths(inheritance.dropped, host)
+    record_leftovers(service, host, dropped=inheritance.dropped)
     tell_wishes(inheritance.configuration, started.master, host)
     return True
 
@@ -109,10 +108,8 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
         raise Unimplemented(f"{exc}: use restart or reload to replace the binary") from exc
     conclude(service, inheritance.configuration, left, host)
     record_started(service, started, host)
-    terminate_old_helpers(service, before, started, host)
-    remove_dropped_paths(inheritance.dropped, host)
-    if wait_until_stable(service, host).master is None:
-        raise upgrade_failed(RollbackFailed, "The new master has ended: use start")
+    helpers = old_helpers(before, started, host)
+    record_leftovers(service, host, helpers=helpers, dropped=inheritance.dropped)
 
 
 def _refuse_foreseen(service: Service, old: Process, host: Host) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..control.ask import ask_configuration
-from ..control.drain import drain, drain_orphans, retire
+from ..control.drain import drain_orphans, leave_to_finish, retire
 from ..control.pidfiles import lost_paths_sentence, write_pidfile
 from ..control.run import surroundings_of_reader
 from ..control.signals import resume
@@ -84,7 +84,7 @@ def _finish(
             run_check(service, host)
             require_alive(new, host)  # the old master may have answered the check
     except InitError as exc:
-        drain(service, retire(service, new, host), host, what="new workers")
+        leave_to_finish(service, retire(service, new, host), host, what="new workers")
         raise restore(service, old[0], host, exc, lost) from exc
     name_master(service, new, host, old=old)
     conclude(service, config, retire_others(service, old, lambda: [new], host), host)

@@ -14,7 +14,7 @@ from ..service import Service
 from ..value import Value
 from .configuration import listens_at, read_configuration
 from .identity import runs, why_in_another_network, why_in_another_root
-from .record import Record, other_records, read_record, sign_of
+from .record import Record, other_records, read_record
 from .scan import ProcessScan
 from .titles import is_worker
 
@@ -26,6 +26,12 @@ class Strays(Value):
 
     orphans: tuple[Process, ...] = ()  # the service's
     unjudged: tuple[Process, ...] = ()  # they run the daemon, for an unknown instance
+
+
+def sign_of(facts: ProcessFacts, host: Host) -> str:
+    """Return what tells a kind of process where its binary may not be seen: name and signals."""
+    masks = host.signals(facts.process)
+    return f"{facts.comm.replace(' ', '_')}:{masks.caught if masks else 0:x}"
 
 
 def judge_strays(service: Service, scan: ProcessScan, host: Host) -> Strays:
@@ -125,7 +131,7 @@ def knows(record: Record, facts: ProcessFacts, inodes: set[int], host: Host) -> 
     session that the recorded master led. A process that holds our socket and was
     executed since is not ours: a job that a worker has started inherits it.
     """
-    if facts.process in record.members:
+    if facts.process in record.members or facts.process in record.remains.draining:
         return True
     running = host.exe_file(facts.process)
     unseen = running is None and sign_of(facts, host) in record.signs

@@ -1,8 +1,10 @@
-"""Where an upgrade by ``.oldbin`` is, by what the two pidfiles name."""
+"""Where an upgrade by ``.oldbin`` is, by what the two pidfiles name; and who only finishes."""
 
 from __future__ import annotations
 
-from ..host import Process
+from ..host import Host, Process
+from ..service import Service
+from .record import read_record
 
 
 class Phase:
@@ -34,3 +36,20 @@ def phase(
     if pidfile == old and moved:
         return Phase.REVERTED
     return Phase.PENDING
+
+
+def told_to_finish(service: Service, host: Host) -> dict[Process, Process]:
+    """Return the living processes that were told to finish, each with the script that waits."""
+    record = read_record(service, host)
+    told = record.remains.draining if record else {}
+    return {process: waiter for process, waiter in told.items() if host.alive(process)}
+
+
+def awaited(service: Service, host: Host) -> list[Process]:
+    """Return those for which a script waits, until it has seen to what is left to be done.
+
+    If it was killed, they belong to an upgrade that is unfinished.
+    """
+    record = read_record(service, host)
+    told = record.remains.draining if record else {}
+    return [process for process, waiter in told.items() if host.alive(waiter)]

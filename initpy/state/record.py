@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from ..contracts import Pool
 from ..errors import NotPermitted
-from ..host import Host, Process, ProcessFacts
+from ..host import Host, Process
 from ..service import Service
 from ..value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ..host import BoundSocket
 
@@ -31,6 +31,15 @@ class RecordedSocket(Value):
     place: str
 
 
+class Remains(Value):
+    """What a replacement leaves to be done once the old processes have finished."""
+
+    # Each with the script that waits for it, and that may have ended.
+    draining: Mapping[Process, Process] = {}
+    helpers: tuple[Process, ...] = ()  # of the old master, which the new one does not need
+    dropped: Mapping[str, tuple[int, int]] = {}  # paths of sockets, with the version of each
+
+
 class Record(Value):
     """What was seen of a service under its lock."""
 
@@ -43,6 +52,7 @@ class Record(Value):
     config: str
     pools: tuple[Pool, ...] = ()  # that the master was started with; () if that is not known
     rotated: tuple[tuple[int, int], ...] = ()  # logs that a process may still write to
+    remains: Remains = Remains()
 
 
 def record_path(service: Service, kind: str = "record") -> str:
@@ -82,12 +92,6 @@ def _read(path: str, host: Host) -> Record | None:
         return None
 
 
-def sign_of(facts: ProcessFacts, host: Host) -> str:
-    """Return what tells a kind of process where its binary may not be seen: name and signals."""
-    masks = host.signals(facts.process)
-    return f"{facts.comm.replace(' ', '_')}:{masks.caught if masks else 0:x}"
-
-
 def other_records(service: Service, host: Host) -> list[Record]:
     """Return what is recorded of other services on this host, and is still there."""
     ours = record_path(service)
@@ -101,7 +105,7 @@ def other_records(service: Service, host: Host) -> list[Record]:
 
 def still_there(record: Record, host: Host) -> bool:
     """Tell whether anything of the record lives: a process of it, or one of its sockets."""
-    if any(host.alive(process) for process in (record.master, *record.members)):
+    if any(map(host.alive, (record.master, *record.members, *record.remains.draining))):
         return True
     known = {(socket.inode, socket.cookie) for socket in record.sockets}
     there = host.listening_sockets() or ()
@@ -170,7 +174,7 @@ def _succeeds(record: Record, process: Process, host: Host) -> bool:
 
 def format_record(record: Record, host: Host) -> str:
     """Return the text of a record: a word for what it is, then its values, a line each."""
-    exe = "" if record.exe is None else " ".join(map(str, record.exe))
+    exe = " ".join(map(str, record.exe or ()))
     lines = [
         f"seen {circumstances(host)}",
         f"master {_name(record.master)}",
@@ -181,9 +185,18 @@ def format_record(record: Record, host: Host) -> str:
         *(f"socket {one.inode} {one.cookie} {one.place}" for one in record.sockets),
         *(f"pool {_ways(pool)} {pool.name}" for pool in record.pools),
         *(f"rotated {device} {inode}" for device, inode in record.rotated),
+        *_format_remains(record.remains),
         f"config {record.config}",
     ]
     return "".join(f"{line}\n" for line in [*lines, "end"])
+
+
+def _format_remains(remains: Remains) -> list[str]:
+    return [
+        *(f"draining {_name(one)} {_name(waiter)}" for one, waiter in remains.draining.items()),
+        f"helpers {' '.join(map(_name, remains.helpers))}",
+        *(f"dropped {inode} {at} {path}" for path, (inode, at) in remains.dropped.items()),
+    ]
 
 
 def _parse(text: str, here: str) -> Record | None:
@@ -192,6 +205,7 @@ def _parse(text: str, here: str) -> Record | None:
     if lines[-1:] != [("end", "")] or values["seen"] != here:
         return None
     exe = [int(word) for word in values["exe"].split()]
+    told = (value.split() for key, value in lines if key == "draining")
     sockets = (value.split(" ", 2) for key, value in lines if key == "socket")
     return Record(
         master=_process(values["master"]),
@@ -206,6 +220,11 @@ def _parse(text: str, here: str) -> Record | None:
         config=values["config"],
         pools=tuple(_pool(value) for key, value in lines if key == "pool"),
         rotated=tuple(_file(value) for key, value in lines if key == "rotated"),
+        remains=Remains(
+            draining={_process(one): _process(waiter) for one, waiter in told},
+            helpers=tuple(map(_process, values["helpers"].split())),
+            dropped=dict(_dropped(value) for key, value in lines if key == "dropped"),
+        ),
     )
 
 
@@ -221,6 +240,11 @@ def _pool(text: str) -> Pool:
 def _file(text: str) -> tuple[int, int]:
     device, inode = map(int, text.split())
     return device, inode
+
+
+def _dropped(text: str) -> tuple[str, tuple[int, int]]:
+    inode, changed, path = text.split(" ", 2)
+    return path, (int(inode), int(changed))
 
 
 def _name(process: Process) -> str:

@@ -28,6 +28,8 @@ class Snapshot(Value):
     orphans: tuple[Process, ...] = ()  # workers whose master is dead
     unjudged: tuple[Process, ...] = ()  # they run the daemon; for which instance is not known
     starting: tuple[Process, ...] = ()  # the daemon, not yet a master; only after a scan
+    retiring: tuple[Process, ...] = ()  # old masters that only finish: a script waits for that
+    finishing: tuple[Process, ...] = ()  # the same of workers whose master is dead
     executing: bool = False  # a process inside execve(2), whose arguments are not visible yet
 
     @property
@@ -38,13 +40,16 @@ class Snapshot(Value):
     @property
     def leftover(self) -> bool:
         """Whether a .oldbin names no master: its master has died in an upgrade."""
-        return self.oldbin.verdict != MISSING and self.old_master is None and not self.handover
+        old = self.old_master or self.handover or self.oldbin.pid in (p.pid for p in self.retiring)
+        return self.oldbin.verdict != MISSING and not old
 
     @property
     def masters(self) -> tuple[Process, ...]:
         """All masters, the oldest first."""
         return tuple(
-            master for master in (*self.others, self.old_master, self.master) if master is not None
+            master
+            for master in (*self.retiring, *self.others, self.old_master, self.master)
+            if master is not None
         )
 
     @property
@@ -61,7 +66,7 @@ class Snapshot(Value):
     @property
     def processes(self) -> tuple[Process, ...]:
         """All processes that a stopped service must not have, except workers of a master."""
-        return (*self.masters, *self.orphans, *self.starting)
+        return (*self.masters, *self.orphans, *self.finishing, *self.starting)
 
     @property
     def upgrading(self) -> bool:
@@ -90,9 +95,27 @@ def take_snapshot(service: Service, host: Host, *, thorough: bool = False) -> Sn
     found = Snapshot(
         pidfile=pidfile, oldbin=oldbin, master=master, old_master=old, handover=handover
     )
-    if master is not None and not thorough and not found.leftover:
+    if master is not None and not thorough:
+        apart = _apart(service, found, host)
+        if not apart.leftover:
+            return apart
+    return _apart(service, _scan(service, host, found), host)
+
+
+def _apart(service: Service, found: Snapshot, host: Host) -> Snapshot:
+    """Take those apart that only finish their requests, while a script waits for that."""
+    if found.handover or not (found.old_master or found.others or found.orphans):
         return found
-    return _scan(service, host, found)
+    from .phase import awaited
+
+    told = set(awaited(service, host))
+    return found.replace(
+        old_master=None if found.old_master in told else found.old_master,
+        others=tuple(one for one in found.others if one not in told),
+        orphans=tuple(one for one in found.orphans if one not in told),
+        retiring=tuple(one for one in found.masters if one in told and one != found.master),
+        finishing=tuple(one for one in found.orphans if one in told),
+    )
 
 
 def _parent_master(service: Service, facts: ProcessFacts, host: Host) -> Process | None:

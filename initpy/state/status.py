@@ -84,7 +84,7 @@ def look(service: Service, host: Host) -> Status:
         code=code,
         sentence=f"running, master {seen.master}, {_workers(len(serving))}, up {_duration(uptime)}",
         notes=(
-            *_upgrade_notes(service, seen),
+            *_upgrade_notes(service, seen, host),
             *_work_notes(service, seen.master, workers, serving, host),
             *_binary_notes(replaced, disk),
             *_pidfile_notes(seen),
@@ -129,14 +129,19 @@ def _absence(service: Service, code: int, seen: Snapshot, host: Host) -> str:
     return f"unknown: no master can be seen{'' if host.sees_all() else hidden}"
 
 
-def _upgrade_notes(service: Service, seen: Snapshot) -> tuple[str, ...]:
+def _upgrade_notes(service: Service, seen: Snapshot, host: Host) -> tuple[str, ...]:
+    record = read_record(service, host)
+    told = [one for one in record.remains.draining if host.alive(one)] if record else []
     notes = []
-    if seen.old_master is not None:
+    if told:
+        pids = ", ".join(map(str, told))
+        notes.append(f"old processes only finish their requests (pids {pids})")
+    if seen.old_master is not None and seen.old_master not in told:
         notes.append(f"an upgrade is unfinished: old master {seen.old_master} still serves")
     if seen.handover:
         notes.append(f"an upgrade is unfinished: no new master has written {service.pidfile} yet")
-    if seen.orphans:
-        pids = ", ".join(map(str, seen.orphans))
+    if orphans := [one for one in seen.orphans if one not in told]:
+        pids = ", ".join(map(str, orphans))
         notes.append(
             f"an upgrade is unfinished: workers of a dead master still serve (pids {pids})"
         )

@@ -76,8 +76,8 @@ def test_while_the_check_runs(nginx, client, sig):
 
 @pytest.mark.parametrize("sig", SIGNALS)
 def test_while_the_old_master_drains(nginx, client, sig):
-    """A signal while the old master finishes its requests: the upgrade goes on to its end."""
-    nginx.place.settings(nginx.name, "DRAIN_TIMEOUT=1.5\n")
+    """A signal while the old master finishes its requests: it goes on, and is not waited for."""
+    nginx.place.settings(nginx.name, "DRAIN_TIMEOUT=infinity\n")
     old = nginx.master
     nginx.replace_binary()
 
@@ -89,9 +89,14 @@ def test_while_the_old_master_drains(nginx, client, sig):
         wait_until(drains, "the old master to drain")
         upgrade.send_signal(sig)
         said = upgrade.communicate(timeout=10)
+        told = nginx.act("status")
 
-    assert 0 == upgrade.returncode, said
+    assert 1 == upgrade.returncode, said
+    assert f"upgrade is done, master {nginx.master} serves" in said[1]
+    assert 0 == told.code
+    assert "old processes only finish their requests" in told.out
     assert old != nginx.master
+    wait_until(lambda: not nginx.alive(old), "the old master to end")
     wait_until_stable(nginx)
     assert [] == client.bad
 

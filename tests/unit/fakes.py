@@ -146,6 +146,9 @@ class Run(SimpleNamespace):
     code, output, seconds, begin, then = 0, "", 0.0, None, None
 
 
+SCRIPT = 4242  # the pid of the script, which is there without being added
+
+
 class Became(Exception):
     """We are another program now; *argv* is its command line."""
 
@@ -287,6 +290,7 @@ class FakeHost(Host):
         self.distrusted = {}  # path: why
         self.unwritable = {}  # path: the error that writing or removing it raises
         self.locks = {}  # path: who holds it
+        self.scripts = 1  # when the script was started: another one has the same pid
         self.variables = {}  # of the caller's environment
         self.euid, self.by_systemd, self.heeding = 0, False, ""
         self._events, self._before, self._count, self._last_pid = [], [], 0, 99
@@ -390,11 +394,15 @@ class FakeHost(Host):
             one.on[name] = behaviour
 
     def _alive(self, process):
+        if process.pid in (SCRIPT, self.getpid()) and process.pid not in self.processes:
+            return process.started == self.scripts
         found = self.processes.get(process.pid)
         return found is not None and found.state not in "ZX" and found.started == process.started
 
     def find(self, pid):
         self.happen()
+        if pid in (SCRIPT, self.getpid()) and pid not in self.processes:
+            return Process(pid=pid, started=self.scripts)
         found = self.processes.get(pid)
         return found.id if found and self._alive(found.id) else None
 
@@ -1024,6 +1032,7 @@ class FakeHost(Host):
 
     def bury_script(self):
         """Do what the kernel and the launchers do when the script has been killed."""
+        self.scripts += 1
         self.locks.clear()
         self.copies.clear()
         for process in self.processes.values():
@@ -1040,7 +1049,7 @@ class FakeHost(Host):
         self.heeding = "ignores"
 
     def getpid(self):
-        return 4242
+        return SCRIPT
 
     def geteuid(self):
         return self.euid

@@ -82,6 +82,7 @@ class ModelHost(FakeHost):
 
     def forget(self):
         """Let nothing be due any more before a look."""
+        self.scripts += 1
         self.forget_looks()
         self.children_started.clear()
 

@@ -727,7 +727,7 @@ def kill_and_run_again(number, action, host, nginx):
     host.before_look(number, killed)
     with pytest.raises(Killed):
         action(NGINX, host)
-    host.locks.clear()  # the kernel does this
+    host.bury_script()
     try:
         action(NGINX, host)
     except NotRunning:

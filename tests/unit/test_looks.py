@@ -24,9 +24,9 @@ RUNNING = {
     restart: 2,  # for another old master; for whoever is left
     upgrade: 2,  # for orphans of an upgrade that has failed; for whoever is left
 }
-TAKEOVER = 3  # also for another old master
+TAKEOVER = 4  # also for another old master, and when the old workers are gone
 STOPPED = {status: 2, stop: 1, start: 1, restart: 1}
-CRASHED = {status: 2, stop: 3, start: 2, restart: 2}
+CRASHED = {status: 2, stop: 3, start: 3, restart: 3}
 
 
 def looks(host, action, service):

@@ -1,7 +1,8 @@
 """What the configuration wants of a socket, and what is in force, where a master inherits it.
 
 A daemon applies owner, mode, ACL and backlog to a socket that it makes, and nothing to one
-that it inherits: in a reload, an upgrade, a recovery.
+that it inherits: in a reload, an upgrade, a recovery. Nor does it make the path of a unix socket
+that is lost.
 """
 
 # php-fpm: fpm_sockets_get_listening_socket, fpm_unix_resolve_socket_permissions
