@@ -15,6 +15,7 @@ from ..control.pidfiles import (
 )
 from ..control.ready import BesideOrphans, wait_until_ready
 from ..control.record import record_running, record_started, remove_record
+from ..control.run import locate
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
 from ..errors import InitError
@@ -108,6 +109,8 @@ def _finish_upgrade(service: Service, seen: Snapshot, host: Host) -> None:
 
 def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool) -> None:
     """Test, start, and record; orphans go on serving until the new master does."""
+    if service.ready:
+        locate("ready", service.ready, host)
     refuse_conflict(service, seen, host)
     if not seen.pidfile.regular:
         # Before the test: it opens the pidfile, too, and would follow a link.
@@ -153,6 +156,8 @@ def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
     # Before the test: it opens the pidfile, too, and would follow a link.
     restore_pidfile(service, seen, host)
     refuse_other_pidfile(service, host)
+    if service.ready:
+        locate("ready", service.ready, host)
     if service.test_args is not None:
         configtest(service, host)
     kept = _foresee(service, seen, host)

@@ -16,7 +16,7 @@ from .background import background_command
 from .error_log import ended_early
 from .lineage import leaves, lineage, named_descendant, newest_master, undo
 from .ready import workers_awaited
-from .run import run, start_daemon
+from .run import run_named, start_daemon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -222,18 +222,26 @@ def _await_ready(service: Service, master: Process, host: Host) -> None:
     Without that command, a daemon whose workers have no titles must run for a moment.
     """
     since = host.monotonic()
+    command = " ".join(service.ready)
+    ended = 0
 
     def ready() -> bool:
+        nonlocal ended
         if not host.alive(master):
             raise InitError(f"{service.daemon} (pid {master}) ended as soon as it was up")
         if service.ready:
-            return run(service.ready, host, within=service.timeout).code == 0
+            ended = run_named("ready", service.ready, host, within=service.timeout).code
+            return ended == 0
         return bool(service.worker_titles) or host.monotonic() - since >= SETTLE
 
     wait_until(
         ready,
         within=service.timeout,
         host=host,
-        what=f"{' '.join(service.ready) or service.name} to succeed",
+        what=lambda: (
+            f"ready {command!r} to succeed, it ended with {ended}"
+            if command
+            else f"{service.name} to live on"
+        ),
         until=master,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import InitError, NotInstalled, NotPermitted
+from ..errors import InitError, NotInstalled, NotPermitted, SettingsError, WaitTimeout
 from ..host import Host
 from ..host.wait import wait_until
 from ..value import Value
@@ -84,6 +84,46 @@ def _cannot_execute(program: str, why: OSError, host: Host) -> InitError:
     if isinstance(why, PermissionError) and host.geteuid() != 0:
         return NotPermitted(f"not permitted to execute {program}")
     return CannotExecute(f"{program} cannot be executed: {why.strerror}")
+
+
+def locate(what: str, argv: Sequence[str], host: Host) -> tuple[str, ...]:
+    """Return a command with the path of its program.
+
+    A bare name is looked for along the PATH that our children have, not the caller's.
+
+    what: the setting or the field that names the command, for messages.
+
+    Raises SettingsError.
+    """
+    from ..host.programs.spawn import CLEAN_ENVIRONMENT
+
+    name, search = argv[0], CLEAN_ENVIRONMENT["PATH"]
+    bare = "/" not in name
+    places = [f"{folder}/{name}" for folder in search.split(":")] if bare else [name]
+    for path in places:
+        if host.is_executable(path):
+            return (path, *argv[1:])
+    command = " ".join(argv)
+    if there := [path for path in places if host.file_id(path) is not None]:
+        raise SettingsError(f"{what} {command!r}: {there[0]} cannot be executed")
+    where = f"is not in {search}" if bare else "does not exist"
+    raise SettingsError(f"{what} {command!r}: {name} {where}")
+
+
+def run_named(
+    what: str, argv: Sequence[str], host: Host, *, within: float, interruptible: bool = False
+) -> Finished:
+    """Run a command that the setting or the field *what* names.
+
+    Raises SettingsError if there is no such program; InitError, which names *what*, if the
+    command does not end in time; Interrupted.
+    """
+    program = locate(what, argv, host)
+    try:
+        return run(program, host, within=within, interruptible=interruptible)
+    except WaitTimeout as exc:
+        command = " ".join(argv)
+        raise InitError(f"{what} {command!r} has not ended after {exc.seconds:g} s") from exc
 
 
 def run(  # noqa: PLR0913 - each by its name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..control.configtest import TestCannotRun, configtest
 from ..control.pidfiles import refuse_other_pidfile
 from ..control.ready import workers_awaited
-from ..control.run import run, surroundings_of_reader
+from ..control.run import locate, run_named, surroundings_of_reader
 from ..errors import ConfigTestFailed, InitError, NotInstalled, Reverted
 from ..host import Host, Process
 from ..host.wait import wait_until
@@ -20,12 +20,20 @@ if TYPE_CHECKING:
     from ..contracts import Pool
 
 
+CHECK = "UPGRADE_CHECK"  # as the settings name it
+
+
 def verify_binary(service: Service, old: Process, host: Host) -> None:
     """Let the binary on disk test the configuration; *old* may run another binary.
 
     Raises NotInstalled; OtherPidfile; ConfigTestFailed if the configuration is wrong;
-    Reverted if only the new binary fails. No signal was sent.
+    Reverted if only the new binary fails; SettingsError if a command of the settings cannot
+    be run. No signal was sent.
     """
+    if service.upgrade_check:
+        locate(CHECK, service.upgrade_check, host)
+    if service.ready:
+        locate("ready", service.ready, host)
     if host.file_id(service.daemon) is None:
         raise NotInstalled(f"{service.daemon} is not installed: nothing to upgrade to")
     refuse_other_pidfile(service, host)
@@ -107,11 +115,13 @@ def require_alive(new: Process, host: Host) -> None:
 
 
 def run_check(service: Service, host: Host) -> None:
-    """Run the ``upgrade_check`` command. Raises InitError if it fails, WaitTimeout if it hangs."""
+    """Run the ``upgrade_check`` command. Raises InitError if it fails or hangs."""
     check = " ".join(service.upgrade_check)
-    finished = run(service.upgrade_check, host, within=service.timeout, interruptible=True)
+    finished = run_named(
+        CHECK, service.upgrade_check, host, within=service.timeout, interruptible=True
+    )
     if finished.code:
-        raise InitError(f"UPGRADE_CHECK {check!r} ended with {finished.code}", finished.output)
+        raise InitError(f"{CHECK} {check!r} ended with {finished.code}", finished.output)
 
 
 def refuse_argv0(service: Service, old: Process, host: Host) -> None:

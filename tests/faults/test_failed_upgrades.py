@@ -191,12 +191,27 @@ def test_new_master_that_loses_its_workers(nginx, client):
     assert "one" == nginx.ask()
 
 
-@pytest.mark.parametrize("check", ["false", "sleep 600", "missing"])
+@pytest.mark.parametrize("check", ["missing", "/nowhere/missing", "/etc/passwd"])
+def test_check_that_cannot_be_run(nginx, client, check):
+    """UPGRADE_CHECK names no program, on PATH or at its path: 6, no signal was sent."""
+    old = nginx.master
+    nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{check} -x'\n")
+    nginx.replace_binary()
+
+    result = nginx.act("upgrade", "--timeout", str(SHORT))
+
+    assert 6 == result.code, result
+    assert f"UPGRADE_CHECK '{check} -x'" in result.err
+    unharmed(nginx, old, client)
+    assert result.seconds < 1
+
+
+@pytest.mark.parametrize("check", ["false", "sleep 600"])
 def test_failing_check(nginx, client, check):
-    """UPGRADE_CHECK fails, hangs or is missing: the old master serves again."""
+    """UPGRADE_CHECK fails or hangs: the old master serves again."""
     old = nginx.master
     program, *args = check.split()
-    path = nginx.place.path("missing") if program == "missing" else nginx.place.tool(program)
+    path = nginx.place.tool(program)
     nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{' '.join([path, *args])}'\n")
     nginx.replace_binary()
 

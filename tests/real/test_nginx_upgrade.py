@@ -187,6 +187,18 @@ def test_check_passes(nginx, client):
     assert [] == client.bad
 
 
+def test_check_on_path(nginx, client):
+    """A bare command is looked for on PATH, not on the caller's."""
+    nginx.place.settings(nginx.name, f"UPGRADE_CHECK='test -s {nginx.pidfile}.oldbin'\n")
+    old = nginx.master
+
+    result = nginx.script("upgrade", env={"PATH": "/nowhere"})
+
+    assert 0 == result.code, result
+    assert old != nginx.master
+    assert [] == client.bad
+
+
 def test_old_settings_bound_the_upgrade(nginx):
     """UPGRADEWAITLOOPS times SLEEPMSEC is the deadline of the new master."""
     nginx.start()

@@ -210,7 +210,7 @@ def test_ready_command_that_never_succeeds(host, nginx):
     host.put("/bin/ping", mode=0o755)
     host.programs["/bin/ping"] = lambda _argv: Run(code=1)
 
-    with pytest.raises(WaitTimeout, match="for /bin/ping to succeed"):
+    with pytest.raises(WaitTimeout, match="for ready '/bin/ping' to succeed, it ended with 1"):
         launch(NGINX.replace(ready=("/bin/ping",)), host)
 
     assert {} == host.processes

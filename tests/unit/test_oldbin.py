@@ -17,6 +17,7 @@ from initpy.errors import (
     NotRunning,
     Reverted,
     RollbackFailed,
+    SettingsError,
     Unimplemented,
 )
 
@@ -622,7 +623,7 @@ def test_check_sees_only_the_new_master(host, nginx, old, check):
     ("facts", "reason"),
     [
         ({"code": 3, "output": "502"}, "UPGRADE_CHECK '/bin/check now' ended with 3"),
-        ({"seconds": 1000}, "waited 30 s for /bin/check now to end"),
+        ({"seconds": 1000}, "UPGRADE_CHECK '/bin/check now' has not ended after 30 s"),
     ],
 )
 def test_failed_check_is_reverted(host, nginx, old, check, facts, reason):
@@ -636,9 +637,20 @@ def test_failed_check_is_reverted(host, nginx, old, check, facts, reason):
     assert facts.get("output", "") == caught.value.output
 
 
-def test_missing_check_is_reverted(host, nginx, old):
-    """A check that does not exist has not succeeded."""
-    with pytest.raises(Reverted, match="/bin/check is not installed"):
+def test_missing_check_is_told_at_once(host, nginx, old):
+    """A check that does not exist is a bad setting: no signal was sent."""
+    with pytest.raises(SettingsError, match=r"UPGRADE_CHECK '/bin/check now': .* does not exist"):
+        upgrade(CHECKED, host)
+
+    assert [] == host.sent
+    asserts_old_serves(nginx, old)
+
+
+def test_check_that_is_lost_meanwhile_is_reverted(host, nginx, old, check):
+    """A check that is removed after the signal has not succeeded."""
+    host.on("SIGWINCH", lambda master: (nginx.winch(master), host.files.pop("/bin/check")), old)
+
+    with pytest.raises(Reverted, match="/bin/check does not exist"):
         upgrade(CHECKED, host)
 
     asserts_old_serves(nginx, old)

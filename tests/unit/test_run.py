@@ -3,8 +3,15 @@ from __future__ import annotations
 import pytest
 from fakes import Run
 
-from initpy.control.run import CannotExecute, Finished, run, start_daemon
-from initpy.errors import Interrupted, NotInstalled, NotPermitted, WaitTimeout
+from initpy.control.run import CannotExecute, Finished, locate, run, run_named, start_daemon
+from initpy.errors import (
+    InitError,
+    Interrupted,
+    NotInstalled,
+    NotPermitted,
+    SettingsError,
+    WaitTimeout,
+)
 
 PROGRAM = "/bin/check"
 
@@ -86,3 +93,41 @@ def test_no_program_at_all(host, program):
 
     with pytest.raises(CannotExecute, match="/bin/check cannot be executed: Exec format error"):
         start_daemon([PROGRAM], host)
+
+
+def test_bare_command(host, program):
+    """A bare name is looked for along the PATH that our children have, its order kept."""
+    host.variables["PATH"] = "/home/me"
+    host.put("/home/me/check", mode=0o755)
+
+    assert ("/bin/check", "-q") == locate("UPGRADE_CHECK", ("check", "-q"), host)
+
+    host.put("/usr/bin/check", mode=0o644)
+    assert ("/bin/check",) == locate("UPGRADE_CHECK", ("check",), host)
+    host.put("/usr/local/bin/check", mode=0o755)
+    assert ("/usr/local/bin/check",) == locate("UPGRADE_CHECK", ("check",), host)
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (("curl", "-f"), "UPGRADE_CHECK 'curl -f': curl is not in /usr/local/sbin:.*:/bin$"),
+        (("/opt/curl",), "UPGRADE_CHECK '/opt/curl': /opt/curl does not exist$"),
+        (("data",), "UPGRADE_CHECK 'data': /usr/bin/data cannot be executed$"),
+        (("/usr/bin/data",), "UPGRADE_CHECK '/usr/bin/data': /usr/bin/data cannot be executed$"),
+    ],
+)
+def test_command_that_cannot_be_run(host, command, reason):
+    """The setting, the command, and what is wrong with it are told."""
+    host.put("/usr/bin/data", mode=0o644)
+
+    with pytest.raises(SettingsError, match=reason):
+        locate("UPGRADE_CHECK", command, host)
+
+
+def test_command_of_the_settings_that_hangs(host, program):
+    """It is told by the name of its setting."""
+    program.seconds = 1000
+
+    with pytest.raises(InitError, match="ready 'check -q' has not ended after 5 s"):
+        run_named("ready", ("check", "-q"), host, within=5)
