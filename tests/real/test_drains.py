@@ -199,4 +199,4 @@ def test_what_is_cut_is_counted(site):
 
     assert 0 == result.code, result
     assert 1 == result.json["cut"]
-    assert "1 old workers were ended at DRAIN_TIMEOUT" in result.json["message"]
+    assert "requests were cut: old workers ended at DRAIN_TIMEOUT: 1" == result.json["message"]
