@@ -57,8 +57,8 @@ class Finishing:
         traceback: TracebackType | None,
     ) -> None:
         """Wait until what is left to this script is done."""
-        if exc is not None and not isinstance(exc, InitError):
-            return
+        if exc is not None and (not isinstance(exc, InitError) or isinstance(exc, Busy)):
+            return  # a fault of ours, or the lock was not taken
         try:
             self._finish()
         except InitError as worse:

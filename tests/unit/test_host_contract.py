@@ -384,6 +384,14 @@ def test_live_process(machine, host):
     assert 0 <= host.age(process) < 60
 
 
+def test_ourselves(host):
+    """We are a process ourselves, and alive."""
+    ours = host.find(host.getpid())
+
+    assert host.alive(ours)
+    assert not host.alive(ours.replace(started=ours.started + 1))
+
+
 def test_former_owner_of_a_number(machine, host):
     """Of one whose number is another's by now, nothing is seen of that other one."""
     child = host.spawn([machine.program(endless=True, children=1)])
