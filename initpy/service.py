@@ -93,6 +93,7 @@ class Service(Value):
     reopen: str | None = None
     reopens_in_place: bool = False  # a log that is opened anew keeps its descriptor
     drain_signal: str = "QUIT"  # a master finishes its requests, then ends
+    drain_late: tuple[Step, ...] = parse_schedule("TERM/5/KILL/5")  # for who has not in time
 
     # The protocols that reload it and replace it while it serves.
     reload_by: str = "initpy.protocols.hup:reload"

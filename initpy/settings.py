@@ -180,16 +180,13 @@ def _number_or_endless(text: str) -> float:
     return float("inf") if text in ENDLESS else _number(text)
 
 
-def _way_to_reload(text: str) -> str:
-    if text not in ("signal", "takeover"):
-        raise ValueError(f"{text!r} is neither signal nor takeover")
-    return text
+def _either(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} is neither {' nor '.join(words)}")
+        return text
 
-
-def _way_to_restart(text: str) -> str:
-    if text not in ("held", "plain"):
-        raise ValueError(f"{text!r} is neither held nor plain")
-    return text
+    return read
 
 
 def _nice(text: str) -> int:
@@ -248,6 +245,6 @@ _KEYS: dict[str, tuple[str, Callable[[str], object]]] = {
     "UPGRADEWAITLOOPS": ("_loops", _number),
     "UPGRADE_CHECK": ("upgrade_check", _words),
     "DRAIN_TIMEOUT": ("drain_timeout", _number_or_endless),
-    "RELOAD": ("_reload", _way_to_reload),
-    "RESTART": ("_restart", _way_to_restart),
+    "RELOAD": ("_reload", _either("signal", "takeover")),
+    "RESTART": ("_restart", _either("held", "plain")),
 }

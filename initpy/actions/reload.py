@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..control.configtest import configtest
-from ..control.drain import drain_orphans
+from ..control.drain import drain_orphans, finishing_by_stop
 from ..control.lock import ActionLock
 from ..control.pidfiles import (
     lost_paths_sentence,
@@ -88,7 +88,7 @@ def force_reload(service: Service, host: Host = HERE) -> None:
     from .start import restart_service
 
     with (
-        Finishing(service, "force-reload", host),
+        Finishing(finishing_by_stop(service), "force-reload", host),
         ActionLock(service, "force-reload", host, within=service.timeout, alone=True) as lock,
     ):
         require_running(service, host)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..control.drain import finishing_by_stop
 from ..control.lock import ActionLock
 from ..control.record import record_running
 from ..control.stable import require_running
@@ -13,12 +14,13 @@ from .start import restart_service
 
 
 def restart(service: Service, host: Host = HERE) -> None:
-    """Stop the service and start it; start it if it is stopped.
+    """Have a new master take the place of the running one; start the service if it is stopped.
 
-    The configuration is tested first. Raises ConfigTestFailed: the service runs on.
+    The configuration is tested first. Raises ConfigTestFailed: the service runs on; InitError,
+    which tells what serves.
     """
     with (
-        Finishing(service, "restart", host),
+        Finishing(finishing_by_stop(service), "restart", host),
         ActionLock(service, "restart", host, within=service.timeout, alone=True) as lock,
     ):
         restart_service(service, lock, host)
@@ -28,7 +30,7 @@ def restart(service: Service, host: Host = HERE) -> None:
 def try_restart(service: Service, host: Host = HERE) -> None:
     """Restart the service if it runs. A stopped service stays stopped, which is success."""
     with (
-        Finishing(service, "try-restart", host),
+        Finishing(finishing_by_stop(service), "try-restart", host),
         ActionLock(service, "try-restart", host, within=service.timeout, alone=True) as lock,
     ):
         try:

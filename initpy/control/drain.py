@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ..contracts import LogOutput
     from ..host import Pipe
 
-LATE = parse_schedule("TERM/5/KILL/5")
-
 
 def drain(
     service: Service,
@@ -48,6 +46,16 @@ def drain(
         cut(service, [*leaders, *workers()], host, leaders=leaders, what=what)
 
 
+def finishing_by_stop(service: Service) -> Service:
+    """Return the service so that its old processes finish by the schedule ``stop``: a restart."""
+    first, *rest = service.stop
+    return service.replace(
+        drain_signal=first.sig,
+        drain_timeout=first.seconds,
+        drain_late=tuple(rest) or service.stop,
+    )
+
+
 def cut(
     service: Service,
     processes: Iterable[Process],
@@ -64,7 +72,7 @@ def cut(
     late = [one for one in left if one not in leaders] or left
     host.cut += len(late)
     host.tell(f"{len(late)} {what} had not finished after {service.drain_timeout:g} s: terminated")
-    terminate(left, LATE, host, what=what)
+    terminate(left, service.drain_late, host, what=what)
 
 
 def leave_to_finish(

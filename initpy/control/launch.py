@@ -33,7 +33,7 @@ class Started(Value):
 
     master: Process
     helpers: tuple[Process, ...]
-    session: int  # of the launcher
+    session: int  # of the launcher: nothing else was started in it
     pools: tuple[Pool, ...] = ()  # of the configuration that it has read
     idle: tuple[str, ...] = ()  # the pools that do not serve
 

@@ -14,8 +14,6 @@ from ..state.record import held_sockets, lost_paths
 from ..state.snapshot import Snapshot, named_master
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def restore_pidfile(service: Service, seen: Snapshot, host: Host, *, needed: bool = True) -> None:

@@ -31,19 +31,17 @@ def write_record(
     master: Process,
     host: Host,
     *,
-    besides: Iterable[Process] = (),
+    started: Started | None = None,
     pools: Iterable[Pool] | None = None,
     rotated: Iterable[tuple[int, int]] | None = None,
-    session: int = 0,
     remains: Remains | None = None,
 ) -> bool:
     """Write down what belongs to *master*, which was proven, and serves.
 
-    besides: further processes that its start has left running, helpers of an extension.
+    started: what its start has made: helpers of an extension, too, and a session.
     pools:   those that it was started with. None: those of before, if it is the same master.
     rotated: device and inode of each log that it has let go, and that is perhaps still
              written to. None: those of before.
-    session: that of the launcher, in which nothing else was started.
     remains: what is left to be done. None: that of before, as far as anything lives of it.
 
     A record that cannot be written is a warning, and no failure: then False is returned.
@@ -51,9 +49,10 @@ def write_record(
     facts = host.look(master.pid)
     if facts is None or facts.process != master:
         return False
+    helpers, session = (started.helpers, started.session) if started else ((), 0)
     before = read_record(service, host)
     old = [member for member in before.members if host.alive(member)] if before else []
-    members = tuple(dict.fromkeys([*host.children(master), *besides, *old]))
+    members = tuple(dict.fromkeys([*host.children(master), *helpers, *old]))
     members = tuple(member for member in members if member != master)
     if pools is None:
         pools = recorded_pools(service, master, host)
@@ -83,14 +82,7 @@ def write_record(
 
 def record_started(service: Service, started: Started, host: Host) -> None:
     """Write down what a start has made, and has seen to serve."""
-    write_record(
-        service,
-        started.master,
-        host,
-        besides=started.helpers,
-        pools=started.pools,
-        session=started.session,
-    )
+    write_record(service, started.master, host, started=started, pools=started.pools)
 
 
 def record_running(service: Service, host: Host) -> None:

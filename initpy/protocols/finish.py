@@ -19,7 +19,6 @@ from ..service import Service
 from ..state.record import Record, Remains, read_record
 from ..state.snapshot import Snapshot
 from ..state.titles import is_worker
-from .sockets.paths import remove_dropped_paths
 from .verify import upgrade_failed
 
 TYPE_CHECKING = False
@@ -144,7 +143,10 @@ class Finishing:
         if not any(map(host.alive, others)):
             helpers = remains.helpers
             terminate(helpers, service.force_quit, host, what="helpers of the old master")
-            remove_dropped_paths(remains.dropped, host)
+            if remains.dropped:
+                from .sockets.paths import remove_dropped_paths
+
+                remove_dropped_paths(remains.dropped, host)
             remains = Remains()
         write_record(service, seen.master, host, remains=remains)
 

@@ -14,10 +14,10 @@ other sockets are held; then the new one is started.
 
 from __future__ import annotations
 
-from ..control.drain import retire
+from ..control.drain import finishing_by_stop, retire
 from ..control.launch import launch, refuse_idle_pools
 from ..control.pidfiles import lost_paths_sentence, remove_stale_sockets
-from ..control.record import record_started
+from ..control.record import record_leftovers, record_started
 from ..control.signals import terminate
 from ..control.stable import await_launcher
 from ..errors import InitError, Reverted, RollbackFailed, WaitTimeout
@@ -26,12 +26,10 @@ from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
 from ..state.record import read_record
-from .handover import conclude, terminate_old_helpers
+from .handover import conclude, old_helpers
+from .sockets.excluded import excluded
 from .sockets.inherit import InheritedSockets, copy_sockets
-from .sockets.paths import remove_dropped_paths
-from .sockets.places import excluded
 from .sockets.wishes import unmet_sockets
-from .supervision import why_supervised
 from .takeover import replace_master
 
 TYPE_CHECKING = False
@@ -52,12 +50,12 @@ def restart(service: Service, seen: Snapshot, host: Host) -> bool:
     if old is None or seen.handover:
         return False
     await_launcher(old, host)
-    if why := why_supervised(service, old, host):
+    if why := _why_supervised(service, old, host):
         host.explain(f"{why}: it is stopped, then started")
         return False
     before = read_record(service, host)
     # No upgrade: what a new binary has to prove is proven by a start, and as long as that takes.
-    starting = service.replace(upgrade_check=(), upgrade_timeout=service.timeout)
+    starting = finishing_by_stop(service).replace(upgrade_check=(), upgrade_timeout=service.timeout)
     remove_stale_sockets(service, host)
     try:
         old, sockets = copy_sockets(starting, old, host, fresh=True)
@@ -65,16 +63,15 @@ def restart(service: Service, seen: Snapshot, host: Host) -> bool:
             masters = [one if one != seen.master else old for one in seen.masters]
             started, left = _replace(starting, masters, sockets, host)
         record_started(service, started, host)
-        terminate(left, service.stop, host, what="old workers")
-        conclude(service, sockets.configuration, left, host)
+        conclude(starting, sockets.configuration, left, host)
     except CannotCopy as exc:
         host.tell(f"{exc}: it is stopped, then started")
         return False
     except (Reverted, RollbackFailed) as exc:
         why = str(exc).partition("! ")[2]
         raise InitError(f"restart failed: {why}", exc.output) from exc
-    terminate_old_helpers(service, before, started, host)
-    remove_dropped_paths(sockets.dropped, host)
+    helpers = old_helpers(before, started, host)
+    record_leftovers(service, host, helpers=helpers, dropped=sockets.dropped)
     refuse_idle_pools(started)
     return True
 
@@ -141,3 +138,24 @@ def _await_closed(
 
     what = f"the old workers to close {', '.join(one.place for one in excluding)}"
     wait_until(closed, within=service.timeout, host=host, what=what)
+
+
+def _why_supervised(service: Service, master: Process, host: Host) -> str:
+    """Return what speaks for a supervisor that has started *master* and waits for it, or "".
+
+    A daemon that has put itself in the background was forked and has executed nothing
+    since (PF_FORKNOEXEC), also after it has executed itself anew. Neither its session nor
+    its parent tells: it may make a session in the foreground, too, and process 1 may be
+    its supervisor. But one that stays in the foreground where it inherits sockets, as a
+    binary that its predecessor has executed, is in the session of a process that has
+    ended; a supervisor's session has a leader.
+    """
+    # setsid(2) in the foreground: fpm_unix_init_main. Sessions: ngx_daemon, Host.launch.
+    if unit := host.systemd_unit(master):
+        return f"systemd supervises master {master} (unit {unit})"
+    facts = host.look(master.pid)
+    if facts is None or facts.process != master or facts.forked:
+        return ""
+    if service.inherit_in_foreground and facts.session and host.find(facts.session) is None:
+        return ""
+    return f"master {master} runs in the foreground, its parent is pid {facts.ppid}"

@@ -145,14 +145,6 @@ def held_sockets(process: Process, host: Host) -> list[BoundSocket]:
     return [one for one in host.listening_sockets() or () if one.inode in held]
 
 
-def held_places(process: Process, host: Host) -> set[str] | None:
-    """Return where *process* listens, as ``Listener.place``; None if we may not see."""
-    sockets, known = host.socket_inodes(process), host.listening_sockets()
-    if known is None:
-        return host.listening_places(process)
-    return {one.place for one in known if one.inode in sockets} if sockets else None
-
-
 def is_recorded_master(service: Service, process: Process, host: Host) -> bool:
     """Tell whether the record knows that process as the master.
 

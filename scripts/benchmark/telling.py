@@ -237,8 +237,8 @@ afterwards.
 The time in milliseconds by initpy (and by the floor) as the host, the service and its
 configuration grow, and the greatest memory of the action's own process. ``start`` and ``stop``
 look once at every process of the host, for masters and orphans that no pidfile names.
-``upgrade``, ``restart`` and recovery look twice. ``status``, ``reload`` and ``reopen`` of a running
-service never do.
+``upgrade`` looks twice, ``restart`` and recovery three times. ``status``, ``reload`` and
+``reopen`` of a running service never do.
 
 {growth}
 

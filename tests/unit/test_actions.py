@@ -485,7 +485,19 @@ def test_restart_interrupted_after_stop_still_starts(host, nginx):
     nginx.drain = 10
     host.at(5, lambda: setattr(host, "interrupted_by", "SIGTERM"))
 
-    restart(NGINX, host)
+    restart(NGINX.replace(restart_by=None), host)
+
+    assert 1 == len(nginx.serving())
+
+
+def test_restart_interrupted_while_the_old_workers_finish(host, nginx):
+    """The new master serves, and the old workers are not waited for any longer."""
+    nginx.run()
+    nginx.drain = 10
+    host.at(5, lambda: setattr(host, "interrupted_by", "SIGTERM"))
+
+    with pytest.raises(Interrupted, match=r"restart is done, master \d+ serves; SIGTERM while"):
+        restart(NGINX, host)
 
     assert 1 == len(nginx.serving())
 

@@ -21,7 +21,7 @@ RUNNING = {
     reopen: 0,
     start: 1,  # for orphans beside it
     stop: 1,  # for whoever is left
-    restart: 2,  # for another old master; for whoever is left
+    restart: 3,  # for another old master; for whoever is left; and when the old workers are gone
     upgrade: 2,  # for orphans of an upgrade that has failed; for whoever is left
 }
 TAKEOVER = 4  # also for another old master, and when the old workers are gone

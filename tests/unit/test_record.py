@@ -5,7 +5,8 @@ import pytest
 from initpy.actions.start import start
 from initpy.actions.status import status
 from initpy.actions.stop import stop
-from initpy.control.record import record_running, write_record
+from initpy.control.launch import Started
+from initpy.control.record import record_running, record_started, write_record
 from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError
 from initpy.state.identity import is_master
@@ -47,7 +48,8 @@ def test_helpers_of_a_start_are_members(host, nginx):
     """What an extension has forked while it was loaded, is recorded with the workers."""
     master, helper = nginx.run(), host.add(title="a helper")
 
-    write_record(NGINX, master.id, host, besides=[helper.id])
+    started = Started(master=master.id, helpers=(helper.id,), session=0)
+    record_started(NGINX, started, host)
 
     assert helper.id in read_record(NGINX, host).members
 

@@ -8,7 +8,7 @@ from initpy.actions.restart import restart
 from initpy.actions.upgrade import upgrade
 from initpy.errors import InitError
 from initpy.host import Listener
-from initpy.protocols.sockets.places import excluded
+from initpy.protocols.sockets.excluded import excluded
 from initpy.state.configuration import read_configuration
 
 

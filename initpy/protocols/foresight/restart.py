@@ -10,7 +10,7 @@ from __future__ import annotations
 from ...control.ask import ask_configuration
 from ...errors import ConfigTestFailed, InitError
 from ...host.network.trials import IN_USE
-from .overlap import port_of
+from .places import port_of
 from .trials import UDP, Trials
 
 TYPE_CHECKING = False

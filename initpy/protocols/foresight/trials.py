@@ -12,9 +12,8 @@ import os.path
 from ...contracts import Report, WantedSocket
 from ...control.error_log import describe_holders
 from ...errors import InitError, NotPermitted
-from ...state.record import held_places
 from ...value import Value
-from .overlap import overlap, port_of
+from .places import held_places, overlap, port_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

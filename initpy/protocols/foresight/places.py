@@ -1,6 +1,8 @@
-"""Which addresses exclude each other: ip(7), ipv6(7)."""
+"""Where a master listens, and which addresses exclude each other: ip(7), ipv6(7)."""
 
 from __future__ import annotations
+
+from ...host import Host, Process
 
 
 def port_of(place: str) -> str:
@@ -19,3 +21,11 @@ def overlap(place: str, other: str, *, ipv6only: bool) -> bool:
     if "::" in pair:
         return not ipv6only or all(":" in one for one in pair)
     return "0.0.0.0" in pair and not any(":" in one for one in pair)  # noqa: S104 - compared
+
+
+def held_places(process: Process, host: Host) -> set[str] | None:
+    """Return where *process* listens, as ``Listener.place``; None if we may not see."""
+    sockets, known = host.socket_inodes(process), host.listening_sockets()
+    if known is None:
+        return host.listening_places(process)
+    return {one.place for one in known if one.inode in sockets} if sockets else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...contracts import Configuration, WantedSocket
 from ...host import Host, Listener
 from ...state.configuration import listens_at
-from ..foresight.overlap import overlap
+from ..foresight.places import overlap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
