@@ -195,7 +195,7 @@ def _act(service: Service, arguments: Arguments, console: Console, host: Host) -
     if message:
         console.complain(f"{service.name}: {message}")
     if host.cut and not message:  # it was told when it was done
-        message = f"requests were cut: old workers ended at DRAIN_TIMEOUT: {host.cut}"
+        message = f"requests were cut: old workers that had not finished in time: {host.cut}"
     line = escaped(f"{arguments.action}: {message or 'done'} (exit {code})")
     host.syslog(service.name, line.replace("\n", " "))
     if arguments.json:

@@ -13,6 +13,7 @@ send may be written there, too.
 from __future__ import annotations
 
 from ..control.error_log import LogMark
+from ..control.pidfiles import restore_pidfile
 from ..control.signals import await_idle, killproc
 from ..errors import InitError, Reverted, WaitTimeout
 from ..host import Host, Process
@@ -20,6 +21,7 @@ from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
 from ..state.idle import is_idle, why_stuck
+from ..state.snapshot import take_snapshot
 from ..state.titles import looks_like_master
 from ..state.workers import SETTLE, ready_workers
 
@@ -47,6 +49,9 @@ def reload(service: Service, master: Process, host: Host) -> None:
     found = _Generations(service, master, host)
     killproc(master, signal_named(service.reload), host=host)
     _wait(service, host, found.handled, lambda: f"master {master} to be idle again")
+    # A pidfile that has another name by now was written anew, and then removed by its old
+    # name; both may be one file (ngx_init_cycle).
+    restore_pidfile(service, take_snapshot(service, host), host, needed=False)
     _wait(service, host, found.renewed, found.awaited)
 
 

@@ -20,7 +20,7 @@ from ..control.pidfiles import lost_paths_sentence, remove_stale_sockets
 from ..control.record import record_leftovers, record_started
 from ..control.signals import terminate
 from ..control.stable import await_launcher
-from ..errors import InitError, Reverted, RollbackFailed, WaitTimeout
+from ..errors import InitError, Reverted, RollbackFailed, Unimplemented, WaitTimeout
 from ..host import CannotCopy, Host, Listener, Process
 from ..host.wait import wait_until
 from ..schedule import signal_named
@@ -51,7 +51,7 @@ def restart(service: Service, seen: Snapshot, host: Host) -> bool:
         return False
     await_launcher(old, host)
     if why := _why_supervised(service, old, host):
-        host.explain(f"{why}: it is stopped, then started")
+        host.explain(f"it is stopped, then started: {why}")
         return False
     before = read_record(service, host)
     # No upgrade: what a new binary has to prove is proven by a start, and as long as that takes.
@@ -60,12 +60,13 @@ def restart(service: Service, seen: Snapshot, host: Host) -> bool:
     try:
         old, sockets = copy_sockets(starting, old, host, fresh=True)
         with sockets:
+            _require_all_copied(old, sockets, host)
             masters = [one if one != seen.master else old for one in seen.masters]
             started, left = _replace(starting, masters, sockets, host)
         record_started(service, started, host)
         conclude(starting, sockets.configuration, left, host)
-    except CannotCopy as exc:
-        host.tell(f"{exc}: it is stopped, then started")
+    except (CannotCopy, Unimplemented) as exc:
+        host.tell(f"it is stopped, then started: {exc}")
         return False
     except (Reverted, RollbackFailed) as exc:
         why = str(exc).partition("! ")[2]
@@ -74,6 +75,17 @@ def restart(service: Service, seen: Snapshot, host: Host) -> bool:
     record_leftovers(service, host, helpers=helpers, dropped=sockets.dropped)
     refuse_idle_pools(started)
     return True
+
+
+def _require_all_copied(old: Process, sockets: InheritedSockets, host: Host) -> None:
+    """Raise CannotCopy if *old* keeps a socket that the new master would have to bind itself.
+
+    Sockets that another user has created are not copied (``Host.copy_listeners``).
+    """
+    held = host.socket_inodes(old)
+    for one in host.listening_sockets() or ():
+        if one.inode in held and one.inode not in sockets.inodes:
+            raise CannotCopy(f"the socket {one.place} of master {old} is another user's")
 
 
 def _replace(

@@ -308,6 +308,10 @@ def test_path_that_could_not_be_handed_on(place):
     assert 0 == started.code, started
     assert "terminating the workers of a dead master" in started.err
     assert shop.fpm.ask(at=path)
+    restarted = shop.fpm.act("restart")
+    assert 0 == restarted.code, restarted
+    assert 'started: no path with "," or "=" in it can be handed on' in restarted.err
+    assert shop.fpm.ask(at=path)
     add_pool(shop.fpm, place.path("ab.sock"))
     reloaded = shop.fpm.act("reload")
     assert 0 == reloaded.code, reloaded

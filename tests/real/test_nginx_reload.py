@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import time
 from contextlib import ExitStack
@@ -479,3 +480,19 @@ def test_pidfiles_exchanged(place):
     assert not one.alive(masters[0])
     assert two.alive(masters[1])
     assert masters[1] == two.master
+
+
+def test_pidfile_by_another_name(nginx):
+    """The configuration names the pidfile through a link: nginx removes it, and it is restored."""
+    nginx.start()
+    alias = nginx.place.path("alias")
+    os.symlink(os.path.dirname(nginx.pidfile), alias)
+    for name in (f"{alias}/{os.path.basename(nginx.pidfile)}", nginx.pidfile):
+        with open(nginx.config) as file:
+            text = re.sub(r"pid [^;]*;", f"pid {name};", file.read(), count=1)
+        nginx.place.write(f"{nginx.folder}/daemon.conf", text)
+
+        result = nginx.act("reload")
+
+        assert 0 == result.code, result
+        assert nginx.master.pid == nginx.named

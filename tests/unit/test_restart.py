@@ -125,7 +125,19 @@ def test_sockets_that_cannot_be_copied(host, daemon):
     restart(daemon.service, host)
 
     assert plainly(host, old)
-    assert any(line.endswith("it is stopped, then started") for line in host.told)
+    assert any(line.startswith("it is stopped, then started: ") for line in host.told)
+
+
+def test_sockets_of_another_user(host, daemon):
+    """They are not handed on, and a new master could not bind them beside the old one."""
+    old = daemon.run()
+    copy = host.copy_listeners
+    host.copy_listeners = lambda process, known=None: copy(process, known)[1:]
+
+    restart(daemon.service, host)
+
+    assert plainly(host, old)
+    assert any(line.endswith("is another user's") for line in host.told)
 
 
 # Sockets that exclude what the configuration wants.

@@ -57,6 +57,7 @@ class InheritedSockets:
                 for listener in host.copy_listeners(process, known):
                     self._copies.append(listener.fd)
                     copied.append(listener)
+            self.inodes = {listener.inode for listener in copied}  # also of what is not handed on
             self._sort(copied)
         except BaseException:
             self.close()
