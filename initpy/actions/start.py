@@ -149,7 +149,8 @@ def _foresee(service: Service, seen: Snapshot, host: Host) -> str:
 
 def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
     """Stop and start the service, if its configuration is valid. The caller holds the lock."""
-    seen = wait_until_stable(service, host)
+    # A script that was killed may have left a master that no pidfile names.
+    seen = wait_until_stable(service, host, thorough=lock.was_left)
     if seen.master is None:  # without a master every process of the host was read
         start_service(service, host, seen)
         return

@@ -92,6 +92,7 @@ def leave_to_finish(
     """
     leaders = [process for process in processes if host.alive(process)]
     followers = list(workers)
+    host.finishing += [*leaders, *followers]
     for process in leaders:
         host.kill(process, signal_named(service.drain_signal))
         resume(process, host)
@@ -113,8 +114,12 @@ def drain_orphans(service: Service, host: Host, known: Iterable[Process] = ()) -
         if named_master(service, service.pidfile, host) is None:
             _beside_a_master(service, host)
         leave_to_finish(service, ours, host)
-    while (seen := _beside_a_master(service, host)).orphans:
-        leave_to_finish(service, seen.orphans, host, what="workers of a dead master")
+    told = set(ours)
+    while fresh := set((seen := _beside_a_master(service, host)).orphans) - told:
+        told |= fresh
+        leave_to_finish(service, fresh, host, what="workers of a dead master")
+    # Those of which the record does not tell that they finish: it was lost, or is distrusted.
+    drain(service, seen.orphans, host)
     if not seen.retiring:
         host.remove(service.oldbin)
     return seen

@@ -169,8 +169,8 @@ class Launch:
         service, host, child = self._service, self._host, self._child
         code = child.poll()
         # One that stays in the foreground may have been started by a script, which has ended.
-        gone = self._in_foreground and code is not None and not lineage(child, host)
-        if code or gone:
+        script_ended = code == 0 and self._in_foreground and bool(lineage(child, host))
+        if code or (code is not None and self._in_foreground and not script_ended):
             raise ended_early(service, code, child.output(), host, self._beside)
         hint = read_pidfile(service.pidfile, host)
         if service.background and code == 0 and hint.pid and host.find(hint.pid) is None:

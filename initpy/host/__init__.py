@@ -89,6 +89,7 @@ class Host(Looks):
         self.tell: Callable[[str], None] = lambda _sentence: None  # takes a notice of one line
         self.explain: Callable[[str], None] = lambda _sentence: None  # takes what was compared
         self.progress: Callable[[str], None] = lambda _what: None  # takes what is awaited
+        self.finishing: list[Process] = []  # processes that were told to finish their requests
         self.cut = 0  # processes that had not finished their requests when they were ended
         self.interrupted_by = ""  # the name of the signal that asked us to end
 

@@ -7,7 +7,7 @@ is there now, and what was left to be done is done.
 
 from __future__ import annotations
 
-from ..control.drain import cut, drain_orphans
+from ..control.drain import cut, drain, drain_orphans
 from ..control.lock import ActionLock
 from ..control.record import write_record
 from ..control.signals import terminate
@@ -46,7 +46,8 @@ class Finishing:
         self._ours: Process | None = None
 
     def __enter__(self) -> Self:
-        """Do nothing yet."""
+        """Nothing is left yet."""
+        self._host.finishing = []
         return self
 
     def __exit__(
@@ -83,6 +84,8 @@ class Finishing:
                     f"{self._action} is done, and its old processes have ended, but {exc}: "
                     "what serves now is not known"
                 ) from exc
+        # What the record does not tell any more: it was lost meanwhile.
+        drain(service, [one for one in host.finishing if host.alive(one)], host)
 
     def _is_left(self, record: Record) -> bool:
         """Tell whether anything is left to this script."""

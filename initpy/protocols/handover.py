@@ -1,4 +1,4 @@
-"""The end of a takeover: the old masters are retired, or the old one is restored."""
+"""The steps of a takeover: it is tried, and the old masters are retired, or one is restored."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.snapshot import named_master
+from .sockets.inherit import InheritedSockets, copy_sockets
 from .sockets.wishes import tell_wishes
 from .verify import upgrade_failed
 
@@ -24,6 +25,35 @@ if TYPE_CHECKING:
 
 # While a master executes itself anew, and goes to the background, a look may find none.
 RESTORED = 3.0  # seconds; an old master that is absent, or idle, for longer does not serve
+
+
+def take_over(
+    service: Service,
+    old: Process,
+    host: Host,
+    replace: Callable[[Process, InheritedSockets], tuple[Started, list[Process]]],
+    *,
+    fresh: bool = False,
+) -> tuple[InheritedSockets, tuple[Started, list[Process]]]:
+    """Copy the sockets of *old*, and replace it. Return the copies, closed, and what *replace* has.
+
+    A signal from outside may have *old* execute itself anew meanwhile, with sockets that were
+    not copied and that the new master cannot make beside it. Then it is tried again.
+
+    fresh: as of ``copy_sockets``.
+    """
+    ends = host.monotonic() + service.upgrade_timeout
+    while True:
+        old, sockets = copy_sockets(service, old, host, fresh=fresh)
+        try:
+            with sockets:
+                return sockets, replace(old, sockets)
+        except Reverted as exc:
+            seen = wait_until_stable(service, host)
+            if host.alive(old) or seen.master is None or host.monotonic() > ends:
+                raise
+            host.explain(f"master {old} has executed itself anew, as {seen.master}: {exc}")
+            old = seen.master
 
 
 def retire_others(

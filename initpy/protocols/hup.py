@@ -119,7 +119,7 @@ class _Generations:
             return False
         if any(host.age(worker) >= SETTLE and not why_stuck(worker, host) for worker in fresh):
             self._see_that_it_was_this_reload()
-            return True
+            return any(map(host.alive, fresh))
         if since < LAG or self._boots():
             return False
         why = self._log.read()

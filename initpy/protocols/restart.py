@@ -26,9 +26,9 @@ from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
 from ..state.record import read_record
-from .handover import conclude, old_helpers
+from .handover import conclude, old_helpers, take_over
 from .sockets.excluded import excluded
-from .sockets.inherit import InheritedSockets, copy_sockets
+from .sockets.inherit import InheritedSockets
 from .sockets.wishes import unmet_sockets
 from .takeover import replace_master
 
@@ -57,12 +57,14 @@ def restart(service: Service, seen: Snapshot, host: Host) -> bool:
     # No upgrade: what a new binary has to prove is proven by a start, and as long as that takes.
     starting = finishing_by_stop(service).replace(upgrade_check=(), upgrade_timeout=service.timeout)
     remove_stale_sockets(service, host)
+
+    def replace(old: Process, sockets: InheritedSockets) -> tuple[Started, list[Process]]:
+        _require_all_copied(old, sockets, host)
+        others = [one for one in seen.masters if one != seen.master]
+        return _replace(starting, [*others, old], sockets, host)
+
     try:
-        old, sockets = copy_sockets(starting, old, host, fresh=True)
-        with sockets:
-            _require_all_copied(old, sockets, host)
-            masters = [one if one != seen.master else old for one in seen.masters]
-            started, left = _replace(starting, masters, sockets, host)
+        sockets, (started, left) = take_over(starting, old, host, replace, fresh=True)
         record_started(service, started, host)
         conclude(starting, sockets.configuration, left, host)
     except (CannotCopy, Unimplemented) as exc:

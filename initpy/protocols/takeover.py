@@ -33,8 +33,8 @@ from ..service import Service
 from ..state.record import read_record
 from ..state.snapshot import Snapshot, take_snapshot
 from .foresight.trials import foresee
-from .handover import conclude, old_helpers, restore, retire_others
-from .sockets.inherit import InheritedSockets, copy_sockets
+from .handover import conclude, old_helpers, restore, retire_others, take_over
+from .sockets.inherit import InheritedSockets
 from .sockets.wishes import tell_wishes
 from .unfinished import finish_takeover
 from .verify import require_alive, run_check, upgrade_failed, verify_binary, verify_master
@@ -96,14 +96,16 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     _refuse_foreseen(service, old, host)
     before = read_record(service, host)
     lost = lost_paths_sentence(service, host)
+
+    def replace(old: Process, inheritance: InheritedSockets) -> tuple[Started, list[Process]]:
+        try:
+            _record_old_master(service, old.pid, host)
+        except InitError as exc:
+            raise restore(service, old, host, exc, lost) from exc
+        return replace_master(service, [old], inheritance, host, lost)
+
     try:
-        old, inheritance = copy_sockets(service, old, host)
-        with inheritance:
-            try:
-                _record_old_master(service, old.pid, host)
-            except InitError as exc:
-                raise restore(service, old, host, exc, lost) from exc
-            started, left = replace_master(service, [old], inheritance, host, lost)
+        inheritance, (started, left) = take_over(service, old, host, replace)
     except CannotCopy as exc:
         raise Unimplemented(f"{exc}: use restart or reload to replace the binary") from exc
     conclude(service, inheritance.configuration, left, host)

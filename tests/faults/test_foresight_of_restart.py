@@ -235,10 +235,11 @@ def test_sockets_of_every_kind(nginx, options):
 
 
 def test_job_that_keeps_the_port(place):
-    """A job of a PHP script keeps the port: restart is 1 and names it, no request is lost."""
+    """A job of a PHP script keeps the port: a plain restart is 1 and names it, another one is 0."""
     shop = Shop(place).open()
     script = place.write("job.php", "<?php echo exec('sleep 300 > /dev/null 2>&1 & echo $!');")
     job = place.host.find(int(shop.fpm.ask(script)))
+    place.settings(shop.fpm.name, "RESTART=plain\n")
     try:
         refused(
             (shop.fpm, lambda: shop.load(asking=2, slowest=0.2)),
@@ -247,11 +248,15 @@ def test_job_that_keeps_the_port(place):
             f"not restarting, nothing was stopped: pid {job} (sleep 300) holds "
             f"127.0.0.1:{shop.fpm.port}",
         )
+        place.settings(shop.fpm.name, "RESTART=held\n")
+        with shop.load(asking=2, slowest=0.2) as clients:
+            restarted = shop.fpm.act("restart")
+            assert [] == clients.bad
     finally:
         place.host.kill(job, signal.SIGKILL)
     wait_until(lambda: not place.host.alive(job), "the job to end")
 
-    assert 0 == shop.fpm.act("restart").code
+    assert 0 == restarted.code, restarted
 
 
 @pytest.mark.parametrize(("folder", "code"), [("gone", 6), ("", 150)])

@@ -93,7 +93,7 @@ def test_nginx_restart(nginx, client, then):
     """A restart of nginx is killed at any moment: it serves, and any action finishes the work."""
     duration = duration_of(nginx, "restart")
     crew = lambda: {nginx.master, *nginx.workers}  # noqa: E731
-    for seconds in moments(duration, KILLS // 2 + 1):
+    for seconds in moments(duration, KILLS // 4 + 1):
         kill_and_carry_on(nginx, "restart", seconds, crew, then=then)
 
     assert [] == client.bad
@@ -105,7 +105,7 @@ def test_php_fpm_restart(place, then):
     shop = Shop(place, unix=True, children=6).open_both()
     with shop.load_both() as bad:
         duration = duration_of(shop.fpm, "restart")
-        for seconds in moments(duration, KILLS // 2 + 1):
+        for seconds in moments(duration, KILLS // 4 + 1):
             kill_and_carry_on(shop.fpm, "restart", seconds, lambda: shop.crew, then=then)
 
         assert [] == bad()

@@ -317,7 +317,7 @@ def test_an_action_for_machines(site):
     result = site.act("reload", "--json")
 
     assert 0 == result.code, result
-    expected = {"name": site.name, "action": "reload", "code": 0, "message": ""}
+    expected = {"name": site.name, "action": "reload", "code": 0, "message": "", "cut": 0}
     assert expected == result.json
 
 

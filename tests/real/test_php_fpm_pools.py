@@ -79,9 +79,24 @@ def test_upgrade_to_a_lifeless_pool(fpm, change):
     assert (2, 2) == (count(fpm, "www"), count(fpm, "batch"))
 
 
+def test_restart_to_a_lifeless_pool(fpm):
+    """A restart after which a pool would not serve is none: 1, and all pools serve as before."""
+    before = both(fpm)
+    pool(fpm, "batch", LIFELESS)
+
+    restarted = fpm.act("restart", "--timeout", "1")
+
+    assert 1 == restarted.code, restarted
+    assert "pool batch" in restarted.err
+    assert before == fpm.master
+    assert fpm.ask()
+    assert (2, 2) == (count(fpm, "www"), count(fpm, "batch"))
+
+
 @pytest.mark.parametrize("action", ["reload", "restart"])
 def test_lifeless_pool(fpm, action):
-    """The other pools serve after a reload or restart that is not 0."""
+    """The other pools serve after a reload or plain restart that is not 0."""
+    fpm.place.settings(fpm.name, "RESTART=plain\n")
     both(fpm)
     pool(fpm, "batch", LIFELESS)
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from real_daemons import free_port, in_the_foreground, wait_until
+from real_load import crash
 
 from initpy.host import HERE
 
@@ -322,7 +323,7 @@ def test_dropped_path_after_a_recovery(two_pools):
     """The same where the old master had crashed."""
     fpm, file, path = two_pools
     os.unlink(file)
-    fpm.kill(fpm.master)
+    crash(fpm)
 
     result = fpm.act("start")
 

@@ -700,8 +700,10 @@ class FakeHost(Host):
 
     def answers(self, process, path):
         self._require_seen(process)
-        there = self._alive(process)
-        return there and self._resolved(path) in {one.place for one in self.listening_sockets()}
+        file, place = self._followed(path), self._resolved(path)
+        bound = [one.file for one in self.listening_sockets() if one.place == place]
+        leads = any(its is None or (file and its[0] == file.inode) for its in bound)
+        return self._alive(process) and leads
 
     def file_limits(self, process=None):
         return self.limits if process is None or self._alive(process) else (0, 0)

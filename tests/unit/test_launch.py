@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -9,6 +10,9 @@ from initpy.control.launch import Launch, launch
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError, NotInstalled, WaitTimeout
+from initpy.host import HERE
+from initpy.host.programs import launcher
+from initpy.host.wait import wait_until
 from initpy.protocols.sockets.inherit import InheritedSockets
 
 PLAIN = NGINX.replace(master_title=None, worker_titles=(), upgrade=None)
@@ -320,3 +324,18 @@ def test_master_that_ends_before_it_is_committed(host, fpm):
         started.commit()
 
     assert before == set(host.processes)
+
+
+def test_script_that_is_killed_as_it_launches(tmp_path, monkeypatch):
+    """The launcher lives on for a moment, so that the daemon has another parent than init."""
+    told = tmp_path / "told"
+    read = f"sleep 0.2; read -r _ _ _ parent _ < /proc/$$/stat; echo $parent > {told}"
+    monkeypatch.setattr(launcher, "Launched", lambda *_: os._exit(0))
+    script = os.fork()
+    if script == 0:
+        HERE.launch(["/bin/sh", "-c", read])
+    os.waitpid(script, 0)
+
+    wait_until(lambda: told.exists() and told.read_text(), within=5, host=HERE, what="the daemon")
+
+    assert int(told.read_text()) not in (1, HERE.reaper())

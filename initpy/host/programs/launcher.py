@@ -71,7 +71,7 @@ class Launching:
                 # Before it is reported: the caller may unlock what we would hold.
                 spawn.keep_only(reading, telling)
                 report = f"failed {why}" if why else f"started {daemon}"
-                os.write(telling, f"{said}{report}\n".encode())
+                _tell(telling, f"{said}{report}\n".encode())
                 _watch(daemon, reading, telling)
             finally:  # whatever happens, there is not to be a second script
                 os._exit(0)
@@ -132,10 +132,19 @@ def _watch(daemon: int, control: int, reports: int) -> None:  # pragma: no cover
             word = os.read(control, 1)
         alone = not _reap(daemon, reports)
         if asked and word == _ASK:
-            os.write(reports, b"alone\n" if alone else b"busy\n")
+            _tell(reports, b"alone\n" if alone else b"busy\n")
     # A daemon in the foreground must have seen a parent that is not init, or it takes
     # itself for supervised.
     time.sleep(_LONE)
+
+
+def _tell(other: int, text: bytes) -> bool:
+    """Write to the other one of launcher and script; False if that was killed."""
+    try:
+        os.write(other, text)
+    except BrokenPipeError:
+        return False
+    return True
 
 
 def _reap(daemon: int, reports: int) -> bool:  # pragma: no cover - as above
@@ -144,19 +153,10 @@ def _reap(daemon: int, reports: int) -> bool:  # pragma: no cover - as above
         while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             _, status = os.waitpid(ended.si_pid, 0)
             if ended.si_pid == daemon:
-                os.write(reports, f"ended {os.waitstatus_to_exitcode(status)}\n".encode())
+                _tell(reports, f"ended {os.waitstatus_to_exitcode(status)}\n".encode())
     except ChildProcessError:
         return False
     return True
-
-
-def _is_heard(control: int) -> bool:
-    """Tell whether the launcher still has the other end; it may have been killed."""
-    import select
-
-    poll = select.poll()
-    poll.register(control, select.POLLOUT)
-    return not any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 class Launched:
@@ -199,9 +199,8 @@ class Launched:
         """
         import select
 
-        if not _is_heard(self._control):
+        if not _tell(self._control, _ASK):
             return False
-        os.write(self._control, _ASK)
         reports = select.poll()
         reports.register(self._reports, select.POLLIN)
         self._answer = ""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ...contracts import InheritEnvironment
+    from ...contracts import Configuration, InheritEnvironment
 
 
 _NOFILE = "RLIMIT_NOFILE"
@@ -32,10 +32,12 @@ class InheritedSockets:
         host: Host,
         *,
         surroundings: Surroundings | None = None,
+        configuration: Configuration | None = None,
     ) -> None:
         """Copy the listening sockets of *processes*.
 
-        surroundings: those that the new master is to have, beside the sockets.
+        surroundings:  those that the new master is to have, beside the sockets.
+        configuration: that it is to have; the daemon is asked for it if it is omitted.
 
         While the copies are there, our own limit of open files is as high as it may be.
         A unix socket is handed on only if the configuration names its path and the path
@@ -46,7 +48,7 @@ class InheritedSockets:
         # not name (fpm_sockets.c). Then no client could reach the old pool either.
         self._host = host
         self._service = service
-        self.configuration = ask_configuration(service, host, surroundings)
+        self.configuration = configuration or ask_configuration(service, host, surroundings)
         copied: list[Listener] = []
         self.surroundings = surroundings
         known: set[int] = set()
@@ -171,11 +173,16 @@ def copy_sockets(
         held, told = host.socket_inodes(old), host.listening_sockets()
         return held if told is None else held & {one.inode for one in told}
 
+    def successors() -> Surroundings | None:
+        return None if fresh else surroundings_for_successor(service, old, host)
+
+    # Asked before: it takes a while, and *old* may execute itself anew more often than that.
+    config = ask_configuration(service, host, successors())
+
     def copied() -> tuple[Process, InheritedSockets] | None:
         nonlocal old
-        before = listening()
-        wanted = None if fresh else surroundings_for_successor(service, old, host)
-        copies = InheritedSockets(service, [old], host, surroundings=wanted)
+        before, wanted = listening(), successors()
+        copies = InheritedSockets(service, [old], host, surroundings=wanted, configuration=config)
         # A process that exits closes its descriptors first, and is still alive then.
         if before and before == listening():
             return old, copies
