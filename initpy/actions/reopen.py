@@ -15,7 +15,7 @@ LOOKS = 5  # at masters that others have execute themselves anew meanwhile
 
 def reopen(service: Service, host: Host = HERE) -> None:
     """Let the service reopen its logs, after they were rotated. Raises NotRunning."""
-    with ActionLock(service, "reopen", host, within=service.timeout) as lock:
+    with ActionLock(service, "reopen", host, within=service.timeout, mends=False) as lock:
         for left in reversed(range(LOOKS)):
             seen = require_running(service, host)
             lock.refuse_terminating(seen.masters)

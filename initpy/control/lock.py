@@ -43,6 +43,9 @@ class ActionLock:
     without: continue with a warning if the lock file cannot be created: ``stop`` must
              work on a full disk.
 
+    mends:   whether the action mends what a killed one has left. If not, the next action has
+             still to know of that.
+
     Raises Busy, which names the other action; Interrupted; NotPermitted; InitError.
 
     was_left:    whether the last holder was killed before it released the lock.
@@ -58,6 +61,7 @@ class ActionLock:
         within: float,
         alone: bool = False,
         without: bool = False,
+        mends: bool = True,
     ) -> None:
         """Prepare the lock; ``with`` takes it."""
         self._service = service
@@ -67,6 +71,8 @@ class ActionLock:
         self._host = host
         self._within = within
         self._without = without
+        self._mends = mends
+        self._left = ""
         self._fd: int | None = None
         self.was_left = False
         self.terminating: frozenset[Process] = frozenset()
@@ -84,6 +90,7 @@ class ActionLock:
             return self
         holder, _, terminating = self._text().partition(_TERMINATING)
         self.was_left = bool(holder)
+        self._left = holder
         self.record_terminating(_terminating(terminating))
         return self
 
@@ -153,7 +160,7 @@ class ActionLock:
     ) -> None:
         """Release the lock."""
         if self._fd is not None:
-            self._sign("")
+            self._sign("" if self._mends else self._left)
             self._host.unlock(self._fd)
             self._fd = None
 

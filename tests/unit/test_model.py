@@ -326,7 +326,8 @@ class World:
         """The script of the other instance recovers it, and we are a stranger to it."""
         # Where ours are orphans that nothing is recorded of, all their places may be theirs.
         unknown = self.daemon.orphans() and record_path(self.service) not in self.host.files
-        if self.acting or (unknown and self.daemon.shares):
+        # Where they share a path that ours has removed, it is bound anew by a good binary.
+        if self.acting or (unknown and self.daemon.shares) or self.daemon.on_disk != "good":
             return
         self.host.strangers -= self.family
         self.host.strangers.update(self.daemon.own())
