@@ -93,10 +93,12 @@ def leave_to_finish(
     leaders = [process for process in processes if host.alive(process)]
     followers = list(workers)
     host.finishing += [*leaders, *followers]
+    # Before they are signalled: they close their sockets, by which they are known else.
+    recorded = not leaders or record_draining(service, [*leaders, *followers], host)
     for process in leaders:
         host.kill(process, signal_named(service.drain_signal))
         resume(process, host)
-    if leaders and not record_draining(service, [*leaders, *followers], host):
+    if not recorded:
         drain(service, leaders, host, workers=lambda: followers, what=what)
 
 

@@ -160,7 +160,8 @@ class ActionLock:
     ) -> None:
         """Release the lock."""
         if self._fd is not None:
-            self._sign("" if self._mends else self._left)
+            mended = self._mends and exc is None
+            self._sign("" if mended else self._left)
             self._host.unlock(self._fd)
             self._fd = None
 

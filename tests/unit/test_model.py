@@ -326,8 +326,9 @@ class World:
         """The script of the other instance recovers it, and we are a stranger to it."""
         # Where ours are orphans that nothing is recorded of, all their places may be theirs.
         unknown = self.daemon.orphans() and record_path(self.service) not in self.host.files
-        # Where they share a path that ours has removed, it is bound anew by a good binary.
-        if self.acting or (unknown and self.daemon.shares) or self.daemon.on_disk != "good":
+        # Its recovery, and a path that they share and ours has removed, want a good binary.
+        broken = self.daemon.on_disk != "good"
+        if self.acting or broken or (unknown and self.daemon.shares):
             return
         self.host.strangers -= self.family
         self.host.strangers.update(self.daemon.own())
@@ -793,6 +794,22 @@ FOUND = {
     "another binary by a signal, and its master dies": (
         False,
         [("restart", 0), ("binary that dies", 0), ("USR2 by hand", 0)],
+        "start",
+    ),
+    "script killed when it has told orphans to finish": (
+        True,
+        [("master killed", 0), ("script killed", 438), ("start", 0)],
+        "start",
+    ),
+    "restart that fails beside a master that a killed one has left": (
+        True,
+        [
+            ("script killed", 120),
+            ("restart", 0),
+            ("master killed", 160),
+            ("restart", 0),
+            ("force-reload", 0),
+        ],
         "start",
     ),
     "stop killed while it drains": (
