@@ -94,11 +94,13 @@ def terminate_service(
 def _tell_holders(inodes: set[int], host: Host) -> None:
     """Tell which processes still hold one of those sockets: a job that a worker started has it."""
     left = {one.inode: one.place for one in host.listening_sockets() or () if one.inode in inodes}
-    for pid in host.pids() if left else ():
-        process = host.find(pid)
-        if process is not None and (held := left.keys() & host.socket_inodes(process)):
-            places = " ".join(sorted(left[inode] for inode in held))
-            host.tell(f"pid {process} ({host.title(pid)[:60]}) still holds {places}")
+    if not left:
+        return
+    from ..state.scan import processes_with
+
+    for process, held in processes_with(left, host).items():
+        places = " ".join(sorted(left[inode] for inode in held))
+        host.tell(f"pid {process} ({host.title(process.pid)[:60]}) still holds {places}")
 
 
 def _refuse_restarted(service: Service, seen: Snapshot, since: float, host: Host) -> None:

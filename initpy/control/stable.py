@@ -119,3 +119,24 @@ def await_launcher(master: Process, host: Host) -> None:
         wait_until(left, within=LONE, host=host, what=f"the launcher of master {master} to exit")
     except WaitTimeout:
         return
+
+
+def why_in_foreground(service: Service, master: Process, host: Host) -> str:
+    """Return what speaks for a supervisor that has started *master* and waits for it, or "".
+
+    A daemon that has put itself in the background was forked and has executed nothing
+    since (PF_FORKNOEXEC), also after it has executed itself anew. Neither its session nor
+    its parent tells: it may make a session in the foreground, too, and process 1 may be
+    its supervisor. But one that stays in the foreground where it inherits sockets, as a
+    binary that its predecessor has executed, has been adopted, and is in the session of a
+    process that has ended.
+    """
+    # setsid(2) in the foreground: fpm_unix_init_main. Sessions: ngx_daemon, Host.launch.
+    facts = host.look(master.pid)
+    if facts is None or facts.process != master or facts.forked:
+        return ""
+    left = facts.session != 0 and host.find(facts.session) is None
+    adopted = facts.ppid == 1 or facts.ppid == host.reaper()
+    if service.inherit_in_foreground and left and adopted:
+        return ""
+    return f"master {master} runs in the foreground, its parent is pid {facts.ppid}"

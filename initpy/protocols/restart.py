@@ -19,18 +19,20 @@ from ..control.launch import launch, refuse_idle_pools
 from ..control.pidfiles import lost_paths_sentence, remove_stale_sockets
 from ..control.record import record_leftovers, record_started
 from ..control.signals import terminate
-from ..control.stable import await_launcher
+from ..control.stable import await_launcher, why_in_foreground
 from ..errors import InitError, Reverted, RollbackFailed, Unimplemented, WaitTimeout
 from ..host import CannotCopy, Host, Listener, Process
 from ..host.wait import wait_until
 from ..schedule import signal_named
 from ..service import Service
-from ..state.record import read_record
+from ..state.record import held_sockets, read_record
+from ..state.scan import processes_with
 from .handover import conclude, old_helpers, take_over
 from .sockets.excluded import excluded
 from .sockets.inherit import InheritedSockets
 from .sockets.wishes import unmet_sockets
 from .takeover import replace_master
+from .verify import UPGRADE_FAILED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def restart(service: Service, seen: Snapshot, host: Host) -> bool:
     if old is None or seen.handover:
         return False
     await_launcher(old, host)
-    if why := _why_supervised(service, old, host):
+    if why := _why_plainly(service, old, host):
         host.explain(f"it is stopped, then started: {why}")
         return False
     before = read_record(service, host)
@@ -64,19 +66,29 @@ def restart(service: Service, seen: Snapshot, host: Host) -> bool:
         return _replace(starting, [*others, old], sockets, host)
 
     try:
-        sockets, (started, left) = take_over(starting, old, host, replace, fresh=True)
+        try:
+            sockets, (started, left) = take_over(starting, old, host, replace, fresh=True)
+        except (CannotCopy, Unimplemented) as exc:
+            host.tell(f"it is stopped, then started: {exc}")
+            return False
         record_started(service, started, host)
         conclude(starting, sockets.configuration, left, host)
-    except (CannotCopy, Unimplemented) as exc:
-        host.tell(f"it is stopped, then started: {exc}")
-        return False
     except (Reverted, RollbackFailed) as exc:
-        why = str(exc).partition("! ")[2]
+        why = str(exc).removeprefix(UPGRADE_FAILED)
         raise InitError(f"restart failed: {why}", exc.output) from exc
     helpers = old_helpers(before, started, host)
     record_leftovers(service, host, helpers=helpers, dropped=sockets.dropped)
     refuse_idle_pools(started)
     return True
+
+
+def _why_plainly(service: Service, master: Process, host: Host) -> str:
+    """Return why no other master can take the place of *master*, or ""."""
+    if unit := host.systemd_unit(master):
+        return f"systemd supervises master {master} (unit {unit})"
+    if host.listening_sockets() is not None and not held_sockets(master, host):
+        return f"master {master} listens on nothing any more"  # it was told to end
+    return why_in_foreground(service, master, host)
 
 
 def _require_all_copied(old: Process, sockets: InheritedSockets, host: Host) -> None:
@@ -115,26 +127,22 @@ def _replace(
         # Without sockets to inherit it is started as usual.
         return launch(service, host, inheritance=sockets if sockets.listeners else None), left
     except InitError as exc:
-        raise InitError(
-            f"restart failed, nothing serves, the old workers finish their requests: {exc}",
-            exc.output,
-        ) from exc
+        pids = ", ".join(str(worker) for worker in left if host.alive(worker))
+        finish = f", workers {pids} only finish their requests" if pids else ""
+        why = f"restart failed, the old master has ended{finish}: {exc}"
+        raise InitError(why, exc.output) from exc
 
 
 def _refuse_strangers(
     masters: Sequence[Process], excluding: Sequence[Listener], places: str, host: Host
 ) -> None:
     """Raise InitError if a process that is no worker has one of these sockets, and keeps it."""
-    inodes = {one.inode for one in excluding}
     family = {*masters, *(child for master in masters for child in host.children(master))}
-    for pid in host.pids():
-        process = host.find(pid)
-        if process is None or process in family or pid == host.getpid():
-            continue
-        if not inodes.isdisjoint(host.socket_inodes(process)):
+    for process in processes_with({one.inode for one in excluding}, host):
+        if process not in family:
             raise InitError(
-                f"not restarting: pid {process} ({host.title(pid)[:60]}) has the socket {places}, "
-                "which has to be closed: end it first"
+                f"not restarting: pid {process} ({host.title(process.pid)[:60]}) has the socket "
+                f"{places}, which has to be closed: end it first"
             )
 
 
@@ -152,24 +160,3 @@ def _await_closed(
 
     what = f"the old workers to close {', '.join(one.place for one in excluding)}"
     wait_until(closed, within=service.timeout, host=host, what=what)
-
-
-def _why_supervised(service: Service, master: Process, host: Host) -> str:
-    """Return what speaks for a supervisor that has started *master* and waits for it, or "".
-
-    A daemon that has put itself in the background was forked and has executed nothing
-    since (PF_FORKNOEXEC), also after it has executed itself anew. Neither its session nor
-    its parent tells: it may make a session in the foreground, too, and process 1 may be
-    its supervisor. But one that stays in the foreground where it inherits sockets, as a
-    binary that its predecessor has executed, is in the session of a process that has
-    ended; a supervisor's session has a leader.
-    """
-    # setsid(2) in the foreground: fpm_unix_init_main. Sessions: ngx_daemon, Host.launch.
-    if unit := host.systemd_unit(master):
-        return f"systemd supervises master {master} (unit {unit})"
-    facts = host.look(master.pid)
-    if facts is None or facts.process != master or facts.forked:
-        return ""
-    if service.inherit_in_foreground and facts.session and host.find(facts.session) is None:
-        return ""
-    return f"master {master} runs in the foreground, its parent is pid {facts.ppid}"

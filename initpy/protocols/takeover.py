@@ -18,7 +18,7 @@ from ..control.pidfiles import lost_paths_sentence, restore_pidfile
 from ..control.ready import BesideOrphans, why_not_serving
 from ..control.record import record_leftovers, record_started
 from ..control.run import surroundings_of_reader
-from ..control.stable import await_launcher, require_running
+from ..control.stable import await_launcher, require_running, why_in_foreground
 from ..errors import (
     ConfigTestFailed,
     InitError,
@@ -88,7 +88,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
             return
         seen = require_running(service, host)
     old = seen.masters[-1]
-    _refuse_supervised(old, host)
+    _refuse_supervised(service, old, host)
     for process in (old, *host.children(old)):  # they have other users than their master
         host.require_permission(process)
     restore_pidfile(service, seen, host)
@@ -183,7 +183,7 @@ def reload(service: Service, master: Process, host: Host) -> None:
     """
     await_launcher(master, host)
     try:
-        _refuse_supervised(master, host)
+        _refuse_supervised(service, master, host)
     except Unimplemented as exc:
         raise Unimplemented(
             f"master {master} is supervised or in the foreground, and cannot be taken over: "
@@ -203,28 +203,19 @@ def _session(orphans: Sequence[Process], host: Host) -> int:
     return looks[0].session if looks else 0
 
 
-def _refuse_supervised(old: Process, host: Host) -> None:
-    """Raise Unimplemented if a supervisor started *old*: it would not know the new master.
-
-    A daemon that has put itself in the background was forked and has executed nothing
-    since (PF_FORKNOEXEC), also after it has executed itself anew. Neither its session nor
-    its parent tells: it may make a session in the foreground, too, and process 1 may be
-    its supervisor.
-    """
-    # setsid(2) in the foreground: fpm_unix_init_main.
+def _refuse_supervised(service: Service, old: Process, host: Host) -> None:
+    """Raise Unimplemented if a supervisor started *old*: it would not know the new master."""
     if unit := host.systemd_unit(old):
         raise Unimplemented(f"systemd supervises master {old}: use systemctl restart {unit}")
-
-    def in_background() -> bool:
-        facts = host.look(old.pid)
-        return facts is None or facts.process != old or facts.forked
-
     try:
-        what = f"master {old} to go to the background"
-        wait_until(in_background, within=EXECUTING, host=host, what=what)
+        wait_until(
+            lambda: not why_in_foreground(service, old, host),
+            within=EXECUTING,
+            host=host,
+            what=f"master {old} to go to the background",
+        )
     except WaitTimeout as exc:
-        facts = host.look(old.pid)
         raise Unimplemented(
-            f"master {old} runs in the foreground, its parent is pid {facts.ppid if facts else 0}: "
+            f"{why_in_foreground(service, old, host)}: "
             "use reload, or restart it through its supervisor, to replace the binary"
         ) from exc

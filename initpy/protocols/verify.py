@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 CHECK = "UPGRADE_CHECK"  # as the settings name it
 
+UPGRADE_FAILED = "Upgrade failed! "  # how the message of an upgrade that failed begins
+
 
 def verify_binary(service: Service, old: Process, host: Host) -> None:
     """Let the binary on disk test the configuration; *old* may run another binary.
@@ -140,4 +142,4 @@ def refuse_argv0(service: Service, old: Process, host: Host) -> None:
 
 def upgrade_failed(kind: type[InitError], why: str, output: str = "") -> InitError:
     """Return the error of a failed upgrade: Reverted, RollbackFailed or Unimplemented."""
-    return kind(f"Upgrade failed! {why}", output)
+    return kind(f"{UPGRADE_FAILED}{why}", output)

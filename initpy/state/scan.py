@@ -19,6 +19,10 @@ from .titles import is_worker, looks_like_master, told_by, workers_of
 
 LISTINGS = 3  # of all processes, in one scan
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 
 class ProcessScan:
     """Every process of the host that runs this daemon, by what it is."""
@@ -150,3 +154,10 @@ class ProcessScan:
             return True
         named = self._named == facts.process.pid
         return named and not why_not_by_sockets(service, facts.process, host)
+
+
+def processes_with(inodes: Collection[int], host: Host) -> dict[Process, set[int]]:
+    """Return the processes that have one of those sockets open, and which; without us."""
+    others = [host.find(pid) for pid in host.pids() if pid != host.getpid()] if inodes else []
+    found = {one: host.socket_inodes(one).intersection(inodes) for one in others if one}
+    return {process: held for process, held in found.items() if held}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
-from real_daemons import Fpm, Nginx, free_port, wait_until
+from real_daemons import Fpm, Nginx, can_bind, free_port, wait_until
 from real_load import ROUNDS, Shop, load
 
 pytestmark = pytest.mark.real
@@ -231,3 +232,19 @@ def test_new_binary_that_fails(place, kind):
     assert site.master == old
     site.see_only(old)
     assert (site.ask() or "").startswith(("one", "14"))
+
+
+def test_master_that_was_told_to_end(nginx):
+    """Somebody has sent QUIT, and a download goes on: nothing listens, and restart starts it."""
+    nginx.place.settings(nginx.name, "STOP_SCHEDULE=QUIT/1/TERM/5/KILL/5\n")
+    old = nginx.start()
+    with nginx.download():
+        nginx.kill(old, signal.SIGQUIT)
+        wait_until(lambda: can_bind(nginx.port), "the port to be free")
+
+        result = nginx.act("restart")
+
+    assert 0 == result.code, result
+    assert result.seconds < 10
+    assert nginx.master not in (None, old)
+    assert "one" == nginx.ask()

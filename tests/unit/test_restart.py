@@ -117,6 +117,17 @@ def test_supervised(host, daemon, session):
     assert plainly(host, old)
 
 
+def test_supervisor_whose_session_has_no_leader_any_more(host, daemon):
+    """It lives, and has started the master: that tells it, and no session."""
+    supervisor = host.add(title="supervisor", session=4711)
+    old = daemon.run()
+    old.forked, old.ppid, old.session = False, supervisor.pid, supervisor.session
+
+    restart(daemon.service, host)
+
+    assert plainly(host, old)
+
+
 def test_sockets_that_cannot_be_copied(host, daemon):
     """That is said, and the service is stopped, then started."""
     old = daemon.run()
@@ -200,6 +211,21 @@ def test_other_address(host, nginx):
     ended = [(sig, pid) for _, pid, sig in host.sent][:4]
     assert [("SIGSTOP", old.pid), ("SIGKILL", old.pid)] == ended[:2]
     assert {("SIGQUIT", pid) for pid in workers} == set(ended[2:])
+
+
+def test_other_address_and_a_binary_that_fails(host, nginx):
+    """The old master has ended by then: it is said, and which workers finish their requests."""
+    nginx.drain = 100
+    old = nginx.run()
+    pids = ", ".join(str(worker.pid) for worker in nginx.workers(old))
+    old.sockets = {1: "127.0.0.1:80"}
+    host.put(nginx.service.config, "http { server { listen 80; } }")
+    nginx.replace("fails")
+
+    with pytest.raises(InitError, match=f"the old master has ended, workers {pids} only finish"):
+        restart(nginx.service, host)
+
+    assert not nginx.alive(old)
 
 
 def test_stranger_has_it(host, nginx):

@@ -99,7 +99,7 @@ def _start(
     daemon = os.fork()
     if daemon == 0:
         try:
-            os.setpgid(0, 0)  # in the launcher's session: see protocols/restart.py
+            os.setpgid(0, 0)  # in the launcher's session: see control/stable.py
             spawn.prepare(spawn.null(), output, descriptors)
             base: Mapping[str, str] = spawn.CLEAN_ENVIRONMENT
             if surroundings is not None:

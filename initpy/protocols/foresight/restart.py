@@ -10,6 +10,7 @@ from __future__ import annotations
 from ...control.ask import ask_configuration
 from ...errors import ConfigTestFailed, InitError
 from ...host.network.trials import IN_USE
+from ...state.scan import processes_with
 from .places import port_of
 from .trials import UDP, Trials
 
@@ -136,7 +137,7 @@ class StartTrials(Trials):
         by = [
             f"{one.place} is held by {self._named(min(holders, key=_age))}"
             for one in others
-            if (holders := self._holders({one.inode}))
+            if (holders := processes_with({one.inode}, self._host))
         ]
         return ", ".join((why, *dict.fromkeys(by)))
 
@@ -152,12 +153,6 @@ class StartTrials(Trials):
     def _overlap(self, place: str, other: str, ipv6only: bool | None = None) -> bool:
         shared = {place, other} <= self._reuseport
         return not shared and super()._overlap(place, other, ipv6only)
-
-    def _holders(self, inodes: set[int]) -> list[Process]:
-        """Return the processes that have one of those sockets open."""
-        host = self._host
-        found = [host.find(pid) for pid in host.pids() if pid != host.getpid()]
-        return [one for one in found if one and not inodes.isdisjoint(host.socket_inodes(one))]
 
     def _named(self, process: Process) -> str:
         return f"pid {process} ({self._host.title(process.pid)[:60]})"
@@ -175,9 +170,9 @@ class StartTrials(Trials):
             for one in self._excluding(place, self._own)
         }
         said = []
-        for process in self._holders(set(kept)) if kept else ():
+        for process, held in processes_with(kept, self._host).items():
             if not self._descends(process, ending):
-                places = {kept[inode] for inode in kept.keys() & self._host.socket_inodes(process)}
+                places = {kept[inode] for inode in held}
                 said.append(f"{self._named(process)} holds {', '.join(sorted(places))}")
         return "; ".join(said)
 
