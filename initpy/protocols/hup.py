@@ -46,12 +46,13 @@ def reload(service: Service, master: Process, host: Host) -> None:
         _send_and_see_it_live(service, master, host)
         return
     await_idle(master, host, within=service.timeout)
-    found = _Generations(service, master, host)
+    found, version = _Generations(service, master, host), host.version(service.pidfile)
     killproc(master, signal_named(service.reload), host=host)
     _wait(service, host, found.handled, lambda: f"master {master} to be idle again")
     # A pidfile that has another name by now was written anew, and then removed by its old
     # name; both may be one file (ngx_init_cycle).
-    restore_pidfile(service, take_snapshot(service, host), host, needed=False)
+    if host.version(service.pidfile) != version:
+        restore_pidfile(service, take_snapshot(service, host), host, needed=False)
     _wait(service, host, found.renewed, found.awaited)
 
 

@@ -54,7 +54,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     """
     if seen.upgrading:
         if started_beside(seen, host):
-            new = finish_takeover(service, seen, host)
+            new = finish_takeover(service, seen, host, what="restart")
         else:
             new = _carry_on(service, seen, host)
             host.tell(f"finished the upgrade that was under way: master {new} serves")

@@ -33,7 +33,7 @@ def finish_restart(service: Service, seen: Snapshot, host: Host) -> None:
     Raises what ``finish`` raises.
     """
     if started_beside(seen, host):
-        finish_takeover(service, seen, host, any_binary=True)
+        finish_takeover(service, seen, host, any_binary=True, what="restart")
 
 
 def started_beside(seen: Snapshot, host: Host) -> bool:
@@ -45,13 +45,19 @@ def started_beside(seen: Snapshot, host: Host) -> bool:
 
 
 def finish_takeover(
-    service: Service, seen: Snapshot, host: Host, *, any_binary: bool = False
+    service: Service,
+    seen: Snapshot,
+    host: Host,
+    *,
+    any_binary: bool = False,
+    what: str = "upgrade",
 ) -> Process:
     """Verify the newest master and retire all others; return the newest.
 
     A killed script has left more than one master, or one that is starting.
 
     any_binary: do not require the binary on disk.
+    what:       which action was under way, for messages.
 
     Raises Reverted if the newest master does not serve; RollbackFailed.
     """
@@ -63,7 +69,7 @@ def finish_takeover(
         return new
     old = [master for master in seen.masters if master != new]
     _finish(service, new, old, host, any_binary=any_binary)
-    host.tell(f"finished the upgrade that was under way: master {new} serves")
+    host.tell(f"finished the {what} that was under way: master {new} serves")
     return new
 
 

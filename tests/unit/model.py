@@ -17,7 +17,7 @@ from initpy.errors import InitError
 from initpy.schedule import parse_schedule
 from initpy.state.record import record_path
 
-MOST_CALLS = 60_000  # of the system in one action: more is a loop that does not end
+MOST_CALLS = 20_000  # of the system in one action: more is a loop that does not end
 QUICK = {
     "timeout": 4.0,  # longer than nginx tries a port, and than PATIENCE
     "upgrade_timeout": 3.0,

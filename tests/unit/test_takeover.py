@@ -660,8 +660,8 @@ def test_workers_that_may_not_be_signalled(host, fpm, old):
     asserts_old_serves(fpm, old)
 
 
-def test_new_master_takes_the_path_with_it(host, fpm, old):
-    """On TERM from somebody else a new master removes the socket's path: that is no 150."""
+def loses_its_path_in_the_check(host, fpm):
+    """Upgrade; while the check runs, somebody's TERM ends the new master, and it takes its path."""
     host.put("/bin/check", mode=0o755)
 
     def check(_argv):
@@ -673,6 +673,11 @@ def test_new_master_takes_the_path_with_it(host, fpm, old):
 
     with pytest.raises(RollbackFailed, match=f"no client reaches {fpm.place}"):
         upgrade(CHECKED, host)
+
+
+def test_new_master_takes_the_path_with_it(host, fpm, old):
+    """On TERM from somebody else a new master removes the socket's path: that is no 150."""
+    loses_its_path_in_the_check(host, fpm)
 
 
 def test_old_master_takes_the_path_with_it(host, fpm, old):
@@ -698,14 +703,4 @@ def test_unfinished_takeover_whose_new_master_takes_the_path_with_it(host, fpm, 
     """What is said of the old master was seen before and after: its path is gone."""
     fpm.boot(old.sockets)
     host.sleep(1)
-    host.put("/bin/check", mode=0o755)
-
-    def check(_argv):
-        host.files.pop(fpm.place)
-        host.end(fpm.masters[-1])
-        return Run(code=1)
-
-    host.programs["/bin/check"] = check
-
-    with pytest.raises(RollbackFailed, match=f"no client reaches {fpm.place}"):
-        upgrade(CHECKED, host)
+    loses_its_path_in_the_check(host, fpm)
