@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # The one list of public names: a type checker imports it, _h
     from .host import Process as Process
     from .protocols.oldbin import wait_for_oldbin as wait_for_oldbin
     from .service import Service as Service
-    from .state.pidof import pidofproc as pidofproc
+    from .state.programs.pidof import pidofproc as pidofproc
     from .state.snapshot import master_of as master_of
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..control.configtest import configtest, configtest_stopped
 from ..control.drain import drain_orphans
-from ..control.launch import launch, refuse_idle_pools
 from ..control.lock import ActionLock
 from ..control.pidfiles import (
     refuse_conflict,
@@ -18,6 +17,7 @@ from ..control.record import record_running, record_started, remove_record
 from ..control.run import locate
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
+from ..control.starting.launch import launch, refuse_idle_pools
 from ..errors import InitError
 from ..host import HERE, Host, Process
 from ..protocols.finish import Finishing

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..control.lineage import terminate_upgrade_children
 from ..control.lock import ActionLock
 from ..control.pidfiles import refuse_conflict, remove_stale_pidfiles
 from ..control.record import remove_record
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
+from ..control.starting.lineage import terminate_upgrade_children
 from ..errors import InitError
 from ..host import HERE, Host, Process
 from ..schedule import Step

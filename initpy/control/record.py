@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..contracts import Pool
-    from .launch import Started
+    from .starting.launch import Started
 
 
 def write_record(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from ..contracts import Configuration
-    from ..control.launch import Started
+    from ..control.starting.launch import Started
     from ..state.record import Record
 
 # While a master executes itself anew, and goes to the background, a look may find none.

@@ -15,11 +15,11 @@ other sockets are held; then the new one is started.
 from __future__ import annotations
 
 from ..control.drain import finishing_by_stop, retire
-from ..control.launch import launch, refuse_idle_pools
 from ..control.pidfiles import lost_paths_sentence, remove_stale_sockets
 from ..control.record import record_leftovers, record_started
 from ..control.signals import terminate
 from ..control.stable import await_launcher, why_in_foreground
+from ..control.starting.launch import launch, refuse_idle_pools
 from ..errors import InitError, Reverted, RollbackFailed, Unimplemented, WaitTimeout
 from ..host import CannotCopy, Host, Listener, Process
 from ..host.wait import wait_until
@@ -38,7 +38,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from ..control.launch import Started
+    from ..control.starting.launch import Started
     from ..state.snapshot import Snapshot
 
 

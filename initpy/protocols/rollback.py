@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..control.drain import leave_to_finish
-from ..control.lineage import terminate_upgrade_children
 from ..control.stable import wait_until_stable
+from ..control.starting.lineage import terminate_upgrade_children
 from ..errors import RollbackFailed, WaitTimeout
 from ..host import Host, Process
 from ..host.wait import wait_until

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from ..control.ask import ask_configuration
 from ..control.drain import drain_orphans
-from ..control.launch import Launch, Started, launch
 from ..control.pidfiles import lost_paths_sentence, restore_pidfile
 from ..control.ready import BesideOrphans, why_not_serving
 from ..control.record import record_leftovers, record_started
 from ..control.run import surroundings_of_reader
 from ..control.stable import await_launcher, require_running, why_in_foreground
+from ..control.starting.launch import Launch, Started, launch
 from ..errors import (
     ConfigTestFailed,
     InitError,

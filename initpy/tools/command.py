@@ -13,7 +13,7 @@ from ..host import Host
 from ..schedule import parse_schedule, signal_named
 from ..service import Service
 from ..state.pidfile import EMPTY, Pidfile, read_pidfile
-from ..state.pidof import is_hidden, pidofproc
+from ..state.programs.pidof import is_hidden, pidofproc
 from ..systemctl import DIRECTORY
 from .declarations import declarations
 from .detect import FACTS, detect_service

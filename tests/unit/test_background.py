@@ -15,7 +15,7 @@ PROGRAM = """
 import sys
 sys.path += sys.argv[3:]
 import os
-from initpy.control.background import background_command
+from initpy.control.starting.background import background_command
 command = background_command(sys.argv[1], [sys.argv[2], "600"])
 os.execv(command[0], command)
 """

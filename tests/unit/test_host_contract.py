@@ -11,8 +11,8 @@ import sys
 import pytest
 from fakes import ALL_SIGNALS, FakeHost, Run
 
-from initpy.control.lineage import descendants
 from initpy.control.run import end_group
+from initpy.control.starting.lineage import descendants
 from initpy.errors import InitError
 from initpy.host import Descriptors, Host, Process, Spot
 from initpy.host.changes import Changes

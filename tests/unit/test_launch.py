@@ -6,7 +6,7 @@ import sys
 import pytest
 from fakes import Run
 
-from initpy.control.launch import Launch, launch
+from initpy.control.starting.launch import Launch, launch
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError, NotInstalled, WaitTimeout

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from initpy.errors import StatusCode
-from initpy.state.pidof import pidofproc
+from initpy.state.programs.pidof import pidofproc
 
 PROGRAM, PIDFILE = "/usr/sbin/foo", "/run/foo.pid"
 

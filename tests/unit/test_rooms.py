@@ -31,7 +31,7 @@ MOST_MODULES = 14  # in one folder, its __init__ not counted
 MOST_LINES = 250  # of one module
 
 # What a module outside ``host`` may import from elsewhere: nothing of it looks at the
-# machine. Of os.path only what computes is used. ``control.background`` is a program of
+# machine. Of os.path only what computes is used. ``control.starting.background`` is a program of
 # its own.
 HARMLESS = {
     "argparse",
@@ -46,7 +46,7 @@ HARMLESS = {
     "_signal",
 }
 COMPUTES = {"abspath", "basename", "dirname", "join", "normpath"}  # of os.path
-PROGRAMS = {"control.background"}
+PROGRAMS = {"control.starting.background"}
 
 # Where an InitError may be caught: at the edge, which turns it into an exit code, and
 # where something is undone, or said, before it goes on.

@@ -5,7 +5,7 @@ from daemons import FakeNginx
 from fakes import FakeHost
 from moments import looks
 
-from initpy.control.lineage import terminate_upgrade_children
+from initpy.control.starting.lineage import terminate_upgrade_children
 from initpy.daemons.nginx import NGINX
 
 

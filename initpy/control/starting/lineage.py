@@ -8,23 +8,23 @@ child is one: a master that is pid 1 of a container adopts all orphans there.
 
 from __future__ import annotations
 
-from ..host import Host, Process
-from ..host.wait import wait_until
-from ..schedule import parse_schedule, signal_named
-from ..service import Service
-from ..state.identity import why_not
-from ..state.titles import is_worker, looks_like_master, workers_of
-from .drain import drain, retire
-from .pidfiles import remove_stale_pidfiles
-from .signals import suspend, terminate
-from .stable import await_titles
+from ...host import Host, Process
+from ...host.wait import wait_until
+from ...schedule import parse_schedule, signal_named
+from ...service import Service
+from ...state.identity import why_not
+from ...state.titles import is_worker, looks_like_master, workers_of
+from ..drain import drain, retire
+from ..pidfiles import remove_stale_pidfiles
+from ..signals import suspend, terminate
+from ..stable import await_titles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from ..host import Launched
-    from ..state.pidfile import Pidfile
+    from ...host import Launched
+    from ...state.pidfile import Pidfile
 
 
 def lineage(child: Launched, host: Host) -> list[Process]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from ..errors import InitError, NotInstalled, WaitTimeout
-from ..host import Host, Process
-from ..host.wait import wait_until
-from ..service import Service
-from ..state.pidfile import read_pidfile
-from ..state.snapshot import proven_master, take_snapshot
-from ..state.titles import is_worker
-from ..state.workers import SETTLE, Readiness, needed_pools
-from ..value import Value
-from .ask import pools_on_disk
+from ...errors import InitError, NotInstalled, WaitTimeout
+from ...host import Host, Process
+from ...host.wait import wait_until
+from ...service import Service
+from ...state.pidfile import read_pidfile
+from ...state.snapshot import proven_master, take_snapshot
+from ...state.titles import is_worker
+from ...state.workers import SETTLE, Readiness, needed_pools
+from ...value import Value
+from ..ask import pools_on_disk
+from ..error_log import ended_early
+from ..ready import workers_awaited
+from ..run import run_named, start_daemon
 from .background import background_command
-from .error_log import ended_early
 from .lineage import leaves, lineage, named_descendant, newest_master, undo
-from .ready import workers_awaited
-from .run import run_named, start_daemon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ..contracts import Pool
-    from .run import Inheritance
+    from ...contracts import Pool
+    from ..run import Inheritance
 
 
 class Started(Value):

@@ -1,0 +1,1 @@
+"""The processes of a program, for the functions of LSB 20.8."""
