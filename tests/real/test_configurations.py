@@ -54,6 +54,10 @@ class Running:
         with open(self.said, errors="replace") as file:
             return file.read()
 
+    def wait_for_workers(self):
+        """Wait until it has started workers, after all that it does by itself."""
+        wait_until(lambda: self.host.children(self.process), f"workers: {self.output()}")
+
     def logs(self):
         """Return the files that it has open to append to them."""
         found = set()
@@ -241,6 +245,7 @@ def test_nginx(tree, seed):
         assert running.up, running.output()
         assert (set(), set()) == disagreement(told, running.process, running.host)
         assert f"{tree}/x.pid" == told.pidfile
+        running.wait_for_workers()  # nginx closes its first log after it has written its pidfile
         assert running.logs() == set(told.logs) - {first}
 
 
