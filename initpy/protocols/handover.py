@@ -5,10 +5,12 @@ from __future__ import annotations
 from ..control.drain import drain_orphans, retire
 from ..control.pidfiles import lost_paths_sentence, write_pidfile
 from ..control.ready import is_serving
+from ..control.signals import terminate
 from ..control.stable import wait_until_stable
 from ..errors import InitError, NotRunning, Reverted, RollbackFailed, WaitTimeout
 from ..host import Host, Process
 from ..host.wait import wait_until
+from ..schedule import parse_schedule
 from ..service import Service
 from ..state.snapshot import named_master
 from .sockets.inherit import InheritedSockets, copy_sockets
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from ..contracts import Configuration
     from ..control.starting.launch import Started
     from ..state.record import Record
+    from ..state.snapshot import Snapshot
 
 # While a master executes itself anew, and goes to the background, a look may find none.
 RESTORED = 3.0  # seconds; an old master that is absent, or idle, for longer does not serve
@@ -83,14 +86,20 @@ def retire_others(
 
 
 def _hung(starting: Collection[Process], family: Collection[Process], host: Host) -> list[Process]:
-    """Return the old masters that hang as they execute themselves anew.
+    """Return those that hang as they start, or execute themselves anew, on the service's sockets.
 
-    They hold the sockets of the new master. Another process that starts the daemon does not.
+    family: whose sockets they are. Another process that starts the daemon has none of them.
     """
     if not starting:
         return []
     held = set().union(*map(host.socket_inodes, family))
     return [one for one in starting if not held.isdisjoint(host.socket_inodes(one))]
+
+
+def terminate_hung(service: Service, seen: Snapshot, host: Host) -> None:
+    """End what hangs as it starts on the sockets of the service, since a script was killed."""
+    hung = _hung(seen.starting, seen.masters, host)
+    terminate(hung, parse_schedule("KILL/5"), host, what=f"{service.name} that hangs")
 
 
 def conclude(service: Service, config: Configuration, left: Sequence[Process], host: Host) -> None:

@@ -27,7 +27,7 @@ from ..schedule import signal_named
 from ..service import Service
 from ..state.record import held_sockets, read_record
 from ..state.scan import processes_with
-from .handover import conclude, old_helpers, take_over
+from .handover import conclude, old_helpers, take_over, terminate_hung
 from .sockets.excluded import excluded
 from .sockets.inherit import InheritedSockets
 from .sockets.wishes import unmet_sockets
@@ -55,6 +55,7 @@ def restart(service: Service, seen: Snapshot, host: Host) -> bool:
     if why := _why_plainly(service, old, host):
         host.explain(f"it is stopped, then started: {why}")
         return False
+    terminate_hung(service, seen, host)
     before = read_record(service, host)
     # No upgrade: what a new binary has to prove is proven by a start, and as long as that takes.
     starting = finishing_by_stop(service).replace(upgrade_check=(), upgrade_timeout=service.timeout)

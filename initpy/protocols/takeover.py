@@ -33,7 +33,14 @@ from ..service import Service
 from ..state.record import read_record
 from ..state.snapshot import Snapshot, take_snapshot
 from .foresight.trials import foresee
-from .handover import conclude, old_helpers, restore, retire_others, take_over
+from .handover import (
+    conclude,
+    old_helpers,
+    restore,
+    retire_others,
+    take_over,
+    terminate_hung,
+)
 from .sockets.inherit import InheritedSockets
 from .sockets.wishes import tell_wishes
 from .unfinished import finish_takeover
@@ -87,6 +94,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
         if host.exe_file(new) == host.file_id(service.daemon):
             return
         seen = require_running(service, host)
+    terminate_hung(service, seen, host)
     old = seen.masters[-1]
     _refuse_supervised(service, old, host)
     for process in (old, *host.children(old)):  # they have other users than their master

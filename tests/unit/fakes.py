@@ -1003,6 +1003,7 @@ class FakeHost(Host):
         )
         start = self._inherited(environment, descriptors)
         start["surroundings"] = process.surroundings
+        process.sockets = dict(start["sockets"])
         child = FakeLaunched(self, process, run, launcher, **start)
         unread = ["environment, which cannot be read"] if given.environment is None else []
         child.withheld = unread + self.withholds

@@ -812,6 +812,16 @@ FOUND = {
         ],
         "start",
     ),
+    "upgrade beside a daemon that hangs since a restart was killed": (
+        True,
+        [("binary that freezes", 0), ("script killed", 173), ("try-restart", 0)],
+        "upgrade",
+    ),
+    "restart beside a daemon that hangs since a restart was killed": (
+        True,
+        [("binary that freezes", 0), ("script killed", 198), ("try-restart", 0)],
+        "restart",
+    ),
     "stop killed while it drains": (
         True,
         [("script killed", 55), ("quick clients", 0), ("restart", 0)],
