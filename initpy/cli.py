@@ -8,7 +8,7 @@ from .console import Console, Explanation, escaped, standard_console
 from .errors import ExitCode, InitError, StatusCode, UsageError
 from .host import Host
 from .service import Service
-from .settings import with_settings
+from .settings import as_set, read_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,10 +116,7 @@ def _daemon_removed(service: Service, host: Host) -> bool:
     """
     if {"stop", "force-quit", "status"}.intersection(sys.argv[1:]):
         return False
-    try:
-        return not host.is_executable(with_settings(service, host).daemon)
-    except InitError:
-        return False  # the action reports what is wrong with the settings
+    return not host.is_executable(read_settings(service, host).service.daemon)
 
 
 def main(service: Service, argv: Sequence[str] | None = None, host: Host | None = None) -> int:
@@ -214,7 +211,7 @@ _NO_FAILURES = (ExitCode.NOT_INSTALLED, ExitCode.NOT_CONFIGURED)
 
 
 def _as_set(service: Service, arguments: Arguments, host: Host) -> Service:
-    service = with_settings(service, host)
+    service = as_set(service, arguments.action, host)
     if arguments.timeout is None:
         return service
     return service.replace(timeout=arguments.timeout, upgrade_timeout=arguments.timeout)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from .host import Limits
+
 # The fields that name a function. ``contracts`` defines the signature of each.
 REFERENCES = (
     "read_configuration",
@@ -115,7 +117,8 @@ class Service(Value):
     # How it is started.
     ready: tuple[str, ...] = ()  # a command that exits with 0 once the daemon serves
     nice: int = 0
-    limits: Mapping[str, tuple[int, int]] = {}  # soft and hard, by resource(3py): RLIMIT_NOFILE
+    limits: Mapping[str, Limits] = {}  # by the name in resource(3py): RLIMIT_NOFILE
+    environment: Mapping[str, str] = {}  # variables that it has besides PATH and LANG
     lockfile: str = ""  # for Red Hat's rc; "" means /var/lock/subsys/NAME
     settings: Mapping[str, str] = {}  # further keys of its settings file: fields that are paths
 

@@ -15,6 +15,7 @@ from ..control.ready import wait_until_ready
 from ..control.record import record_running
 from ..control.run import surroundings_of_reader
 from ..control.stable import require_running, wait_until_stable
+from ..control.variables import tell_missing_variables
 from ..errors import ConfigTestFailed, InitError, NotRunning, Unimplemented
 from ..host import HERE, Host
 from ..protocols.finish import Finishing
@@ -69,6 +70,8 @@ def reload(service: Service, host: Host = HERE) -> None:
             reload_by: Reload = resolve(service.reload_by)
             reload_by(service, seen.masters[-1], host)
         record_running(service, host)
+        if service.reload_execs:
+            tell_missing_variables(service, host)
         refuse_lost_paths(service, host)
 
 

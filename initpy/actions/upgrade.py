@@ -8,6 +8,7 @@ from ..control.pidfiles import lost_paths_sentence, refuse_lost_paths
 from ..control.ready import wait_until_ready
 from ..control.record import record_running
 from ..control.stable import await_launcher, require_running
+from ..control.variables import tell_missing_variables
 from ..errors import NotRunning, Unimplemented
 from ..host import HERE, Host
 from ..protocols.finish import Finishing
@@ -44,6 +45,7 @@ def upgrade(service: Service, host: Host = HERE) -> None:
         replace: Upgrade = resolve(service.upgrade)
         replace(service, seen, host)
         record_running(service, host)
+        tell_missing_variables(service, host)
         mend_lost_paths(service, host)
 
 

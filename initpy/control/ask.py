@@ -66,6 +66,7 @@ def ask(
             [service.daemon, *arguments, *service.options],
             host,
             within=min(service.timeout, WITHIN),
+            environment=service.environment,
             descriptors=(fd,),
             surroundings=surroundings,
             most=MOST_BYTES,

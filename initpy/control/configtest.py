@@ -50,6 +50,7 @@ def configtest(
             within=service.timeout,
             interruptible=True,
             limits=service.limits,
+            environment=service.environment,
             surroundings=surroundings,
         )
     except (WaitTimeout, CannotExecute) as exc:

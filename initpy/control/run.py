@@ -10,9 +10,9 @@ from ..value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Protocol
+    from typing import Any, Protocol
 
-    from ..host import Child, Launched, Process, Surroundings
+    from ..host import Child, Launched, Limits, Process, Surroundings
     from ..service import Service
 
     class Inheritance(Protocol):
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
             """The surroundings of the master that it replaces, if that lives."""
 
         @property
-        def limits(self) -> Mapping[str, tuple[int, int]]:
+        def limits(self) -> Mapping[str, Limits]:
             """The limits of ours that were changed for the sockets, as they were before."""
 
 
@@ -47,28 +47,23 @@ class CannotExecute(InitError):
 
 
 def start_daemon(
-    argv: Sequence[str],
-    host: Host,
-    *,
-    nice: int = 0,
-    limits: Mapping[str, tuple[int, int]] | None = None,
-    inheritance: Inheritance | None = None,
+    service: Service, argv: Sequence[str], host: Host, inheritance: Inheritance | None = None
 ) -> Launched:
-    """Start a daemon by a launcher (``Host.launch``).
+    """Start a daemon by a launcher (``Host.launch``), as the settings of its service want it.
 
     Raises NotInstalled, NotPermitted or CannotExecute.
     """
     _require_installed(argv[0], host)
+    inherited: dict[str, Any] = {}
+    environment, limits = service.environment, service.limits
+    if inheritance is not None:
+        environment = {**environment, **inheritance.environment}
+        limits = {**inheritance.limits, **limits}
+        inherited["descriptors"] = inheritance.descriptors
+        inherited["surroundings"] = inheritance.surroundings
     try:
-        if inheritance is None:
-            return host.launch(argv, nice=nice, limits=limits)
         return host.launch(
-            argv,
-            nice=nice,
-            limits={**inheritance.limits, **(limits or {})},
-            environment=inheritance.environment,
-            descriptors=inheritance.descriptors,
-            surroundings=inheritance.surroundings,
+            argv, nice=service.nice, limits=limits, environment=environment, **inherited
         )
     except OSError as exc:
         raise _cannot_execute(argv[0], exc, host) from exc
@@ -132,15 +127,16 @@ def run(  # noqa: PLR0913 - each by its name
     *,
     within: float,
     interruptible: bool = False,
-    limits: Mapping[str, tuple[int, int]] | None = None,
+    limits: Mapping[str, Limits] | None = None,
+    environment: Mapping[str, str] | None = None,
     descriptors: Sequence[int] = (),
     surroundings: Surroundings | None = None,
     most: int = 1 << 16,
 ) -> Finished:
     """Run a program and return its code and output.
 
-    limits: as of ``Host.spawn``.
-    surroundings: their environment is added to a clean one; nothing else of them counts.
+    limits, environment: as of ``Host.spawn``.
+    surroundings: if given, their environment counts, and nothing else of them.
     most:   bytes of its output, the last ones.
     within: seconds of monotonic time. Then its process group is killed, and WaitTimeout
             is raised.
@@ -149,7 +145,7 @@ def run(  # noqa: PLR0913 - each by its name
     """
     _require_installed(argv[0], host)
     try:
-        environment = surroundings.environment if surroundings else None
+        environment = surroundings.environment if surroundings else environment
         child = host.spawn(argv, limits=limits, environment=environment, descriptors=descriptors)
     except OSError as exc:
         raise _cannot_execute(argv[0], exc, host) from exc
@@ -172,9 +168,19 @@ def run(  # noqa: PLR0913 - each by its name
         child.close()
 
 
-def surroundings_of_reader(service: Service, master: Process, host: Host) -> Surroundings | None:
-    """Return the surroundings in which *master* reads its configuration, if that may name them."""
-    return host.surroundings(master) if service.expands_environment else None
+def surroundings_of_reader(
+    service: Service, master: Process, host: Host, *, successor: bool = False
+) -> Surroundings | None:
+    """Return the surroundings in which *master* reads its configuration, if that may name them.
+
+    successor: those in which a master reads it that takes the place of *master*.
+    """
+    if not service.expands_environment:
+        return None
+    found = host.surroundings(master)
+    if not successor or found.environment is None:
+        return found
+    return found.replace(environment={**found.environment, **service.environment})
 
 
 def end_group(child: Child, host: Host) -> None:

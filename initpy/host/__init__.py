@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .network.sockets import CannotCopy, Listener, Sockets
     from .network.trials import Spot, Trials
     from .programs.launcher import Launched, Launching
+    from .programs.limits import Limits
     from .programs.pipes import Pipe, Pipes
     from .programs.spawn import Child, Programs
     from .programs.surroundings import Conditions, Surroundings
@@ -67,6 +68,7 @@ __all__ = [
     "Holder",
     "Host",
     "Launched",
+    "Limits",
     "Listener",
     "Pipe",
     "Process",

@@ -52,7 +52,7 @@ class Files:
         try:
             info = os.fstat(fd)
             regular = stat.S_ISREG(info.st_mode)
-            return _facts(info, os.read(fd, most).decode(errors="replace") if regular else "")
+            return _facts(info, os.fsdecode(os.read(fd, most)) if regular else "")
         finally:
             os.close(fd)
 

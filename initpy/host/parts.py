@@ -36,7 +36,7 @@ _RARE = {
     "Pipes": ("programs.pipes", ("pipes_between", "relay")),
     "Trials": (
         "network.trials",
-        ("why_not_bound", "resolve", "spot", "answers", "file_limits"),
+        ("why_not_bound", "resolve", "spot", "answers", "file_limits", "nr_open"),
     ),
 }
 _PARTS = {

@@ -128,7 +128,8 @@ def _refuse_foreseen(service: Service, old: Process, host: Host) -> None:
     Raises ConfigTestFailed if the configuration is wrong; Reverted if this host does not
     allow it now, and the old workers serve; InitError if they do not.
     """
-    config = ask_configuration(service, host, surroundings_of_reader(service, old, host))
+    reader = surroundings_of_reader(service, old, host, successor=True)
+    config = ask_configuration(service, host, reader)
     foreseen = foresee(service, config, old, host, beside=True)
     why = "; ".join((*foreseen.wrong, *foreseen.refused))
     if foreseen.wrong:

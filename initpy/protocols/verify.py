@@ -40,7 +40,8 @@ def verify_binary(service: Service, old: Process, host: Host) -> None:
         raise NotInstalled(f"{service.daemon} is not installed: nothing to upgrade to")
     refuse_other_pidfile(service, host)
     try:
-        configtest(service, host, surroundings=surroundings_of_reader(service, old, host))
+        reader = surroundings_of_reader(service, old, host, successor=True)
+        configtest(service, host, surroundings=reader)
     except ConfigTestFailed as exc:
         _blame(service, old, exc, host)
 

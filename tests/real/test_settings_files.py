@@ -65,7 +65,7 @@ def test_bad_value(nginx, line):
 
 
 def test_nothing_in_it_is_run(nginx):
-    """A settings file is data: what a shell would run in it is not run."""
+    """What a shell would run in a settings file is not run; the service can be stopped."""
     made = nginx.place.path("X")
     nginx.place.settings(
         nginx.name,
@@ -80,13 +80,14 @@ def test_nothing_in_it_is_run(nginx):
 
 
 def test_what_is_no_assignment(nginx):
-    """A line that is no assignment is warned about, an unknown key ignored."""
+    """A line that is no assignment is told, and so is a key that nobody knows."""
     path = nginx.place.settings(nginx.name, "FROBNICATE=1\nwhat is this\n")
 
     result = nginx.script("start")
 
     assert 0 == result.code, result
-    assert f"{path} line 2 is not an assignment" in result.err
+    assert f"{path} line 1: FROBNICATE is no setting" in result.err
+    assert f"{path} line 2: this is not an assignment" in result.err
     with open(f"/proc/{nginx.master}/environ") as file:
         assert "FROBNICATE" not in file.read()
 

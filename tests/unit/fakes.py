@@ -705,6 +705,9 @@ class FakeHost(Host):
         leads = any(its is None or (file and its[0] == file.inode) for its in bound)
         return self._alive(process) and leads
 
+    def nr_open(self):
+        return 1 << 20
+
     def file_limits(self, process=None):
         return self.limits if process is None or self._alive(process) else (0, 0)
 

@@ -263,11 +263,11 @@ def test_status_json(host, nginx, capsys):
 
 
 def test_status_with_bad_settings(host, nginx, capsys):
-    """Settings that cannot be read leave the state unknown."""
-    host.put("/etc/default/nginx", "NICELEVEL=high")
+    """Settings that do not tell which service it is leave the state of a stopped one unknown."""
+    host.put("/etc/default/nginx", "PIDFILE=high")
 
     assert StatusCode.UNKNOWN == wrapper(host, "status")
-    assert "line 1: NICELEVEL" in capsys.readouterr().err
+    assert "line 1: PIDFILE" in capsys.readouterr().err
 
 
 def test_bad_settings(host, nginx):

@@ -16,7 +16,7 @@ from initpy.actions.status import status
 from initpy.cli import ACTIONS, VERBS
 from initpy.errors import ExitCode, StatusCode
 from initpy.service import Service
-from initpy.settings import _KEYS
+from initpy.settings.keys import KEYS
 from initpy.tools import command
 from initpy.tools.declarations import declarations
 
@@ -79,7 +79,7 @@ def table(page, heading):
 
 def keys():
     """Return the keys of settings, of every daemon."""
-    return {*_KEYS, *(key for service in declarations().values() for key in service.settings)}
+    return {*KEYS, *(key for service in declarations().values() for key in service.settings)}
 
 
 def shown(page):

@@ -10,7 +10,8 @@ import pytest
 import initpy
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
-from initpy.settings import _KEYS, with_settings
+from initpy.settings import with_settings
+from initpy.settings.keys import KEYS
 
 ROOT = os.path.dirname(os.path.dirname(initpy.__file__))
 
@@ -34,7 +35,7 @@ SETTINGS = [(service, key) for service in (NGINX, PHP_FPM) for key in settings(s
 @pytest.mark.parametrize("service", [NGINX, PHP_FPM])
 def test_every_key_stands_there(service):
     """All that the library knows, and those of this daemon alone."""
-    assert {*_KEYS, *service.settings} == set(settings(service))
+    assert {*KEYS, *service.settings} == set(settings(service))
 
 
 @pytest.mark.parametrize("service", [NGINX, PHP_FPM])

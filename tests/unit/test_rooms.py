@@ -50,7 +50,7 @@ PROGRAMS = {"control.starting.background"}
 
 # Where an InitError may be caught: at the edge, which turns it into an exit code, and
 # where something is undone, or said, before it goes on.
-CATCHERS = {"cli", "control", "protocols", "tools"}
+CATCHERS = {"cli", "control", "protocols", "settings", "tools"}
 
 
 def at_runtime(node):

@@ -94,9 +94,7 @@ class Launch:
         wanted = inheritance.surroundings if inheritance else None
         self._pools = pools_on_disk(service, host, wanted)
         self._readiness = Readiness(service, needed_pools(service, self._pools), host)
-        self._child = start_daemon(
-            argv, host, nice=service.nice, limits=service.limits, inheritance=inheritance
-        )
+        self._child = start_daemon(service, argv, host, inheritance)
         try:
             self._started = host.find(self._child.pid)
             self._found = self._wait_until_up()

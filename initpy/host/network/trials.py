@@ -187,6 +187,11 @@ class Trials(Processes):
             os.close(fd)
         return True
 
+    def nr_open(self) -> int:
+        """Return how many descriptors the kernel allows a process at most: proc_sys_fs(5)."""
+        with open("/proc/sys/fs/nr_open") as file:
+            return int(file.read())
+
     def file_limits(self, process: Process | None = None) -> tuple[int, int]:
         """Return how many descriptors a process may have, and to how many it may raise that.
 
@@ -202,8 +207,7 @@ class Trials(Processes):
                 privileges = int(parse_status(file.read())["CapEff"], 16)
         except _GONE:
             return 0, 0
-        with open("/proc/sys/fs/nr_open") as file:
-            most = int(file.read())
+        most = self.nr_open()
         soft, hard = (most if word == "unlimited" else int(word) for word in line.split()[3:5])
         return soft, most if privileges >> _CAP_SYS_RESOURCE & 1 else hard
 

@@ -18,11 +18,13 @@ import time
 from ..processes import Processes
 from ..procfs import Process
 from . import spawn
+from .limits import set_limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .limits import Limits
     from .surroundings import Surroundings
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -40,7 +42,7 @@ class Launching:
         argv: Sequence[str],
         *,
         nice: int = 0,
-        limits: Mapping[str, tuple[int, int]] | None = None,
+        limits: Mapping[str, Limits] | None = None,
         environment: Mapping[str, str] | None = None,
         descriptors: Sequence[int] = (),
         surroundings: Surroundings | None = None,
@@ -91,7 +93,7 @@ def _start(
     output: int,
     descriptors: Sequence[int],
     nice: int,
-    limits: Mapping[str, tuple[int, int]] | None,
+    limits: Mapping[str, Limits] | None,
     surroundings: Surroundings | None,
 ) -> tuple[int, str, str]:  # pragma: no cover - in the child of a fork
     """Fork and execute the daemon; return its pid, what ``adopt`` says, and why it failed."""
@@ -106,7 +108,7 @@ def _start(
                 from .surroundings import adopt
 
                 base = adopt(surroundings, failing)
-            spawn.limit(nice, limits or {})
+            set_limits(nice, limits or {})
         except (OSError, ValueError, OverflowError):
             os.write(failing, spawn.UNPREPARED)
         else:

@@ -6,10 +6,13 @@ import errno
 import os
 
 from ..processes import Processes
+from .limits import set_limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from .limits import Limits
 
 # The environment of a daemon. It must not depend on the user or the program that calls.
 CLEAN_ENVIRONMENT = {
@@ -26,7 +29,7 @@ class Programs:
         argv: Sequence[str],
         *,
         nice: int = 0,
-        limits: Mapping[str, tuple[int, int]] | None = None,
+        limits: Mapping[str, Limits] | None = None,
         environment: Mapping[str, str] | None = None,
         descriptors: Sequence[int] = (),
     ) -> Child:
@@ -38,7 +41,7 @@ class Programs:
         returns what it writes.
 
         nice:        its nice level, relative to ours.
-        limits:      soft and hard values by the name in resource(3py): RLIMIT_NOFILE.
+        limits:      by the name in resource(3py): RLIMIT_NOFILE.
         environment: variables that are added to the clean environment.
         descriptors: descriptors that it inherits, with the same numbers.
 
@@ -54,7 +57,7 @@ class Programs:
             try:
                 os.setsid()
                 prepare(reading, output, descriptors)
-                limit(nice, limits or {})
+                set_limits(nice, limits or {})
             except (OSError, ValueError, OverflowError):
                 os.write(failing, UNPREPARED)
             else:
@@ -148,19 +151,6 @@ def keep_only(*kept: int) -> None:  # pragma: no cover - in the child of a fork
                 os.close(fd)
             except OSError:
                 continue  # it was that of the listing
-
-
-def limit(
-    nice: int, limits: Mapping[str, tuple[int, int]]
-) -> None:  # pragma: no cover - in the child of a fork
-    """Set the limits and the nice level of this process."""
-    if limits:
-        import resource
-
-        for name, values in limits.items():
-            resource.setrlimit(getattr(resource, name), values)
-    if nice:
-        os.nice(nice)
 
 
 def execute(

@@ -138,7 +138,7 @@ def surroundings_for_successor(service: Service, master: Process, host: Host) ->
     """Return what a master that takes the place of *master* gets of its surroundings.
 
     Not the variables that told *master* of sockets that it has inherited itself; and what
-    the settings say of limits and nice level comes first.
+    the settings say of variables, limits and nice level comes first.
     """
     found = host.surroundings(master)
     environment = found.environment
@@ -151,6 +151,7 @@ def surroundings_for_successor(service: Service, master: Process, host: Host) ->
             # A daemon may need several variables for all sockets: NAME, NAME_1, ...
             if not any(name == one or name.startswith(f"{one}_") for one in told)
         }
+        environment.update(service.environment)
     return found.replace(
         environment=environment,
         limits={name: both for name, both in found.limits.items() if name not in service.limits},

@@ -1,0 +1,38 @@
+"""Resource limits and the nice level of a program that is started: getrlimit(2), nice(2)."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Union
+
+    # Soft and hard; -1 for no limit, and None for one that stays as it is.
+    Limits = tuple[Union[int, None], Union[int, None]]
+
+_UNLIMITED = -1  # RLIM_INFINITY
+
+
+def set_limits(
+    nice: int, limits: Mapping[str, Limits]
+) -> None:  # pragma: no cover - in the child of a fork
+    """Set the limits and the nice level of this process."""
+    if limits:
+        import resource
+
+        for name, wanted in limits.items():
+            number = getattr(resource, name)
+            soft, hard = resource.getrlimit(number)
+            soft = soft if wanted[0] is None else wanted[0]
+            hard = hard if wanted[1] is None else wanted[1]
+            if wanted[0] is None and _beyond(soft, hard):
+                soft = hard  # as the kernel has it: setrlimit(2)
+            resource.setrlimit(number, (soft, hard))
+    if nice:
+        os.nice(nice)
+
+
+def _beyond(soft: int, hard: int) -> bool:  # pragma: no cover - in the child of a fork
+    return hard != _UNLIMITED and (soft == _UNLIMITED or soft > hard)

@@ -1,0 +1,104 @@
+"""The administrator's settings: ``/etc/default/NAME``, then ``/etc/sysconfig/NAME``.
+
+They are read as a shell reads them, and nothing in them is run.
+"""
+
+from __future__ import annotations
+
+from ..errors import InitError, SettingsError
+from ..host import HERE, Host
+from ..service import Service
+from .outcome import Settings
+
+DIRECTORIES = ("/etc/default", "/etc/sysconfig")
+MOST = 1 << 20  # bytes that are read of one file
+_TOLERANT = ("stop", "force-quit", "status")  # actions
+
+
+def with_settings(service: Service, host: Host = HERE) -> Service:
+    """Return *service* with the administrator's settings.
+
+    Raises SettingsError, which names file and line, for a bad value, and for a file that
+    another user than root or we could have written.
+    """
+    settings = read_settings(service, host)
+    for warning in settings.warnings:
+        host.tell(warning)
+    if settings.errors:
+        raise settings.errors[0]
+    return settings.service
+
+
+def read_settings(service: Service, host: Host) -> Settings:
+    """Return what the settings make of *service*."""
+    texts: dict[str, str] = {}
+    errors: list[InitError] = []
+    for directory in DIRECTORIES:
+        path = f"{directory}/{service.name}"
+        try:
+            text = _read(path, host)
+        except InitError as exc:
+            errors.append(exc)
+        else:
+            if text is not None and not _says_nothing(text):
+                texts[path] = text
+    if not texts:
+        return Settings(service=service, errors=(*errors,), instance_unknown=bool(errors))
+    from .keys import apply
+    from .shell import Shell
+
+    shell = Shell(lambda path: _read(path, host))
+    for path, text in texts.items():
+        shell.read(path, text)
+    applied = apply(service, shell.variables, host)
+    return applied.replace(
+        errors=(*errors, *applied.errors),
+        instance_unknown=applied.instance_unknown or bool(errors),
+        warnings=(*shell.warnings, *applied.warnings),
+    )
+
+
+def as_set(service: Service, action: str, host: Host) -> Service:
+    """Return *service* as the settings have it for an action, and tell what is wrong with them.
+
+    Raises InitError if something cannot be used. A stop and a look are done without it, but
+    if it would have said which processes are the service's, and none is found: then "not
+    running" might be said of something else.
+    """
+    settings = read_settings(service, host)
+    if action != "status":
+        for warning in settings.warnings:
+            host.tell(warning)
+    if settings.errors and action not in _TOLERANT:
+        raise settings.errors[0]
+    if settings.instance_unknown:
+        from ..state.snapshot import take_snapshot
+
+        if not take_snapshot(settings.service, host).processes:
+            raise settings.errors[0]
+    for error in settings.errors:
+        host.tell(f"{error}; {action} does without it")
+    return settings.service
+
+
+def _says_nothing(text: str) -> bool:
+    """Tell whether there are only comments: then no module is needed that reads more."""
+    lines = (line.lstrip(" \t") for line in text.split("\n"))
+    return all(not line or line.startswith("#") for line in lines)
+
+
+def _read(path: str, host: Host) -> str | None:
+    """Return the text of a settings file; None if there is none.
+
+    Raises SettingsError if it is not trusted, and InitError if it cannot be read.
+    """
+    facts = host.examine(host.realpath(path), MOST)
+    if facts is None:
+        return None
+    if not facts.regular:
+        raise SettingsError(f"{path} is not a regular file")
+    if facts.size > MOST:
+        raise SettingsError(f"{path} is larger than {MOST} bytes")
+    if reason := host.distrust_file(facts) or host.distrust(host.realpath(path)):
+        raise SettingsError(f"{path} is not trusted: {reason}")
+    return facts.text
