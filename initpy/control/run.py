@@ -10,7 +10,7 @@ from ..value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, Protocol
+    from typing import Protocol
 
     from ..host import Child, Launched, Limits, Process, Surroundings
     from ..service import Service
@@ -54,16 +54,23 @@ def start_daemon(
     Raises NotInstalled, NotPermitted or CannotExecute.
     """
     _require_installed(argv[0], host)
-    inherited: dict[str, Any] = {}
+    surroundings = inheritance.surroundings if inheritance else None
+    if surroundings is None:
+        surroundings = host.start_surroundings()
     environment, limits = service.environment, service.limits
     if inheritance is not None:
         environment = {**environment, **inheritance.environment}
-        limits = {**inheritance.limits, **limits}
-        inherited["descriptors"] = inheritance.descriptors
-        inherited["surroundings"] = inheritance.surroundings
+        told = surroundings.limits
+        raised = {name: both for name, both in inheritance.limits.items() if name not in told}
+        limits = {**raised, **limits}
     try:
         return host.launch(
-            argv, nice=service.nice, limits=limits, environment=environment, **inherited
+            argv,
+            nice=service.nice,
+            limits=limits,
+            environment=environment,
+            descriptors=inheritance.descriptors if inheritance else (),
+            surroundings=surroundings,
         )
     except OSError as exc:
         raise _cannot_execute(argv[0], exc, host) from exc

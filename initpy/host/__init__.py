@@ -81,6 +81,9 @@ __all__ = [
 
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+_LOG = "/dev/log"
+_BLIND = 0.02  # seconds between two looks at a process whose end wakes nobody
+_DAEMON_INFO = 3 << 3 | 6  # LOG_DAEMON | LOG_INFO: syslog(3)
 
 
 class Host(Looks):
@@ -118,6 +121,9 @@ class Host(Looks):
             fd = os.pidfd_open(until.pid)
         except ProcessLookupError:
             return
+        except OSError:  # refused, or no descriptor is left: then its end wakes nobody
+            time.sleep(min(seconds, _BLIND))
+            return
         try:
             if self.alive(until):
                 poll = select.poll()
@@ -125,6 +131,24 @@ class Host(Looks):
                 poll.poll(seconds * 1000)
         finally:
             os.close(fd)
+
+    def settle(self) -> None:
+        """Undo what our caller may have done to us, before anything else is done.
+
+        Without descriptors 0 to 2, files that we open would take these numbers; if SIGCHLD
+        is ignored, a child cannot be waited for, and its pid is free at once; what is
+        blocked is not heard; umask 077 would make a runtime directory that nobody can enter.
+        """
+        import _signal
+
+        while True:
+            fd = os.open(os.devnull, os.O_RDWR)
+            if fd > 2:  # noqa: PLR2004 - standard error
+                os.close(fd)
+                break
+        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+        os.umask(0o022)
 
     def heed_signals(self) -> None:
         """Record INT, TERM and HUP in ``interrupted_by`` from now on, instead of dying.
@@ -191,15 +215,26 @@ class Host(Looks):
         os._exit(code)
 
     def syslog(self, ident: str, line: str) -> None:
-        """Send one line to the system log, if /dev/log exists."""
-        if not os.path.exists("/dev/log"):
-            return
-        import syslog
+        """Send one line to the system log: RFC 3164. It is lost if nobody reads that.
 
-        syslog.openlog(ident, syslog.LOG_PID, syslog.LOG_DAEMON)
-        printable = line.encode(errors="replace").replace(b"\0", b"?").decode()
-        syslog.syslog(syslog.LOG_INFO, printable)
-        syslog.closelog()
+        Not by syslog(3), which waits for whoever listens there for as long as it takes.
+        """
+        import _socket  # socket would load enum, selectors, ...
+
+        kind = _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
+        stamp = time.strftime("%b %e %H:%M:%S")
+        text = f"<{_DAEMON_INFO}>{stamp} {ident}[{os.getpid()}]: {line}"
+        try:
+            log = _socket.socket(_socket.AF_UNIX, kind)
+        except OSError:
+            return
+        try:
+            log.connect(_LOG)
+            log.send(text.encode(errors="replace").replace(b"\0", b"?"))
+        except OSError:
+            pass  # nobody listens there, or nobody reads what he has got
+        finally:
+            log.close()
 
 
 HERE = Host()

@@ -29,7 +29,12 @@ _RARE = {
     "Access": ("network.access", ("socket_access", "user_id", "group_id", "name_of")),
     "Conditions": (
         "programs.surroundings",
-        ("surroundings", "raise_descriptor_limit", "restore_descriptor_limit"),
+        (
+            "surroundings",
+            "start_surroundings",
+            "raise_descriptor_limit",
+            "restore_descriptor_limit",
+        ),
     ),
     "Holders": ("network.holders", ("holders",)),
     "Logs": ("logs", ("descriptors",)),

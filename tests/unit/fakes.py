@@ -705,6 +705,9 @@ class FakeHost(Host):
         leads = any(its is None or (file and its[0] == file.inode) for its in bound)
         return self._alive(process) and leads
 
+    def start_surroundings(self):
+        return SURROUNDINGS
+
     def nr_open(self):
         return 1 << 20
 
@@ -995,9 +998,7 @@ class FakeHost(Host):
         self.spawned.append((list(argv), nice, dict(limits or {})))
         launcher = self.add(title="an init script", ppid=self.getpid(), subreaper=True)
         process = self.add(argv=tuple(argv), exe=self._resolved(argv[0]), ppid=launcher.pid)
-        given = surroundings or SURROUNDINGS.replace(
-            limits={**SURROUNDINGS.limits, "RLIMIT_NOFILE": self.descriptor_limit}
-        )
+        given = surroundings or SURROUNDINGS
         base = CLEAN_ENVIRONMENT if given.environment is None else given.environment
         process.surroundings = given.replace(
             environment={**base, **(environment or {})},
@@ -1047,6 +1048,9 @@ class FakeHost(Host):
         for child in self.children_started:
             if isinstance(child, FakeLaunched):
                 child.bereave()
+
+    def settle(self):
+        self.settled = True
 
     def heed_signals(self):
         self.heeding = "heeds"

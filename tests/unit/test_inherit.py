@@ -102,15 +102,6 @@ def test_limit_of_open_files(host, fpm):
     assert (1024, 4096) == host.descriptor_limit
 
 
-def test_limit_of_the_old_master(host, fpm):
-    """Where that of the old master is known it counts, and ours does not."""
-    master = fpm.run()
-    wanted = surroundings_for_successor(PHP_FPM, master.id, host)
-
-    with InheritedSockets(PHP_FPM, [master.id], host, surroundings=wanted) as inheritance:
-        assert {} == inheritance.limits
-
-
 @pytest.mark.parametrize("sign", [",", "="])
 def test_path_that_cannot_be_handed_on(host, fpm, sign):
     """What stands between the sockets in the variable cannot be in the path of one."""

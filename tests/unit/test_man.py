@@ -13,7 +13,7 @@ from initpy.cli import VERBS
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import ExitCode, StatusCode
-from initpy.settings import _KEYS
+from initpy.settings.keys import KEYS
 from initpy.systemctl import BYPASSES
 from initpy.tools.command import _parser
 
@@ -64,7 +64,7 @@ def test_every_code(codes, other):
 def test_every_setting():
     """Each key stands under its file, and so does what keeps an action from systemctl."""
     page = sections("initpy.8")
-    known = {*_KEYS, *NGINX.settings, *PHP_FPM.settings}
+    known = {*KEYS, *NGINX.settings, *PHP_FPM.settings}
 
     assert known == {word for word in items(page["FILES"]) if word.isupper()}
     assert set(BYPASSES) == items(page["ENVIRONMENT"]) - {"Ev", ","}

@@ -4,6 +4,7 @@ import pytest
 from fakes import Run
 
 from initpy.control.run import CannotExecute, Finished, locate, run, run_named, start_daemon
+from initpy.daemons.nginx import NGINX
 from initpy.errors import (
     InitError,
     Interrupted,
@@ -62,7 +63,7 @@ def test_interrupted(host, program):
 def test_missing(host):
     """What is not there is not installed."""
     with pytest.raises(NotInstalled, match="/bin/check is not installed"):
-        start_daemon([PROGRAM], host)
+        start_daemon(NGINX, [PROGRAM], host)
 
 
 def test_dangling_link(host):
@@ -70,7 +71,7 @@ def test_dangling_link(host):
     host.put(PROGRAM, "/bin/nowhere", kind="link")
 
     with pytest.raises(NotInstalled):
-        start_daemon([PROGRAM], host)
+        start_daemon(NGINX, [PROGRAM], host)
 
 
 @pytest.mark.parametrize(("euid", "error"), [(0, CannotExecute), (33, NotPermitted)])
@@ -80,7 +81,7 @@ def test_not_executable(host, euid, error):
     host.euid = euid
 
     with pytest.raises(error):
-        start_daemon([PROGRAM], host)
+        start_daemon(NGINX, [PROGRAM], host)
 
 
 def test_no_program_at_all(host, program):
@@ -92,7 +93,7 @@ def test_no_program_at_all(host, program):
     host.programs[PROGRAM] = refused
 
     with pytest.raises(CannotExecute, match="/bin/check cannot be executed: Exec format error"):
-        start_daemon([PROGRAM], host)
+        start_daemon(NGINX, [PROGRAM], host)
 
 
 def test_bare_command(host, program):

@@ -102,7 +102,7 @@ class Launch:
         except BaseException as exc:
             self.__exit__(exc)
             raise
-        if withheld := self._child.withheld:
+        if wanted and (withheld := self._child.withheld):
             host.tell(f"master {self._found} does not have the old master's {'; '.join(withheld)}")
         return self
 

@@ -36,3 +36,31 @@ def set_limits(
 
 def _beyond(soft: int, hard: int) -> bool:  # pragma: no cover - in the child of a fork
     return hard != _UNLIMITED and (soft == _UNLIMITED or soft > hard)
+
+
+def come_near(
+    name: str, values: tuple[int, int]
+) -> None:  # pragma: no cover - in the child of a fork
+    """Set a limit. If it is refused, come as near to it as our hard limit lets us; raise."""
+    import resource
+
+    number = getattr(resource, name)
+    try:
+        resource.setrlimit(number, values)
+    except (OSError, ValueError):
+        most = resource.getrlimit(number)[1]
+        beyond = values[0] == resource.RLIM_INFINITY or values[0] > most
+        resource.setrlimit(number, (most if beyond else values[0], most))
+        raise
+
+
+def limits_of(pid: int) -> dict[str, tuple[int, int]]:
+    """Return the limits of a process; none if we may not read them."""
+    import resource
+
+    names = [name for name in dir(resource) if name.startswith("RLIMIT_")]
+    names.remove("RLIMIT_OFILE")  # an older name of RLIMIT_NOFILE
+    try:
+        return {name: resource.prlimit(pid, getattr(resource, name)) for name in names}
+    except OSError:
+        return {}

@@ -12,6 +12,7 @@ import os
 
 from ...value import Value
 from ..procfs import Process, parse_status
+from .limits import come_near, limits_of
 from .spawn import CLEAN_ENVIRONMENT
 
 TYPE_CHECKING = False
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     T = TypeVar("T")
+
+
+_INIT = 1
+_NOFILE_BY_SYSTEMD = (1024, 524288)
 
 
 class Surroundings(Value):
@@ -45,7 +50,7 @@ class Conditions:
         status = parse_status(_content(f"/proc/{pid}/status"))
         return Surroundings(
             environment=_environment(pid) or _environment(pid),  # it may have been about to change
-            limits=_limits(pid),
+            limits=limits_of(pid),
             nice=_seen(lambda: os.getpriority(os.PRIO_PROCESS, pid)),
             scheduler=_seen(
                 lambda: (os.sched_getscheduler(pid), os.sched_getparam(pid).sched_priority)
@@ -55,6 +60,28 @@ class Conditions:
             umask=int(status["Umask"], 8) if "Umask" in status else None,  # since Linux 4.7
             cgroups=_cgroups(pid),
             login_uid=_number(f"/proc/{pid}/loginuid"),
+        )
+
+    def start_surroundings(self) -> Surroundings:
+        """Return those of a daemon that is started at boot, whoever calls us now.
+
+        They are those of init, but for what init has for itself alone: its nice level, its
+        scheduler, its protection against the OOM killer, and the limit of open files that
+        systemd has, who gives others that of ``DefaultLimitNOFILE=``: systemd-system.conf(5).
+        """
+        limits = limits_of(_INIT)
+        if os.path.isdir("/run/systemd/system"):  # sd_booted(3)
+            limits["RLIMIT_NOFILE"] = _NOFILE_BY_SYSTEMD
+        return Surroundings(
+            environment=CLEAN_ENVIRONMENT,
+            limits=limits,
+            nice=0,
+            scheduler=(os.SCHED_OTHER, 0),
+            affinity=_seen(lambda: frozenset(os.sched_getaffinity(_INIT))),
+            oom_score_adj=max(_number(f"/proc/{_INIT}/oom_score_adj") or 0, 0),
+            umask=0o022,
+            cgroups={},
+            login_uid=None,
         )
 
     def raise_descriptor_limit(self) -> tuple[int, int]:
@@ -97,7 +124,7 @@ def adopt(
         if value not in (None, getattr(ours, field)):
             change(f"{field} {_words(value)}", act, value)
     for name, values in sorted(wanted.limits.items() - ours.limits.items()):
-        change(f"{name} {_words(values)}", _limit, name, values)
+        change(f"{name} {_words(values)}", come_near, name, values)
     lines = "".join(f"withheld {what}\n" for what in withheld)
     os.write(telling, lines.encode("ascii", errors="backslashreplace"))
     return CLEAN_ENVIRONMENT if wanted.environment is None else wanted.environment
@@ -118,20 +145,6 @@ def _words(value: object) -> str:
     if isinstance(value, frozenset):
         value = tuple(sorted(value))
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _limit(name: str, values: tuple[int, int]) -> None:  # pragma: no cover - as above
-    """Set a limit. If it is refused, come as near to it as our hard limit lets us; raise."""
-    import resource
-
-    number = getattr(resource, name)
-    try:
-        resource.setrlimit(number, values)
-    except (OSError, ValueError):
-        most = resource.getrlimit(number)[1]
-        beyond = values[0] == resource.RLIM_INFINITY or values[0] > most
-        resource.setrlimit(number, (most if beyond else values[0], most))
-        raise
 
 
 def _enter(controllers: str, path: str) -> None:  # pragma: no cover - as above
@@ -176,17 +189,6 @@ def _environment(pid: int) -> dict[str, str] | None:
         return environ.environment_in_memory(read, modules)
     finally:
         os.close(memory)
-
-
-def _limits(pid: int) -> dict[str, tuple[int, int]]:
-    import resource
-
-    names = [name for name in dir(resource) if name.startswith("RLIMIT_")]
-    names.remove("RLIMIT_OFILE")  # an older name of RLIMIT_NOFILE
-    try:
-        return {name: resource.prlimit(pid, getattr(resource, name)) for name in names}
-    except OSError:
-        return {}
 
 
 def _cgroups(pid: int) -> dict[str, str]:

@@ -54,8 +54,10 @@ def refuse_failing_start(service: Service, seen: Snapshot, host: Host) -> str:
     soft, most = host.file_limits()
     if soft < LEAST_FILES:
         trials.refuse(f"a limit of {soft} open files is too low to start anything")
-    given, _ = service.limits.get("RLIMIT_NOFILE", (None, None))
-    trials.try_limits(config, (soft if given is None else given, most))
+    by_init = host.start_surroundings().limits.get("RLIMIT_NOFILE", (soft, most))
+    given, _ = service.limits.get("RLIMIT_NOFILE", by_init)
+    given = by_init[0] if given is None else given
+    trials.try_limits(config, (given if given >= 0 else most, most))
     host.explain(f"a start can make the sockets {', '.join(trials.new) or '(none)'}")
     foreseen = trials.foreseen
     for why in foreseen.unresolved:

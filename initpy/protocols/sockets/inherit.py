@@ -108,9 +108,8 @@ class InheritedSockets:
 
     @property
     def limits(self) -> Mapping[str, tuple[int, int]]:
-        """Our limit of open files as it was before, unless the surroundings tell another."""
-        known = self.surroundings.limits if self.surroundings else {}
-        return {} if _NOFILE in known else {_NOFILE: self._limit}
+        """Our limit of open files as it was before."""
+        return {_NOFILE: self._limit}
 
     def __enter__(self) -> Self:
         """Return itself."""
