@@ -67,7 +67,7 @@ def within_reach(limits, caller, path):
 
 @pytest.mark.parametrize("caller", CALLERS)
 def test_caller(site, caller):
-    """FAULT: The caller ignores SIGCHLD, blocks signals, has odd limits or closed streams."""
+    """The caller has odd limits, signals, umask or streams: a daemon has nothing of them."""
     start = Host().start_surroundings()
     wanted = {field: getattr(start, field) for field in GIVEN}
     limits = within_reach(start.limits, CALLERS[caller], site.path("limits"))

@@ -944,6 +944,24 @@ def test_surroundings(machine, host):
     end_all(child, host)
 
 
+def test_surroundings_of_a_start(machine, host):
+    """They can be given to a daemon; what only init has is not among them."""
+    wanted = host.start_surroundings()
+
+    child = host.launch([machine.program(endless=True)], surroundings=wanted)
+
+    given = host.surroundings(host.find(child.pid))
+    assert (0, (0, 0), wanted.affinity, 0o022) == (
+        given.nice,
+        given.scheduler,
+        given.affinity,
+        given.umask,
+    )
+    assert wanted.environment.items() <= given.environment.items()
+    assert wanted.limits.keys() == given.limits.keys()
+    end_all(child, host)
+
+
 def test_surroundings_of_an_ended_process(machine, host):
     """Nothing is known of them."""
     process = machine.process()
