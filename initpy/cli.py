@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .console import Console, Explanation, escaped, standard_console
+from .console import Console, Sentences, escaped, standard_console
 from .errors import ExitCode, InitError, StatusCode, UsageError
 from .host import Host
 from .service import Service
@@ -135,9 +135,9 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
         return exc.exit_code
     console = standard_console(quiet=arguments.quiet or arguments.json)
     host = host or Host()
-    host.tell = lambda sentence: console.complain(f"{service.name}: {sentence}")
+    host.tell = Sentences(service.name, console)
     if arguments.explain:
-        host.explain = Explanation(service.name, console, silent=arguments.json)
+        host.explain = Sentences(service.name, console, silent=arguments.json)
     if argv is None and host.exists("/run/systemd/system"):  # sd_booted(3)
         code = _redirected(service, arguments, console, host)
         if code is not None:
@@ -242,6 +242,6 @@ def _done(service: Service, arguments: Arguments, code: int, message: str) -> di
 def _answer_json(console: Console, answer: dict[str, object], host: Host) -> None:
     import json
 
-    if isinstance(host.explain, Explanation):
+    if isinstance(host.explain, Sentences):
         answer["evidence"] = list(host.explain.sentences)
     console.answer(json.dumps(answer))

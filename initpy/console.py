@@ -90,16 +90,16 @@ class Console:
         _write(self._err, escaped(text) + "\n")
 
 
-class Explanation:
-    """What was compared to tell whose processes these are: each sentence once."""
+class Sentences:
+    """What is told besides the answer, each sentence once: an action may come to it again."""
 
-    def __init__(self, name: str, console: Console, *, silent: bool) -> None:
+    def __init__(self, name: str, console: Console, *, silent: bool = False) -> None:
         """Write to *console*, or only keep it for the answer in JSON."""
         self.sentences: dict[str, None] = {}
         self._name, self._console, self._silent = name, console, silent
 
     def __call__(self, sentence: str) -> None:
-        """Take one sentence. An action looks at the same process many times."""
+        """Take one sentence."""
         if sentence not in self.sentences:
             self.sentences[sentence] = None
             if not self._silent:

@@ -185,11 +185,12 @@ class Configuration(Value):
 
 
 class Report(Value):
-    """The failure that a daemon's log describes."""
+    """The failure that a daemon's log describes, and what it warns of."""
 
     reason: str = ""  # one line, without its time stamp
     lines: tuple[str, ...] = ()  # every line that reports a failure
     unbound: tuple[str, ...] = ()  # addresses and paths that it could not bind
+    warnings: tuple[str, ...] = ()  # each one line, without its time stamp
 
 
 class Detected(Value):

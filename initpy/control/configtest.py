@@ -32,6 +32,8 @@ def configtest(
 ) -> None:
     """Let the daemon on disk test its configuration, under the limits of the settings.
 
+    What it warns of is told.
+
     binary: run this executable instead of the one on disk.
     surroundings: those of the master that is to read it, if not those of a start.
 
@@ -57,6 +59,8 @@ def configtest(
         raise TestCannotRun(str(exc)) from exc
     if finished.code:
         raise ConfigTestFailed(_reason(service, finished), finished.output)
+    for warning in read_log(service, finished.output).warnings:
+        host.tell(f"{service.daemon} warns: {warning}")
 
 
 def configtest_stopped(service: Service, host: Host) -> None:

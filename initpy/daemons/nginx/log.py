@@ -6,6 +6,7 @@ from ...contracts import Report
 
 # The most severe first: the reason is the first line of the first level that occurs.
 _FAILURES = ("[emerg] ", "[alert] ", "[crit] ")
+_WARNING = "[warn] "
 _TIME = "0000/00/00 00:00:00 "
 
 
@@ -28,6 +29,7 @@ def read(text: str, pid: int = 0) -> Report:
     return Report(
         reason=_reason([said[line] for line in failures]) or (lines[-1] if lines else ""),
         lines=failures,
+        warnings=tuple(_words(one, _WARNING) for one in said.values() if one.startswith(_WARNING)),
         unbound=_unbound(text) if "bind()" in text else (),
     )
 
@@ -55,7 +57,11 @@ def _reason(messages: list[str]) -> str:
     for sign in _FAILURES:
         for message in messages:
             if message.startswith(sign):
-                words = message[len(sign) :]
-                number, _, rest = words.partition(": ")
-                return rest if "#" in number and number.replace("#", "").isdigit() else words
+                return _words(message, sign)
     return ""
+
+
+def _words(message: str, sign: str) -> str:
+    words = message[len(sign) :]
+    number, _, rest = words.partition(": ")
+    return rest if "#" in number and number.replace("#", "").isdigit() else words

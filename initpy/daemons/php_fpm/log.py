@@ -5,6 +5,9 @@ from __future__ import annotations
 from ...contracts import Report
 
 _FAILURE = r"(?:ALERT|ERROR): "  # what is wrong with a pool is an ALERT
+_BY_PHP = "NOTICE: PHP message: "  # of the interpreter, which reads php.ini and preloads scripts
+_WARNING = rf"(?:{_BY_PHP}PHP Warning:\s*|\] WARNING: )"
+_FATAL = rf"{_BY_PHP}(?=PHP (?:Fatal|Parse) error:)"
 
 
 def read(text: str, _pid: int = 0) -> Report:
@@ -18,9 +21,12 @@ def read(text: str, _pid: int = 0) -> Report:
     lines = text.splitlines()
     failures = tuple(line for line in lines if re.search(_FAILURE, line))
     last = lines[-1] if lines else ""
+    # A trace follows, whose last line says nothing.
+    fatal = next((re.split(_FATAL, one)[1] for one in lines if re.search(_FATAL, one)), last)
     return Report(
-        reason=re.split(_FAILURE, failures[0], maxsplit=1)[1] if failures else last,
+        reason=re.split(_FAILURE, failures[0], maxsplit=1)[1] if failures else fatal,
         lines=failures,
+        warnings=tuple(re.split(_WARNING, one)[-1] for one in lines if re.search(_WARNING, one)),
         # unable to bind listening socket for address '...'; ... already listen on PATH
         unbound=tuple(re.findall(r"(?:for address|already listen on) '?([^\s',]+)", text)),
     )
