@@ -116,7 +116,8 @@ def _daemon_removed(service: Service, host: Host) -> bool:
     """
     if {"stop", "force-quit", "status"}.intersection(sys.argv[1:]):
         return False
-    return not host.is_executable(read_settings(service, host).service.daemon)
+    settings = read_settings(service, host)
+    return not host.is_executable((settings.service if settings else service).daemon)
 
 
 def main(service: Service, argv: Sequence[str] | None = None, host: Host | None = None) -> int:

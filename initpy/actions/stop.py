@@ -7,13 +7,16 @@ from ..control.pidfiles import refuse_conflict, remove_stale_pidfiles
 from ..control.record import remove_record
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
-from ..control.starting.lineage import terminate_upgrade_children
 from ..errors import InitError
 from ..host import HERE, Host, Process
 from ..schedule import Step
 from ..service import Service
 from ..state.snapshot import Snapshot
 from ..state.titles import workers_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 def stop(service: Service, host: Host = HERE, *, schedule: tuple[Step, ...] = ()) -> None:
@@ -61,7 +64,7 @@ def terminate_service(
             _refuse_restarted(service, seen, host.monotonic() - ended_at, host)
         lock.record_terminating(seen.masters)
         for master in seen.masters:
-            terminate_upgrade_children(service, master, host, spare=seen.masters)
+            _end_upgrade_children(service, master, seen.masters, host)
 
         def workers(masters: tuple[Process, ...] = seen.masters) -> list[Process]:
             return [worker for master in masters for worker in workers_of(service, master, host)]
@@ -89,6 +92,17 @@ def terminate_service(
     remove_record(service, host)
     _tell_holders(sockets, host)
     return seen
+
+
+def _end_upgrade_children(
+    service: Service, master: Process, masters: Collection[Process], host: Host
+) -> None:
+    """End what else *master* has started: the new binary of an upgrade that hangs."""
+    if not {*host.children(master)} - {*masters, *workers_of(service, master, host)}:
+        return
+    from ..control.starting.lineage import terminate_upgrade_children
+
+    terminate_upgrade_children(service, master, host, spare=masters)
 
 
 def _tell_holders(inodes: set[int], host: Host) -> None:

@@ -23,10 +23,18 @@ _CLASSES = {
     "Spot": "network.trials",
     "Surroundings": "programs.surroundings",
 }
-# The classes whose methods the host has, and their modules, in this order: the rarely used
-# parts are found by the names of their methods, without being loaded.
-_RARE = {
+# The classes whose methods the host has, and their modules: a part is found by the names of
+# its methods, and loaded when one of them is first called.
+_PARTS = {
     "Access": ("network.access", ("socket_access", "user_id", "group_id", "name_of")),
+    "Addresses": ("network.addresses", ("place", "addresses_of")),
+    "Changes": (
+        "changes",
+        (
+            *("remove", "remove_socket", "remove_empty", "write", "make_directory"),
+            *("mark_started", "mark_stopped", "lock", "sign_lock", "unlock"),
+        ),
+    ),
     "Conditions": (
         "programs.surroundings",
         (
@@ -37,32 +45,28 @@ _RARE = {
         ),
     ),
     "Holders": ("network.holders", ("holders",)),
+    "Launching": ("programs.launcher", ("launch",)),
     "Logs": ("logs", ("descriptors",)),
     "Pipes": ("programs.pipes", ("pipes_between", "relay")),
+    "Programs": ("programs.spawn", ("spawn", "memory_file")),
+    "SockDiag": ("network.sock_diag", ("listening_sockets", "most_backlog", "unix_sockets")),
+    "Sockets": (
+        "network.sockets",
+        ("socket_inodes", "watched_sockets", "copy_listeners", "listening_places", "close"),
+    ),
     "Trials": (
         "network.trials",
         ("why_not_bound", "resolve", "spot", "answers", "file_limits", "nr_open"),
     ),
 }
-_PARTS = {
-    "Changes": "changes",
-    "Programs": "programs.spawn",
-    "Sockets": "network.sockets",
-    "SockDiag": "network.sock_diag",
-    "Launching": "programs.launcher",
-    "Addresses": "network.addresses",
-}
+_WHERE = {name: (module, part) for part, (module, names) in _PARTS.items() for name in names}
 
 
 def method_of(host: object, name: str) -> Any:
     """Return a method of *host* from the part that has it. Raises AttributeError."""
-    for part, (module, names) in _RARE.items():
-        if name in names:
-            return vars(_load(module, part))[name].__get__(host)
-    for part in [_load(module, name) for name, module in _PARTS.items()]:
-        if name in vars(part):
-            return vars(part)[name].__get__(host)
-    raise AttributeError(f"{type(host).__name__!r} object has no attribute {name!r}")
+    if name not in _WHERE:
+        raise AttributeError(f"{type(host).__name__!r} object has no attribute {name!r}")
+    return vars(_load(*_WHERE[name]))[name].__get__(host)
 
 
 def class_of(name: str) -> Any:

@@ -8,7 +8,10 @@ from __future__ import annotations
 from ..errors import InitError, SettingsError
 from ..host import HERE, Host
 from ..service import Service
-from .outcome import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .outcome import Settings
 
 DIRECTORIES = ("/etc/default", "/etc/sysconfig")
 MOST = 1 << 20  # bytes that are read of one file
@@ -22,40 +25,13 @@ def with_settings(service: Service, host: Host = HERE) -> Service:
     another user than root or we could have written.
     """
     settings = read_settings(service, host)
+    if settings is None:
+        return service
     for warning in settings.warnings:
         host.tell(warning)
     if settings.errors:
         raise settings.errors[0]
     return settings.service
-
-
-def read_settings(service: Service, host: Host) -> Settings:
-    """Return what the settings make of *service*."""
-    texts: dict[str, str] = {}
-    errors: list[InitError] = []
-    for directory in DIRECTORIES:
-        path = f"{directory}/{service.name}"
-        try:
-            text = _read(path, host)
-        except InitError as exc:
-            errors.append(exc)
-        else:
-            if text is not None and not _says_nothing(text):
-                texts[path] = text
-    if not texts:
-        return Settings(service=service, errors=(*errors,), instance_unknown=bool(errors))
-    from .keys import apply
-    from .shell import Shell
-
-    shell = Shell(lambda path: _read(path, host))
-    for path, text in texts.items():
-        shell.read(path, text)
-    applied = apply(service, shell.variables, host)
-    return applied.replace(
-        errors=(*errors, *applied.errors),
-        instance_unknown=applied.instance_unknown or bool(errors),
-        warnings=(*shell.warnings, *applied.warnings),
-    )
 
 
 def as_set(service: Service, action: str, host: Host) -> Service:
@@ -66,6 +42,8 @@ def as_set(service: Service, action: str, host: Host) -> Service:
     running" might be said of something else.
     """
     settings = read_settings(service, host)
+    if settings is None:
+        return service
     if action != "status":
         for warning in settings.warnings:
             host.tell(warning)
@@ -79,6 +57,35 @@ def as_set(service: Service, action: str, host: Host) -> Service:
     for error in settings.errors:
         host.tell(f"{error}; {action} does without it")
     return settings.service
+
+
+def read_settings(service: Service, host: Host) -> Settings | None:
+    """Return what the settings make of *service*; None if they say nothing."""
+    texts: dict[str, str] = {}
+    errors: list[InitError] = []
+    for directory in DIRECTORIES:
+        path = f"{directory}/{service.name}"
+        try:
+            text = _read(path, host)
+        except InitError as exc:
+            errors.append(exc)
+        else:
+            if text is not None and not _says_nothing(text):
+                texts[path] = text
+    if not texts and not errors:
+        return None
+    from .keys import apply
+    from .shell import Shell
+
+    shell = Shell(lambda path: _read(path, host))
+    for path, text in texts.items():
+        shell.read(path, text)
+    applied = apply(service, shell.variables, host)
+    return applied.replace(
+        errors=(*errors, *applied.errors),
+        instance_unknown=applied.instance_unknown or bool(errors),
+        warnings=(*shell.warnings, *applied.warnings),
+    )
 
 
 def _says_nothing(text: str) -> bool:

@@ -16,7 +16,7 @@ import pytest
 
 import initpy
 from initpy.errors import InitError
-from initpy.host import Host
+from initpy.host import Host, parts
 from initpy.host.network.holders import _has
 from initpy.host.wait import wait_until
 
@@ -156,7 +156,7 @@ def test_pidfd_that_is_refused(machine, monkeypatch, error):
 SETTLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[1])
-from initpy.host import Host
+from initpy.host import Host, parts
 Host().settle()
 blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
 links = [os.readlink(f"/proc/self/fd/{fd}") for fd in (0, 1, 2)]
@@ -640,3 +640,19 @@ def test_launcher_that_does_not_answer(machine, what):
 
     assert (False, True) == (gone, time.monotonic() - began < 5)
     machine.kill(daemon, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("part", sorted(parts._PARTS))
+def test_parts_are_found_by_their_methods(part):
+    """Each part of the host is listed with all of its methods, and with no other."""
+    module, names = parts._PARTS[part]
+    public = [name for name in vars(parts._load(module, part)) if not name.startswith("_")]
+
+    assert sorted(public) == sorted(names)
+    assert all(callable(getattr(Host(), name)) for name in names)
+
+
+def test_no_such_method(machine):
+    """What no part has is an AttributeError."""
+    with pytest.raises(AttributeError, match="no attribute 'frobnicate'"):
+        machine.frobnicate()
