@@ -118,12 +118,12 @@ def _tell_holders(inodes: set[int], host: Host) -> None:
 
 
 def _refuse_restarted(service: Service, seen: Snapshot, since: float, host: Host) -> None:
-    """Raise InitError if a supervisor restarts the service each time.
+    """Raise InitError if somebody makes new processes of the service each time.
 
     since: seconds since it was first ended. Within the service's timeout nothing is
            raised, and the caller ends it again.
     """
-    restarted = [one for one in (*seen.masters, *seen.starting) if host.age(one) < since]
+    restarted = [one for one in seen.processes if host.age(one) < since]
     facts = host.look(restarted[-1].pid) if restarted and since >= service.timeout else None
     if facts is None:
         return

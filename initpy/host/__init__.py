@@ -173,9 +173,12 @@ class Host(Looks):
             _signal.signal(getattr(_signal, name), _signal.SIG_IGN)
 
     def boot_id(self) -> str:
-        """Return the number of this boot: see random(4)."""
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            return file.read().strip()
+        """Return the number of this boot, "?" if /proc has only processes: random(4), proc(5)."""
+        try:
+            with open("/proc/sys/kernel/random/boot_id") as file:
+                return file.read().strip()
+        except FileNotFoundError:
+            return "?"
 
     def getpid(self) -> int:
         """Return our own pid."""

@@ -6,10 +6,10 @@ import os
 import stat
 
 from ..errors import InitError, NotPermitted
-from .files import NO_FILE
+from .files import NO_FILE, Files
 
 
-class Changes:
+class Changes(Files):
     """Changing the files of this machine."""
 
     def remove(self, path: str) -> None:
@@ -92,14 +92,22 @@ class Changes:
         return made
 
     def mark_started(self, path: str) -> None:
-        """Create *path* if its directory exists: Red Hat's rc stops only what has this file."""
+        """Create *path* if its directory exists: Red Hat's rc stops only what has this file.
+
+        Nothing is done in a directory that others could have made: /run/lock is everybody's.
+        """
+        if self.distrust(path):
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644))
+            os.close(os.open(path, flags, 0o644))
         except OSError:
             return
 
     def mark_stopped(self, path: str) -> None:
         """Remove the file of ``mark_started``. Never raises: only Red Hat's rc reads it."""
+        if self.distrust(path):
+            return
         try:
             os.unlink(path)
         except OSError:

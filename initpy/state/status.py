@@ -110,7 +110,8 @@ def _code(service: Service, seen: Snapshot, host: Host) -> int:
         return StatusCode.UNKNOWN
     if verdict == EMPTY:
         return StatusCode.DEAD_PIDFILE
-    return StatusCode.DEAD_LOCKFILE if host.exists(service.subsys) else StatusCode.STOPPED
+    marked = host.exists(service.subsys) and not host.distrust(service.subsys)
+    return StatusCode.DEAD_LOCKFILE if marked else StatusCode.STOPPED
 
 
 def _absence(service: Service, code: int, seen: Snapshot, host: Host) -> str:

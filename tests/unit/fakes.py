@@ -950,11 +950,12 @@ class FakeHost(Host):
         return made
 
     def mark_started(self, path):
-        if os.path.dirname(path) in self.files and path not in self.files:
+        there = os.path.dirname(path) in self.files and path not in self.files
+        if there and not self.distrust(path):
             self.put(path)
 
     def mark_stopped(self, path):
-        if path not in self.unwritable:
+        if path not in self.unwritable and not self.distrust(path):
             self.files.pop(path, None)
 
     def lock(self, path):

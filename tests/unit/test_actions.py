@@ -338,6 +338,29 @@ def test_stop_of_what_is_started_again(host, nginx):
     assert 3 <= host.now <= 4
 
 
+def test_stop_of_workers_that_are_made_again(host, nginx):
+    """So it is of workers: a script may make new ones, with the sockets of the service."""
+    service = NGINX.replace(timeout=3.0, stop=parse_schedule("TERM/0.5/KILL/5"))
+    start(service, host)
+    script = host.add(title="sh evil.sh")
+    host.end(host.processes[nginx.named()])
+
+    (first, *_) = [one for one in host.processes.values() if one.title.startswith("nginx: ")]
+    facts = {field: getattr(first, field) for field in ("title", "exe", "session", "uid")}
+    sockets = dict(first.sockets)
+
+    def make():
+        new = host.add(ppid=script.pid, sockets=dict(sockets), **facts)
+        new.at_end.append(make)
+
+    first.at_end.append(make)
+
+    with pytest.raises(InitError, match=rf"pid {script.pid} \(sh evil.sh\) restarts it"):
+        stop(service, host)
+
+    assert 3 <= host.now <= 4
+
+
 def test_stop_without_patience(host, nginx):
     """Who was there before the stop was not started again, however little time there is."""
     service = NGINX.replace(timeout=0.0)

@@ -264,10 +264,10 @@ def test_status_json(host, nginx, capsys):
 
 def test_status_with_bad_settings(host, nginx, capsys):
     """Settings that do not tell which service it is leave the state of a stopped one unknown."""
-    host.put("/etc/default/nginx", "PIDFILE=high")
+    host.put("/etc/default/nginx", "CONFFILE=high")
 
     assert StatusCode.UNKNOWN == wrapper(host, "status")
-    assert "line 1: PIDFILE" in capsys.readouterr().err
+    assert "line 1: CONFFILE" in capsys.readouterr().err
 
 
 def test_bad_settings(host, nginx):

@@ -682,6 +682,17 @@ def test_make_directory(machine, host):
     assert host.examine(machine.path("a"), 9).fixed
 
 
+def test_mark_in_a_directory_of_others(machine, host):
+    """No mark is made, or removed, in a directory that others could have made."""
+    folder = machine.folder("subsys", 0o777)
+    path = machine.file("subsys/x", "text")
+
+    host.mark_started(folder + "/y")
+    host.mark_stopped(path)
+
+    assert (True, False) == (host.exists(path), host.exists(folder + "/y"))
+
+
 def test_mark_started(machine, host):
     """A mark is made where there is a place for it, and one that is there stays."""
     folder = machine.folder("subsys")

@@ -186,7 +186,7 @@ def test_bad_value_does_not_hold_up_a_stop(host, nginx, action, line):
     assert (action == "status") == nginx.alive(master)
 
 
-@pytest.mark.parametrize("line", BAD[1:3])
+@pytest.mark.parametrize("line", [*BAD[2:3], *BAD[4:], "NGINX=`x`"])
 def test_bad_value_and_nothing_seen(host, line):
     """If it is not known which processes are the service's, nothing is said of them."""
     host.put(DEFAULT, f"{line}\n")
@@ -195,9 +195,10 @@ def test_bad_value_and_nothing_seen(host, line):
     assert StatusCode.UNKNOWN == main(NGINX, ["status"], host)
 
 
-def test_bad_value_of_the_stopped(host):
+@pytest.mark.parametrize("line", ["ULIMIT=x", "PIDFILE=/"])
+def test_bad_value_of_the_stopped(host, line):
     """A value that has nothing to do with that is told, and no more."""
-    host.put(DEFAULT, "ULIMIT=x\n")
+    host.put(DEFAULT, f"{line}\n")
 
     assert ExitCode.OK == main(NGINX, ["stop"], host)
     assert StatusCode.STOPPED == main(NGINX, ["status"], host)

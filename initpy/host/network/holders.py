@@ -32,7 +32,11 @@ class Holders(Sockets):
         import psutil
 
         pids: list[int] = []
-        for connection in psutil.net_connections(kind="all"):
+        try:
+            connections = psutil.net_connections(kind="all")
+        except FileNotFoundError:  # /proc has only processes
+            return []
+        for connection in connections:
             if connection.pid is None or not _has(connection, place):
                 continue
             # It names one process for each socket, and we may be that.
@@ -44,7 +48,7 @@ class Holders(Sockets):
         for pid in pids:
             try:
                 found.append(_holder(psutil.Process(pid)))
-            except psutil.Error:
+            except (psutil.Error, FileNotFoundError):
                 continue
         return found
 

@@ -15,6 +15,7 @@ from ..views import open_as_seen_by
 IN_USE = os.strerror(errno.EADDRINUSE)  # why an address cannot be bound beside another socket
 _RESOLVING = 10  # seconds; what a resolver with one dead server takes: resolv.conf(5)
 _CAP_SYS_RESOURCE = 24  # capabilities(7)
+_NR_OPEN = 1 << 20  # by default
 _GONE = (FileNotFoundError, ProcessLookupError)
 # File systems of the kernel's own, in which no process can make a file or a socket. Their
 # folders look as if root could write to them. By f_type of statfs(2): linux/magic.h.
@@ -189,8 +190,11 @@ class Trials(Processes):
 
     def nr_open(self) -> int:
         """Return how many descriptors the kernel allows a process at most: proc_sys_fs(5)."""
-        with open("/proc/sys/fs/nr_open") as file:
-            return int(file.read())
+        try:
+            with open("/proc/sys/fs/nr_open") as file:
+                return int(file.read())
+        except FileNotFoundError:  # /proc has only processes
+            return _NR_OPEN
 
     def file_limits(self, process: Process | None = None) -> tuple[int, int]:
         """Return how many descriptors a process may have, and to how many it may raise that.
