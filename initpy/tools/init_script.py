@@ -52,6 +52,11 @@ _TEMPLATE = '''\
 # description: {description}
 """{usage}"""
 
+import _signal
+
+if _signal.getsignal(_signal.SIGINT) == _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Ctrl-C ends it, without a traceback
+
 import os
 import sys
 

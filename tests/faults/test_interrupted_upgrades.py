@@ -10,7 +10,7 @@ from subprocess import CompletedProcess, TimeoutExpired
 
 import pytest
 from real_daemons import Client, wait_until
-from real_load import moments
+from real_load import heeds, moments
 
 from initpy.state.snapshot import workers_of
 
@@ -138,7 +138,7 @@ def test_at_any_moment(nginx, client):
 def duration_of_an_upgrade(nginx):
     """Return how many seconds an upgrade takes from when its script heeds signals."""
     with nginx.running_script("upgrade") as upgrade:
-        wait_until(lambda: ready(upgrade), "the script to heed signals")
+        wait_until(lambda: heeds(upgrade), "the script to heed signals")
         began = time.monotonic()
         upgrade.communicate(timeout=10)
     assert 0 == upgrade.returncode
@@ -151,21 +151,12 @@ def signalled(nginx, seconds, sig):
     Return how it ended.
     """
     with nginx.running_script("upgrade") as upgrade:
-        wait_until(lambda: ready(upgrade), "the script to heed signals")
+        wait_until(lambda: heeds(upgrade), "the script to heed signals")
         with suppress(TimeoutExpired):
             upgrade.wait(seconds)
         upgrade.send_signal(sig)
         out, err = upgrade.communicate(timeout=10)
     return CompletedProcess(upgrade.args, upgrade.returncode, out, err)
-
-
-def ready(script):
-    """Tell whether a wrapper has come so far that it notes signals instead of dying of them."""
-    if script.poll() is not None:
-        return True
-    with open(f"/proc/{script.pid}/status") as file:
-        caught = next(line.split()[1] for line in file if line.startswith("SigCgt"))
-    return int(caught, 16) >> (signal.SIGTERM - 1) & 1
 
 
 def test_killed_at_any_moment_and_run_again(nginx, client):

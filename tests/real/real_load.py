@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -160,6 +161,15 @@ def run(argv, **options):
 def moments(duration, kills=KILLS):
     """Return moments spread over the whole of an action, at random within their share."""
     return [duration * (number + random.random()) / kills for number in range(kills)]
+
+
+def heeds(script):
+    """Tell whether a wrapper has come so far that it notes signals instead of dying of them."""
+    if script.poll() is not None:
+        return True
+    with open(f"/proc/{script.pid}/status") as file:
+        caught = next(line.split()[1] for line in file if line.startswith("SigCgt"))
+    return int(caught, 16) >> (signal.SIGTERM - 1) & 1
 
 
 def crash(site):
