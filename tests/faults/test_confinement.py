@@ -680,3 +680,33 @@ def test_fpm_of_a_container(place):
         child.kill()
         child.wait()
         wait_until(lambda: not place.processes(), "the namespace to end")
+
+
+# Where /proc has only processes.
+
+
+def test_proc_of_processes_only(site):
+    """/proc is mounted with subset=pid: every action is done as ever."""
+    narrowed = mounting("mount -t proc -o subset=pid proc /proc")
+
+    for action in ("start", "status", "reload", "upgrade", "reopen", "configtest", "restart"):
+        result = run([*narrowed, site.wrapper, action])
+        assert 0 == no_traceback(result), (action, result)
+
+    assert 0 == run([*narrowed, site.wrapper, "stop"]).code
+    assert {} == site.place.processes()
+
+
+# What others have put where a mark for Red Hat's rc would be.
+
+
+def test_fifo_in_a_directory_of_others(nginx):
+    """Somebody has made /run/lock/subsys, with FIFOs in it: nothing waits for him."""
+    theirs = mounting(
+        "mount -t tmpfs -o mode=1777 tmpfs /run/lock\nmkdir /run/lock/subsys\n"
+        f"mkfifo /run/lock/subsys/{nginx.name}\nchown -R nobody /run/lock/subsys"
+    )
+
+    codes = [run([*theirs, nginx.wrapper, action]).code for action in ("start", "stop", "status")]
+
+    assert [0, 0, 3] == codes
