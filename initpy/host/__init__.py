@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .programs.pipes import Pipe, Pipes
     from .programs.spawn import Child, Programs
     from .programs.surroundings import Conditions, Surroundings
+    from .system_log import SystemLog
 
     class Looks(
         Holders,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         Launching,
         Addresses,
         Conditions,
+        SystemLog,
         Trials,
     ):
         """All methods of a host. Those that ``status`` does not need are loaded at first use."""
@@ -81,9 +83,7 @@ __all__ = [
 
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
-_LOG = "/dev/log"
 _BLIND = 0.02  # seconds between two looks at a process whose end wakes nobody
-_DAEMON_INFO = 3 << 3 | 6  # LOG_DAEMON | LOG_INFO: syslog(3)
 
 
 class Host(Looks):
@@ -216,28 +216,6 @@ class Host(Looks):
         frees the memory anyway.
         """
         os._exit(code)
-
-    def syslog(self, ident: str, line: str) -> None:
-        """Send one line to the system log: RFC 3164. It is lost if nobody reads that.
-
-        Not by syslog(3), which waits for whoever listens there for as long as it takes.
-        """
-        import _socket  # socket would load enum, selectors, ...
-
-        kind = _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
-        stamp = time.strftime("%b %e %H:%M:%S")
-        text = f"<{_DAEMON_INFO}>{stamp} {ident}[{os.getpid()}]: {line}"
-        try:
-            log = _socket.socket(_socket.AF_UNIX, kind)
-        except OSError:
-            return
-        try:
-            log.connect(_LOG)
-            log.send(text.encode(errors="replace").replace(b"\0", b"?"))
-        except OSError:
-            pass  # nobody listens there, or nobody reads what he has got
-        finally:
-            log.close()
 
 
 HERE = Host()

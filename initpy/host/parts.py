@@ -54,6 +54,7 @@ _PARTS = {
         "network.sockets",
         ("socket_inodes", "watched_sockets", "copy_listeners", "listening_places", "close"),
     ),
+    "SystemLog": ("system_log", ("syslog",)),
     "Trials": (
         "network.trials",
         ("why_not_bound", "resolve", "spot", "answers", "file_limits", "nr_open"),

@@ -96,7 +96,7 @@ def test_signals_are_as_if_nobody_had_touched_them(machine):
 def log(tmp_path, monkeypatch):
     """Return a socket that stands for /dev/log."""
     path = str(tmp_path / "log")
-    monkeypatch.setattr("initpy.host._LOG", path)
+    monkeypatch.setattr("initpy.host.system_log._LOG", path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.bind(path)
         log.settimeout(5)
