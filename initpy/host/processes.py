@@ -35,7 +35,7 @@ class Processes:
         try:
             stat = _read(base + "/stat")
             state, ppid, session, started = procfs.parse_stat(stat)
-            argv = procfs.parse_cmdline(_read(base + "/cmdline"))
+            argv = procfs.parse_cmdline(_read(base + "/cmdline", begins=True))
             status = procfs.parse_status(_read(base + "/status"))
         except _GONE:
             return None
@@ -68,9 +68,10 @@ class Processes:
         return time.clock_gettime(time.CLOCK_BOOTTIME) - process.started / ticks
 
     def title(self, pid: int) -> str:
-        """Return the command line of a process, or "" if there is none."""
+        """Return how the command line of a process begins, or "" if there is none."""
         try:
-            return _read(f"/proc/{pid}/cmdline").rstrip("\0").replace("\0", " ")
+            text = _read(f"/proc/{pid}/cmdline", begins=True)
+            return text.rstrip("\0").replace("\0", " ")
         except _GONE:
             return ""
 
@@ -213,16 +214,17 @@ class Processes:
             raise NotPermitted(f"not permitted to signal pid {process}") from exc
 
 
-def _read(path: str, *, paged: bool = False) -> str:
+def _read(path: str, *, paged: bool = False, begins: bool = False) -> str:
     """Return the content of a file of /proc.
 
-    paged: a short read is not the end of the file: the kernel returns a list in pages.
+    paged:  a short read is not the end of the file: the kernel returns a list in pages.
+    begins: one read is enough. A process may have megabytes of arguments.
     """
     # Not open(): its layers for decoding cost as much as the whole read.
     fd = os.open(path, os.O_RDONLY)
     try:
         text = chunk = os.read(fd, _MOST)
-        while chunk and (paged or len(chunk) == _MOST):
+        while chunk and not begins and (paged or len(chunk) == _MOST):
             chunk = os.read(fd, _MOST)
             text += chunk
     finally:

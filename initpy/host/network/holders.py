@@ -88,4 +88,5 @@ def _holder(subject: Any) -> Holder:
     while (parent := subject.parent()) is not None and parent.name() == subject.name():
         subject = parent
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(subject.create_time()))
-    return Holder(pid=subject.pid, name=subject.name(), user=subject.username(), started=since)
+    name = " ".join(subject.name().split())  # whoever runs it has chosen it
+    return Holder(pid=subject.pid, name=name, user=subject.username(), started=since)
