@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
+from real_daemons import free_port
 
 pytestmark = pytest.mark.real
 
@@ -47,3 +50,19 @@ def test_fatal_error_of_a_preloaded_script(fpm):
 
     assert 6 == result.code, result
     assert "Uncaught Exception: class Foo is missing" in result.err.splitlines()[-1]
+
+
+def test_key_with_a_passphrase(nginx):
+    """Nobody can be asked for it: the directive that gives it is named."""
+    key, certificate = nginx.path("key.pem"), nginx.path("certificate.pem")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-passout", "pass:secret"]
+    command += ["-subj", "/CN=x", "-days", "2", "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    listen = f"listen 127.0.0.1:{free_port()} ssl;"
+    secured = f"{listen} ssl_certificate {certificate}; ssl_certificate_key {key};"
+    nginx.configure(http=f"server {{ {secured} }}")
+
+    result = nginx.script("start")
+
+    assert 6 == result.code, result
+    assert "its passphrase: give it by ssl_password_file" in result.err.splitlines()[-1]

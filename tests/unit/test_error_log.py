@@ -77,6 +77,17 @@ def test_no_log(host, kind):
         (PHP_FPM, "[23-Nov-2026 19:06:08] ERROR: FPM: no\n[23-Nov] ERROR: more", "FPM: no"),
         (PHP_FPM, "[x] ALERT: [pool a] no user\n[x] ERROR: failed to post", "[pool a] no user"),
         (NGINX, "[emerg] a#b: c", "a#b: c"),
+        (
+            NGINX,
+            (
+                '[emerg] 4#4: cannot load certificate key "/k": PEM_read_bio_PrivateKey() failed '
+                "(SSL: error:0480006D:PEM routines::problems getting password error:04800068:x)"
+            ),
+            (
+                'cannot load certificate key "/k": nobody can be asked for its passphrase: '
+                "give it by ssl_password_file"
+            ),
+        ),
     ],
 )
 def test_reason(service, said, expected):

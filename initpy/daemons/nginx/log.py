@@ -7,6 +7,9 @@ from ...contracts import Report
 # The most severe first: the reason is the first line of the first level that occurs.
 _FAILURES = ("[emerg] ", "[alert] ", "[crit] ")
 _WARNING = "[warn] "
+# A key with a passphrase, which OpenSSL asks for on the terminal of the process.
+_ASKS, _NO_ANSWER = ": PEM_read_bio_PrivateKey() failed", "problems getting password"
+_NOBODY_ANSWERS = "nobody can be asked for its passphrase: give it by ssl_password_file"
 _TIME = "0000/00/00 00:00:00 "
 
 
@@ -57,7 +60,9 @@ def _reason(messages: list[str]) -> str:
     for sign in _FAILURES:
         for message in messages:
             if message.startswith(sign):
-                return _words(message, sign)
+                words = _words(message, sign)
+                key, asks, _ = words.partition(_ASKS)
+                return f"{key}: {_NOBODY_ANSWERS}" if asks and _NO_ANSWER in words else words
     return ""
 
 
