@@ -11,6 +11,7 @@ from .procfs import Process, parse_status
 
 _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 _SOCKET = "socket:["
+_MEMORY = "/memfd:"  # it never had a path, and so is no log that was rotated: memfd_create(2)
 _TRIES = 3  # at a descriptor that is closed and opened again meanwhile
 _END = b"."  # what a child of ours says last, if it has seen everything
 
@@ -60,7 +61,7 @@ def _look(pid: int) -> Descriptors:
                 link = os.readlink(f"{base}/{name}")
                 if link.startswith(_SOCKET):
                     sockets.add(int(link[len(_SOCKET) : -1]))
-                elif link.startswith("/"):
+                elif link.startswith("/") and not link.startswith(_MEMORY):
                     info = os.stat(f"{base}/{name}")
                     appends = _appends(f"/proc/{pid}/fdinfo/{name}")
                     if os.readlink(f"{base}/{name}") != link:

@@ -211,6 +211,7 @@ class FakeLaunched(FakeChild):
         super().__init__(host, process, run, **start)
         self._launcher = launcher
         self.withheld = []
+        self.sealed = False
 
     @property
     def launcher(self):
@@ -229,6 +230,10 @@ class FakeLaunched(FakeChild):
     def is_gone(self):
         """Tell whether nothing is left of what was started."""
         return self.launcher is not None and not self._host.children(self.launcher)
+
+    def seal_output(self):
+        """Let it write nothing more."""
+        self.sealed = True
 
     def release(self):
         """Have the launcher exit."""
@@ -259,6 +264,8 @@ class FakeHost(Host):
         self.now = 0.0
         self.looks = 0
         self.sent = []  # (time, pid, "SIGTERM")
+        self.unsafe = ""  # why no pidfd can be used
+        self.pid_namespace = "pid:[4026531836]"  # that of no container
         self.told = []
         self.logged = []  # of syslog
         self.tell = self.told.append
@@ -446,7 +453,7 @@ class FakeHost(Host):
         if found and self._is_guarded(found):
             return None
         if kind == "pid":
-            return "pid:[2]" if found and found.nested else "pid:[1]"
+            return "pid:[2]" if found and found.nested else self.pid_namespace
         return getattr(found, kind) if found else f"{kind}:[1]"
 
     def root_file(self, pid):
@@ -723,6 +730,9 @@ class FakeHost(Host):
     def systemd_unit(self, process):
         found = self.processes.get(process.pid)
         return found.unit if found else ""
+
+    def why_unsafe(self):
+        return self.unsafe
 
     def kill(self, process, sig):
         if not self._alive(process):

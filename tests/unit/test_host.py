@@ -38,6 +38,18 @@ def ran(machine, *argv, **how):
         child.close()
 
 
+def test_file_in_memory(machine):
+    """A file that never had a path is no log that somebody has rotated."""
+    fd = os.memfd_create("output")
+    appending = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_APPEND)
+
+    found = machine.descriptors(machine.find(os.getpid())).appended
+
+    os.close(fd)
+    os.close(appending)
+    assert [] == [one for one in found if one.fd in (fd, appending)]
+
+
 def test_names_that_no_file_can_have(machine, tmp_path):
     """A name that is too long, and a loop of links, are no file."""
     (tmp_path / "loop").symlink_to("loop")

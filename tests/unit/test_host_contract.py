@@ -884,6 +884,17 @@ def test_is_gone(machine, host):
     child.close()
 
 
+def test_sealed_output(machine, host):
+    """What a daemon says is kept until it serves; from then on nothing is added."""
+    child = host.launch([machine.program(output="said")])
+    wait_until(lambda: child.poll() is not None, within=10, host=host, what="its end")
+
+    child.seal_output()
+
+    assert "said" == child.output()
+    child.close()
+
+
 def test_release(machine, host):
     """When the launcher is gone, init has adopted what was started, and it goes on."""
     child = host.launch([machine.program(endless=True)])

@@ -28,6 +28,13 @@ def test_master_is_returned(host, nginx):
     assert all(child.closed for child in host.children_started)
 
 
+def test_output_is_sealed(host, nginx):
+    """What the daemon says is not kept for ever: its logs may lead to its standard output."""
+    with Launch(NGINX, host) as launched:
+        assert launched._child.sealed
+        launched.commit()
+
+
 def test_nice_level_and_limits_are_handed_down(host, nginx):
     """The daemon is started as the administrator has set it."""
     launch(NGINX.replace(nice=5, limits={"RLIMIT_NOFILE": (9, 9)}), host)

@@ -98,6 +98,7 @@ class Launch:
         try:
             self._started = host.find(self._child.pid)
             self._found = self._wait_until_up()
+            self._child.seal_output()
             _await_ready(service, self._found, host)
         except BaseException as exc:
             self.__exit__(exc)

@@ -57,7 +57,7 @@ class Launching:
         import ctypes
 
         libc = ctypes.CDLL(None)
-        output = spawn.above_standard(os.memfd_create("output"))
+        output = spawn.output_file()
         reading, control = map(spawn.above_standard, os.pipe())
         reports, telling = map(spawn.above_standard, os.pipe())
         pid = os.fork()
@@ -195,9 +195,8 @@ class Launched:
     def is_gone(self) -> bool:
         """Tell whether nothing is left of all that was started.
 
-        The launcher is asked, which has no child then: a list of descendants misses one
-        whose parent ends meanwhile (proc(5)). False, too, if it does not answer: it was
-        killed or stopped, and it is not known.
+        The launcher is asked: a list of descendants misses one whose parent ends meanwhile
+        (proc(5)). False, too, if it does not answer because it was killed or stopped.
         """
         import select
 
@@ -217,11 +216,12 @@ class Launched:
         """Return what the daemon has said until now, the last 64 KiB of it."""
         return spawn.tail(self._output, 1 << 16)
 
-    def release(self) -> None:
-        """End the launcher, and see it gone: init adopts what it has started.
+    def seal_output(self) -> None:
+        """Let its output not grow any more: its logs may lead there, and nothing empties it."""
+        spawn.seal(self._output, 1 << 16)
 
-        By KILL, which it obeys though it be stopped. It is our child, and not yet reaped.
-        """
+    def release(self) -> None:
+        """End the launcher, by KILL, and see it gone: init adopts what it has started."""
         if self._launcher:
             launcher, self._launcher = self._launcher, 0
             os.kill(launcher, _signal.SIGKILL)

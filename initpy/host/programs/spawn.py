@@ -49,7 +49,7 @@ class Programs:
         """
         # Not a pipe: the daemon keeps its standard error open, so we would never read
         # the end of it.
-        output = above_standard(os.memfd_create("output"))
+        output = output_file()
         reading = null()
         failure, failing = map(above_standard, os.pipe())  # why it could not be executed
         child = os.fork()  # not subprocess: to import it costs as much as the interpreter's start
@@ -163,10 +163,24 @@ def execute(
         os.write(failing, str(exc.errno).encode())
 
 
+def output_file() -> int:
+    """Return a file in memory for what a program says, which ``seal`` can seal."""
+    return above_standard(os.memfd_create("output", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING))
+
+
 def tail(output: int, most: int) -> str:
     """Return the last *most* bytes of what was written there."""
     start = max(0, os.fstat(output).st_size - most)
     return os.pread(output, most, start).decode(errors="replace").strip()
+
+
+def seal(output: int, most: int) -> None:
+    """Keep the first *most* bytes. A write that would add to them is EPERM: fcntl(2)."""
+    import fcntl
+
+    if os.fstat(output).st_size > most:
+        os.truncate(output, most)
+    fcntl.fcntl(output, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
 
 
 class Child:
