@@ -15,7 +15,7 @@ from ..control.pidfiles import (
 from ..control.ready import BesideOrphans, wait_until_ready
 from ..control.record import record_running, record_started, remove_record
 from ..control.run import locate
-from ..control.signals import terminate
+from ..control.signals import refuse_unsafe, tell_unsafe, terminate
 from ..control.stable import wait_until_stable
 from ..control.starting.launch import launch, refuse_idle_pools
 from ..errors import InitError
@@ -118,6 +118,8 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
     if service.test_args is not None and not tested:
         with BesideOrphans(service, seen.orphans, host):
             configtest_stopped(service, host)
+    if seen.starting or seen.orphans:
+        tell_unsafe(host)
     terminate(seen.starting, parse_schedule("KILL/5"), host, what=f"{service.name} that hangs")
     host.make_directory(service.pidfile.rpartition("/")[0] or "/")
     if not (seen.orphans and _recover(service, seen.orphans, host)):
@@ -154,6 +156,7 @@ def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
     if seen.master is None:  # without a master every process of the host was read
         start_service(service, host, seen)
         return
+    refuse_unsafe(host)
     # Before the test: it opens the pidfile, too, and would follow a link.
     restore_pidfile(service, seen, host)
     refuse_other_pidfile(service, host)

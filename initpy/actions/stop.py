@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..control.lock import ActionLock
 from ..control.pidfiles import refuse_conflict, remove_stale_pidfiles
 from ..control.record import remove_record
-from ..control.signals import terminate
+from ..control.signals import tell_unsafe, terminate
 from ..control.stable import wait_until_stable
 from ..errors import InitError
 from ..host import HERE, Host, Process
@@ -56,6 +56,8 @@ def terminate_service(
     *interruptible*.
     """
     seen = wait_until_stable(service, host)
+    if seen.processes:
+        tell_unsafe(host)
     ended_at: float | None = None
     sockets: set[int] = set()
     while seen.processes:

@@ -33,6 +33,7 @@ def killproc(
     *sig* is given; NotPermitted; WaitTimeout if it survives the schedule; InitError if
     *sig* is a request (HUP, USR1, USR2, ALRM) that it does not catch: nothing was sent.
     """
+    tell_unsafe(host)
     if sig is None:
         terminate([process], schedule, host)
         return
@@ -51,6 +52,18 @@ def refuse_deadly(process: Process, sig: int, host: Host) -> None:
         return
     if not (masks.caught | masks.ignored) >> (sig - 1) & 1:
         raise InitError(f"pid {process} does not catch {name} and would die of it: not sent")
+
+
+def refuse_unsafe(host: Host) -> None:
+    """Raise InitError if no signal can be sent here that reaches no other process, ever."""
+    if why := host.why_unsafe():
+        raise InitError(f"{why}, and a signal might reach another process: none was sent")
+
+
+def tell_unsafe(host: Host) -> None:
+    """Say so if a signal that has to be sent might reach another process."""
+    if why := host.why_unsafe():
+        host.tell(f"{why}: kill(2) sends the signals, which is less safe")
 
 
 def await_idle(

@@ -10,7 +10,7 @@ from ..state.identity import runs
 from ..state.pidfile import MISSING
 from ..state.snapshot import Snapshot, take_snapshot
 from ..state.titles import looks_like_master, workers_of
-from .signals import resume
+from .signals import refuse_unsafe, resume
 
 INFANCY = 1.0  # seconds; a new worker has its master's title for 1 to 4 ms, or longer if busy
 LONE = 2.0  # seconds; a launcher lives on for one if its script is killed
@@ -71,7 +71,8 @@ def wait_until_stable(service: Service, host: Host, *, thorough: bool = False) -
 def require_running(service: Service, host: Host, *, thorough: bool = False) -> Snapshot:
     """Return the snapshot of a service that runs and that we may signal.
 
-    Raises NotRunning; NotInstalled if the executable does not exist either; NotPermitted.
+    Raises NotRunning; NotInstalled if the executable does not exist either; NotPermitted;
+    InitError if no signal can be sent safely.
     """
     seen = wait_until_stable(service, host, thorough=thorough)
     if seen.master is None:
@@ -79,6 +80,7 @@ def require_running(service: Service, host: Host, *, thorough: bool = False) -> 
             raise NotInstalled(f"{service.daemon} is not installed")
         raise NotRunning("not running")
     host.require_permission(seen.master)
+    refuse_unsafe(host)
     return seen
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .programs.pipes import Pipe, Pipes
     from .programs.spawn import Child, Programs
     from .programs.surroundings import Conditions, Surroundings
+    from .signalling import Signalling
     from .system_log import SystemLog
 
     class Looks(
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         Logs,
         Pipes,
         Changes,
+        Signalling,
         Files,
         Views,
         Programs,

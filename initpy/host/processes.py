@@ -1,11 +1,10 @@
-"""Processes: read them in /proc, and signal exactly one."""
+"""Processes, as /proc shows them."""
 
 from __future__ import annotations
 
 import os
 import time
 
-from ..errors import InitError, NotPermitted
 from . import procfs
 from .procfs import Process, ProcessFacts, SignalMasks
 
@@ -152,8 +151,12 @@ class Processes:
             os.close(ours)
 
     def systemd_unit(self, process: Process) -> str:
-        """Return the systemd service that a process belongs to, or "". See cgroups(7)."""
-        names = [path.rpartition("/")[2] for _, path in self._cgroups(process)]
+        """Return the systemd service in whose cgroup a process is, or "". See cgroups(7).
+
+        A cgroup has such a name without systemd, too: see ``control.units``.
+        """
+        trees = [path for kind, path in self._cgroups(process) if kind in ("", "name=systemd")]
+        names = [path.rpartition("/")[2] for path in trees]
         return next((name for name in names if name.endswith(".service")), "")
 
     def frozen(self, process: Process) -> bool:
@@ -175,43 +178,6 @@ class Processes:
         except _GONE:
             return []
         return [(line.split(":", 2)[1], line.split(":", 2)[2]) for line in lines]
-
-    def kill(self, process: Process, sig: int) -> bool:
-        """Send *sig* to this process and no other. False if it is gone.
-
-        kill(2) takes a pid, and the kernel may have reused the pid since we looked. A
-        pidfd always refers to the same process: open it first, compare second, send
-        through it third. See pidfd_open(2). Raises NotPermitted.
-        """
-        import _signal  # signal would load enum
-
-        if os.readlink("/proc/self") != str(os.getpid()):
-            raise InitError("/proc shows another pid namespace than ours: no signal was sent")
-        try:
-            fd = os.pidfd_open(process.pid)
-        except ProcessLookupError:
-            return False
-        try:
-            if not self.alive(process):
-                return False
-            _signal.pidfd_send_signal(fd, sig)
-        except ProcessLookupError:
-            return False
-        except PermissionError as exc:
-            name = getattr(sig, "name", sig)
-            raise NotPermitted(f"not permitted to send {name} to pid {process}") from exc
-        finally:
-            os.close(fd)
-        return True
-
-    def require_permission(self, process: Process) -> None:
-        """Raise NotPermitted if we may not signal that process. No signal is sent."""
-        try:
-            os.kill(process.pid, 0)
-        except ProcessLookupError:
-            return
-        except PermissionError as exc:
-            raise NotPermitted(f"not permitted to signal pid {process}") from exc
 
 
 def _read(path: str, *, paged: bool = False, begins: bool = False) -> str:

@@ -27,6 +27,7 @@ from initpy.host.programs.launcher import Launching
 from initpy.host.programs.pipes import Pipes
 from initpy.host.programs.spawn import Programs
 from initpy.host.programs.surroundings import Conditions
+from initpy.host.signalling import Signalling
 from initpy.host.wait import wait_until
 
 USR2 = 1 << (signal.SIGUSR2 - 1)
@@ -58,6 +59,7 @@ def test_every_public_method_is_faked():
         Conditions,
         Holders,
         Trials,
+        Signalling,
     )
     public = {name for part in parts for name in dir(part) if not name.startswith("_")}
     composed = {"alive", "children"}  # of what is overridden
@@ -893,6 +895,12 @@ def test_sealed_output(machine, host):
 
     assert "said" == child.output()
     child.close()
+
+
+def test_no_refusal(machine, host):
+    """Here signals are sent through pidfds."""
+    assert machine.host is host
+    assert "" == host.why_unsafe()
 
 
 def test_release(machine, host):

@@ -16,7 +16,7 @@ from ...state.identity import why_not
 from ...state.titles import is_worker, looks_like_master, workers_of
 from ..drain import drain, retire
 from ..pidfiles import remove_stale_pidfiles
-from ..signals import suspend, terminate
+from ..signals import suspend, tell_unsafe, terminate
 from ..stable import await_titles
 
 TYPE_CHECKING = False
@@ -79,6 +79,8 @@ def undo(service: Service, child: Launched, host: Host, *, shared: bool) -> None
         return lineage(child, host)
 
     what = f"new {service.name} processes"
+    if started():
+        tell_unsafe(host)
     if shared:
         _suspend_all(service, child, host)
         # Only now: until it was stopped, the daemon could fork a master.

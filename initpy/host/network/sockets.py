@@ -88,9 +88,8 @@ class Sockets(Processes):
 
         libc = ctypes.CDLL(None, use_errno=True)
         known = set() if known is None else known
-        try:
-            pidfd = os.pidfd_open(process.pid)
-        except ProcessLookupError:
+        pidfd = _pidfd(process)
+        if pidfd is None:
             return []
         listeners: list[Listener] = []
         try:
@@ -135,6 +134,18 @@ class Sockets(Processes):
     def close(self, fd: int) -> None:
         """Close a descriptor of ours."""
         os.close(fd)
+
+
+def _pidfd(process: Process) -> int | None:
+    """Return a pidfd of a process, or None if it is gone."""
+    try:
+        return os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return None
+    except OSError as exc:
+        if exc.errno not in (errno.EPERM, errno.ENOSYS):
+            raise
+        raise _cannot_copy(process, exc.errno) from exc
 
 
 def _copy(libc: Any, process: Process, pidfd: int, number: int) -> int | None:

@@ -1,0 +1,93 @@
+"""Signal exactly one process."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..errors import InitError, NotPermitted
+from .processes import Processes
+from .procfs import Process
+
+_REFUSED = (errno.EPERM, errno.EACCES, errno.ENOSYS)  # of a system call: seccomp(2)
+
+
+class Signalling(Processes):
+    """Sending signals on this machine."""
+
+    def kill(self, process: Process, sig: int) -> bool:
+        """Send *sig* to this process and no other. False if it is gone.
+
+        kill(2) takes a pid, and the kernel may have reused the pid since we looked. A
+        pidfd always refers to the same process: open it first, compare second, send
+        through it third. See pidfd_open(2). Where the kernel refuses that, see
+        ``why_unsafe``, kill(2) follows at once on the comparison. Raises NotPermitted.
+        """
+        import _signal  # signal would load enum
+
+        if os.readlink("/proc/self") != str(os.getpid()):
+            raise InitError("/proc shows another pid namespace than ours: no signal was sent")
+        try:
+            fd = os.pidfd_open(process.pid)
+        except ProcessLookupError:
+            return False
+        except OSError as exc:
+            if exc.errno not in _REFUSED:
+                raise
+            return _kill_by_number(self, process, sig)
+        try:
+            if not self.alive(process):
+                return False
+            _signal.pidfd_send_signal(fd, sig)
+        except ProcessLookupError:
+            return False
+        except OSError as exc:
+            if exc.errno not in _REFUSED:
+                raise
+            return _kill_by_number(self, process, sig)
+        finally:
+            os.close(fd)
+        return True
+
+    def why_unsafe(self) -> str:
+        """Return why no signal can be sent through a pidfd here, or "".
+
+        Kernels before Linux 5.3 and old profiles of container runtimes refuse it to all.
+        """
+        import _signal
+
+        call = "pidfd_open"
+        try:
+            fd = os.pidfd_open(os.getpid())
+            call = "pidfd_send_signal"
+            try:
+                _signal.pidfd_send_signal(fd, 0)
+            finally:
+                os.close(fd)
+        except OSError as exc:
+            if exc.errno not in _REFUSED:
+                raise
+            return f"the kernel refuses {call}(2): {exc.strerror}"
+        return ""
+
+    def require_permission(self, process: Process) -> None:
+        """Raise NotPermitted if we may not signal that process. No signal is sent."""
+        try:
+            os.kill(process.pid, 0)
+        except ProcessLookupError:
+            return
+        except PermissionError as exc:
+            raise NotPermitted(f"not permitted to signal pid {process}") from exc
+
+
+def _kill_by_number(machine: Processes, process: Process, sig: int) -> bool:
+    try:
+        if machine.alive(process):
+            os.kill(process.pid, sig)
+            return True
+    except ProcessLookupError:
+        pass
+    except PermissionError as exc:
+        name = getattr(sig, "name", sig)
+        raise NotPermitted(f"not permitted to send {name} to pid {process}") from exc
+    return False
