@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .control.configtest import configtest
 from .control.run import Finished, run
+from .control.units import LOOK, find_systemctl
 from .settings import with_settings
 from .state.snapshot import take_snapshot
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from .service import Service
 
 DIRECTORY = "/etc/init.d"
-_SYSTEMCTL = ("/usr/bin/systemctl", "/bin/systemctl")
 # The actions that systemctl has, too. The others are done here.
 ACTIONS = (
     "start",
@@ -34,7 +34,6 @@ RESTARTS = ("restart", "try-restart", "condrestart")
 # If one of these variables is set, the action is done here. The second is Debian's.
 BYPASSES = ("SYSTEMCTL_SKIP_REDIRECT", "_SYSTEMCTL_SKIP_REDIRECT")
 
-LOOK = 10.0  # seconds for systemctl to tell whether systemd has the unit
 MOST = 900.0  # seconds for systemctl: more than TimeoutSec= of a stop and of a start
 
 
@@ -77,8 +76,3 @@ def _test_running_service(service: Service, host: Host) -> None:
     if master is not None:
         host.require_permission(master)
         configtest(service, host)
-
-
-def find_systemctl(host: Host) -> str:
-    """Return the path of systemctl(1), or "" if there is none."""
-    return next(filter(host.is_executable, _SYSTEMCTL), "")

@@ -20,6 +20,7 @@ from ..control.record import record_leftovers, record_started
 from ..control.signals import terminate
 from ..control.stable import await_launcher, why_in_foreground
 from ..control.starting.launch import launch, refuse_idle_pools
+from ..control.units import supervising_unit
 from ..errors import InitError, Reverted, RollbackFailed, Unimplemented, WaitTimeout
 from ..host import CannotCopy, Host, Listener, Process
 from ..host.wait import wait_until
@@ -85,7 +86,7 @@ def restart(service: Service, seen: Snapshot, host: Host) -> bool:
 
 def _why_plainly(service: Service, master: Process, host: Host) -> str:
     """Return why no other master can take the place of *master*, or ""."""
-    if unit := host.systemd_unit(master):
+    if unit := supervising_unit(service, master, host):
         return f"systemd supervises master {master} (unit {unit})"
     if host.listening_sockets() is not None and not held_sockets(master, host):
         return f"master {master} listens on nothing any more"  # it was told to end

@@ -19,6 +19,7 @@ from ..control.record import record_leftovers, record_started
 from ..control.run import surroundings_of_reader
 from ..control.stable import await_launcher, require_running, why_in_foreground
 from ..control.starting.launch import Launch, Started, launch
+from ..control.units import supervising_unit
 from ..errors import (
     ConfigTestFailed,
     InitError,
@@ -214,7 +215,7 @@ def _session(orphans: Sequence[Process], host: Host) -> int:
 
 def _refuse_supervised(service: Service, old: Process, host: Host) -> None:
     """Raise Unimplemented if a supervisor started *old*: it would not know the new master."""
-    if unit := host.systemd_unit(old):
+    if unit := supervising_unit(service, old, host):
         raise Unimplemented(f"systemd supervises master {old}: use systemctl restart {unit}")
     try:
         wait_until(

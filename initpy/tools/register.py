@@ -6,10 +6,11 @@ import os.path
 import sys
 
 from ..control.run import run
+from ..control.units import find_systemctl
 from ..errors import InitError
 from ..host import Host
 from ..service import Service
-from ..systemctl import DIRECTORY, find_systemctl
+from ..systemctl import DIRECTORY
 
 UNITS = "/etc/systemd/system"
 WITHIN = 60.0  # seconds for the program that registers or enables

@@ -46,6 +46,7 @@ def test_lost_path_of_a_supervised_master(host, fpm, action):
     """It is not replaced: the action fails, and names the path and restart."""
     old = fpm.run()
     old.unit = "php.service"
+    host.put("/run/systemd/system", kind="dir")
     lose(host)
 
     with pytest.raises(InitError, match=f"no client reaches {PLACE}: .*restart") as failed:

@@ -359,6 +359,7 @@ def test_sockets_that_cannot_be_copied(host, fpm, old):
 def test_supervised(host, fpm, old, facts, reason):
     """A master that somebody waits for is not replaced behind his back: 3."""
     vars(old).update(facts)
+    host.put("/run/systemd/system", kind="dir")
 
     with pytest.raises(Unimplemented, match=reason):
         upgrade(PHP_FPM, host)
