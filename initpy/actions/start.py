@@ -16,7 +16,7 @@ from ..control.ready import BesideOrphans, wait_until_ready
 from ..control.record import record_running, record_started, remove_record
 from ..control.run import locate
 from ..control.signals import refuse_unsafe, tell_unsafe, terminate
-from ..control.stable import wait_until_stable
+from ..control.stable import refuse_end_of_container, wait_until_stable
 from ..control.starting.launch import launch, refuse_idle_pools
 from ..errors import InitError
 from ..host import HERE, Host, Process
@@ -170,6 +170,7 @@ def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
         if replace(service, seen, host):
             host.mark_started(service.subsys)
             return
+    refuse_end_of_container(service, seen.masters[-1], host)
     if kept:
         raise InitError(f"not restarting, nothing was stopped: {kept} and would keep it")
     # INT, TERM and HUP do not interrupt the rest: the service must not stay stopped.

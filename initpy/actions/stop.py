@@ -6,17 +6,20 @@ from ..control.lock import ActionLock
 from ..control.pidfiles import refuse_conflict, remove_stale_pidfiles
 from ..control.record import remove_record
 from ..control.signals import tell_unsafe, terminate
-from ..control.stable import wait_until_stable
-from ..errors import InitError
+from ..control.stable import supervisor, wait_until_stable
+from ..errors import InitError, WaitTimeout
 from ..host import HERE, Host, Process
+from ..host.wait import wait_until
 from ..schedule import Step
 from ..service import Service
-from ..state.snapshot import Snapshot
+from ..state.snapshot import Snapshot, take_snapshot
 from ..state.titles import workers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+RESTART = 0.5  # seconds within which a supervisor has started it again, or waits for longer
 
 
 def stop(service: Service, host: Host = HERE, *, schedule: tuple[Step, ...] = ()) -> None:
@@ -65,6 +68,7 @@ def terminate_service(
         if ended_at is not None:
             _refuse_restarted(service, seen, host.monotonic() - ended_at, host)
         lock.record_terminating(seen.masters)
+        supervisors = [it for one in seen.masters if (it := supervisor(service, one, host))]
         for master in seen.masters:
             _end_upgrade_children(service, master, seen.masters, host)
 
@@ -89,6 +93,8 @@ def terminate_service(
         # Read every process of the host once the master is gone: another master may run
         # that no pidfile names, or a worker whose master has just ended.
         seen = wait_until_stable(service, host, thorough=True)
+        if supervisors and not seen.processes and _is_restarted(service, supervisors, host):
+            seen = wait_until_stable(service, host, thorough=True)
     lock.record_terminating(())
     remove_stale_pidfiles(service, host)
     remove_record(service, host)
@@ -105,6 +111,22 @@ def _end_upgrade_children(
     from ..control.starting.lineage import terminate_upgrade_children
 
     terminate_upgrade_children(service, master, host, spare=masters)
+
+
+def _is_restarted(service: Service, supervisors: list[Process], host: Host) -> bool:
+    """Tell whether a supervisor starts it again at once. It takes a moment to be seen."""
+
+    def seen() -> bool:
+        return bool(take_snapshot(service, host).processes)
+
+    def decided() -> bool:
+        return seen() or not any(map(host.alive, supervisors))
+
+    try:
+        wait_until(decided, within=RESTART, host=host, what="a supervisor to start it again")
+    except WaitTimeout:
+        return False
+    return seen()
 
 
 def _tell_holders(inodes: set[int], host: Host) -> None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ..errors import InitError, NotInstalled, NotRunning, PidfileError, WaitTimeout
+from ..errors import (
+    InitError,
+    NotInstalled,
+    NotRunning,
+    PidfileError,
+    Unimplemented,
+    WaitTimeout,
+)
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
@@ -13,6 +20,7 @@ from ..state.titles import looks_like_master, workers_of
 from .signals import refuse_unsafe, resume
 
 INFANCY = 1.0  # seconds; a new worker has its master's title for 1 to 4 ms, or longer if busy
+_FIRST_PIDS = "pid:[4026531836]"  # the pid namespace of no container: PROC_PID_INIT_INO
 LONE = 2.0  # seconds; a launcher lives on for one if its script is killed
 
 
@@ -123,6 +131,29 @@ def await_launcher(master: Process, host: Host) -> None:
         return
 
 
+def refuse_end_of_container(service: Service, master: Process, host: Host) -> None:
+    """Raise Unimplemented if a container may end with *master*, and the caller with that."""
+    facts = host.look(master.pid)
+    if facts is None or host.namespace(host.getpid(), "pid") in (None, _FIRST_PIDS):
+        return
+    if host.exists("/run/systemd/system"):  # sd_booted(3): it does not end with a service
+        return
+    if master.pid == 1 or (facts.ppid == 1 and why_in_foreground(service, master, host)):
+        first = "it is process 1" if master.pid == 1 else "process 1 waits for it"
+        raise Unimplemented(
+            f"master {master} was not stopped, {first}, and the container may end with it: "
+            "restart the container, or use reload"
+        )
+
+
+def supervisor(service: Service, master: Process, host: Host) -> Process | None:
+    """Return the parent of a master in the foreground, which may start it again, or None."""
+    if not why_in_foreground(service, master, host):
+        return None
+    facts = host.look(master.pid)
+    return host.find(facts.ppid) if facts else None
+
+
 def why_in_foreground(service: Service, master: Process, host: Host) -> str:
     """Return what speaks for a supervisor that has started *master* and waits for it, or "".
 
@@ -131,11 +162,11 @@ def why_in_foreground(service: Service, master: Process, host: Host) -> str:
     its parent tells: it may make a session in the foreground, too, and process 1 may be
     its supervisor. But one that stays in the foreground where it inherits sockets, as a
     binary that its predecessor has executed, has been adopted, and is in the session of a
-    process that has ended.
+    process that has ended. One that we have put in the background has executed the daemon.
     """
     # setsid(2) in the foreground: fpm_unix_init_main. Sessions: ngx_daemon, Host.launch.
     facts = host.look(master.pid)
-    if facts is None or facts.process != master or facts.forked:
+    if facts is None or facts.process != master or facts.forked or service.background:
         return ""
     left = facts.session != 0 and host.find(facts.session) is None
     adopted = facts.ppid == 1 or facts.ppid == host.reaper()
