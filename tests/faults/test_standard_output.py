@@ -7,20 +7,12 @@ import socket
 import stat
 
 import pytest
+from boxes import log_to_standard_output
 
 pytestmark = pytest.mark.fault
 
 LONG = "x" * 3000
 MOST = 1 << 20  # bytes
-
-
-def log_to_standard_output(site):
-    """Have its logs lead to its standard output and error, as in the official images."""
-    os.symlink("/dev/stderr", site.log)
-    access = site.path("access.log")
-    os.symlink("/dev/stdout", access)
-    if site.kind == "php-fpm":
-        site.configure(pool=f"access.log = {access}")
 
 
 def write_log(site):

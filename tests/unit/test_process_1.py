@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from initpy.actions.restart import restart
+from initpy.actions.start import start
 from initpy.actions.stop import stop
 from initpy.control.stable import refuse_end_of_container
 from initpy.daemons.nginx import NGINX
@@ -74,6 +75,17 @@ def test_systemd_in_a_container(host, nginx, waited_for):
 def test_in_the_background(host, waited_for):
     """A daemon that cannot go there itself is put there, and then executed."""
     refuse_end_of_container(NGINX.replace(background=True), waited_for.id, host)
+
+
+def test_script_is_process_1(host, nginx, monkeypatch):
+    """What it starts ends with it, which is said."""
+    monkeypatch.setattr(host, "getpid", lambda: 1)
+
+    start(NGINX, host)
+
+    assert [
+        "this script is process 1: the container ends with it, and the service too"
+    ] == host.told
 
 
 def test_supervisor(host, nginx, waited_for):
