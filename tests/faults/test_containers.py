@@ -1,4 +1,4 @@
-"""Every action in every kind of container, with an init and without: one table says the codes."""
+"""Every action in every kind of container, with an init and without: one table has the codes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from boxes import Box, log_to_standard_output
 from confined import PROFILES
 from real_daemons import Fpm, Nginx, wait_until
+from real_load import run
 
 pytestmark = pytest.mark.fault
 
@@ -205,6 +206,17 @@ def test_container(place, confined, first, kind, codes):
             see(container, "start" if action == "crash" else action, code)
     finally:
         container.close()
+
+
+def test_script_as_process_1(site):
+    """A start by a script that is process 1 says that the container ends with it."""
+    alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+    result = run([*alone, site.wrapper, "start"])
+
+    assert 0 == result.code, result
+    assert "this script is process 1: the container ends with it" in result.err
+    wait_until(lambda: not site.place.processes(), "the container to end")
 
 
 def see_paused(container, codes):

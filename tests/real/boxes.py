@@ -65,7 +65,7 @@ class Box:
         user = [*CONFINED, f"users={users}"] if users else []
         kinds = [f"--{kind}" for kind in NAMESPACES]
         inner = site.wrapper if "script" in first else None
-        argv = [inner] if inner else foreground(site)
+        argv = [inner] if inner else foreground(site, as_root=users == 1)
         self._child = subprocess.Popen(
             [
                 *user,
@@ -180,12 +180,12 @@ def log_to_standard_output(site):
         site.configure(pool=f"access.log = {access}")
 
 
-def foreground(site):
-    """Return what runs the daemon of a site in the foreground."""
-    return {
-        "nginx": [site.daemon, "-g", "daemon off;", "-c", site.config],
-        "php-fpm": [site.daemon, "--nodaemonize", "--fpm-config", site.config],
-    }[site.kind]
+def foreground(site, *, as_root=False):
+    """Return what runs the daemon of a site in the foreground; as_root: its workers, too."""
+    if site.kind == "nginx":
+        return [site.daemon, "-g", "daemon off;", "-c", site.config]
+    option = ["--allow-to-run-as-root"] if as_root else []
+    return [site.daemon, "--nodaemonize", *option, "--fpm-config", site.config]
 
 
 def _write(path, text):
