@@ -8,7 +8,7 @@ import signal
 
 import pytest
 from boxes import Box, log_to_standard_output
-from confined import PROFILES
+from confined import NOBODY, PROFILES
 from real_daemons import Fpm, Nginx, wait_until
 from real_load import run
 
@@ -94,6 +94,16 @@ log: null     daemon       nginx    0 0 0 0 0 3 3 ends -
 log: null     daemon       php-fpm  0 0 0 0 0 3 3 ends -
 log: pipe     tini         nginx    0 0 0 0 0 3 3 ends -
 log: pipe     tini         php-fpm  0 0 0 0 0 3 3 ends -
+exec          script       nginx    0 0 0 0 0 0 0 0 0
+exec          script       php-fpm  0 0 0 0 1 3 0 0 0
+exec          daemon       nginx    0 0 0 0 0 3 3 ends -
+exec          daemon       php-fpm  0 0 0 0 1 3 3 ends -
+nsenter       script       nginx    0 0 0 0 0 0 0 0 0
+nsenter       script       php-fpm  0 0 0 0 0 0 0 0 0
+not root      daemon       nginx    4 0 0 4 4 4 4 4 -
+not root      daemon       php-fpm  4 0 0 4 4 4 4 4 -
+not root      tini         nginx    4 0 0 4 4 4 4 4 -
+not root      tini         php-fpm  4 0 0 4 4 4 4 4 -
 paused        script       nginx    1 0 0 1 1 1 1 1 -
 paused        script       php-fpm  1 0 0 1 1 1 1 1 -
 paused        daemon       nginx    1 0 0 1 1 1 1 1 -
@@ -127,6 +137,12 @@ def box(place, confined, first, kind):
         options["users"] = 1
     elif confined == "rootless":
         options["users"] = 65536
+    elif confined == "not root":
+        with_nobody(site)
+    elif confined == "exec":
+        return Box(site, first, "privileged", acting="docker")
+    elif confined == "nsenter":
+        return Box(site, first, "docker", acting="privileged")
     elif confined == "read-only":
         write_to_memory(site)
         options["read_only"] = True
@@ -139,6 +155,14 @@ def with_one_user(site):
     if site.kind == "php-fpm":
         site.configure(pool="user = root\ngroup = root")
         site.place.settings(site.name, 'DAEMON_OPTS="--allow-to-run-as-root"\n')
+
+
+def with_nobody(site):
+    """Have it write its pidfile and its logs as nobody."""
+    folders = (site.path(), site.path("tmp"))
+    for folder in folders:
+        os.makedirs(folder, exist_ok=True)
+        shutil.chown(folder, NOBODY, NOBODY)
 
 
 def write_to_memory(site):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager, suppress
 
-from confined import PROFILES, UNKNOWN
+from confined import ALL, PROFILES, UNKNOWN
 from real_daemons import HERE, wait_until
 from real_load import run
 
@@ -53,12 +54,14 @@ class Box:
 
     first:   process 1, see FIRST.
     profile: what is refused inside, see ``confined``.
+    acting:  what is refused to the script, if that is something else.
     users:   how many users its user namespace has; 0 for none of its own.
     output:  where its standard output leads: "pipe", "file", "tty" or "null".
     """
 
-    def __init__(self, site, first, profile, *, users=0, read_only=False, output="null"):
-        self.site, self._profile, self._users = site, profile, users
+    def __init__(self, site, first, profile, *, acting="", users=0, read_only=False, output="null"):
+        self.site, self._profile, self._users = site, acting or profile, users
+        self.init = None  # process 1
         self._closing, stream = _output(site.place, output)
         more = READ_ONLY.format(place=site.place.root) if read_only else ""
         script = f'set -eu\n{SETUP}{more}\nexec "$@"'
@@ -95,7 +98,7 @@ class Box:
                 first = file.read().split()[0]
             with open(f"/proc/{first}/status") as file:
                 (numbers,) = (line.split() for line in file if line.startswith("NSpid:"))
-            return first if numbers[-1] == "1" else None
+            return self.site.host.find(int(first)) if numbers[-1] == "1" else None
         return None
 
     def _read(self, path):
@@ -108,7 +111,9 @@ class Box:
         kinds = [f"--{kind}" for kind in NAMESPACES]
         if self._users:
             kinds += ["--user", "--preserve-credentials"]
-        command = ["nsenter", "--target", self.init, *kinds, *CONFINED, self._profile]
+        command = ["nsenter", "--target", f"{self.init}", *kinds, *CONFINED, self._profile]
+        if PROFILES[self._profile][1] == ALL:
+            return run([*command, *self.site.nobodys_command(*argv)], cwd="/")
         return run([*command, self.site.wrapper, *argv])
 
     def family(self):
@@ -165,6 +170,8 @@ class Box:
 
     def close(self):
         """End all that runs inside, and wait until it is gone."""
+        if self.init:
+            self.site.host.kill(self.init, signal.SIGKILL)
         self._child.kill()
         self._child.wait()
         wait_until(lambda: not self.site.place.processes(), "the container to end")

@@ -74,19 +74,24 @@ REFUSED = {
 UNKNOWN = {"pidfd_open": 434, "pidfd_send_signal": 424, "openat2": 437, "close_range": 436}
 OLDER = {**UNKNOWN, "ptrace": 101}
 
-# Each: system calls with what they fail with, and whether capabilities are dropped.
+DEFAULT = dict.fromkeys(REFUSED.values(), errno.EPERM)
+NOBODY = 65534
+# Each: system calls with what they fail with, and what drops capabilities.
+SOME = [
+    *("setpriv", "--inh-caps", "-all", "--bounding-set"),
+    ",".join(["-all", *(f"+{name}" for name in CAPABILITIES)]),
+]
+ALL = [
+    *("setpriv", "--inh-caps", "-all", "--bounding-set", "-all", "--no-new-privs"),
+    *("--reuid", f"{NOBODY}", "--regid", f"{NOBODY}", "--clear-groups"),
+]
 PROFILES = {
-    "privileged": ({}, False),
-    "no seccomp": ({}, True),
-    "docker": (dict.fromkeys(REFUSED.values(), errno.EPERM), True),
-    "docker, 2019": (dict.fromkeys((*REFUSED.values(), *OLDER.values()), errno.EPERM), True),
-    "gVisor": (
-        {
-            **dict.fromkeys(REFUSED.values(), errno.EPERM),
-            **dict.fromkeys((438, *UNKNOWN.values()), errno.ENOSYS),
-        },
-        True,
-    ),
+    "privileged": ({}, []),
+    "no seccomp": ({}, SOME),
+    "docker": (DEFAULT, SOME),
+    "docker, 2019": ({**DEFAULT, **dict.fromkeys(OLDER.values(), errno.EPERM)}, SOME),
+    "gVisor": ({**DEFAULT, **dict.fromkeys((438, *UNKNOWN.values()), errno.ENOSYS)}, SOME),
+    "not root": (DEFAULT, ALL),
 }
 
 _X86_64 = 0xC000003E  # AUDIT_ARCH_X86_64
@@ -143,11 +148,9 @@ def main(profile, *argv):
     if profile.startswith("users="):
         enter_user_namespace(int(profile[len("users=") :]))
         os.execvp(argv[0], argv)
-    calls, dropped = PROFILES[profile]
+    calls, dropping = PROFILES[profile]
     refuse(calls)
-    if dropped:
-        kept = ",".join(["-all", *(f"+{name}" for name in CAPABILITIES)])
-        argv = ("setpriv", "--bounding-set", kept, "--inh-caps", "-all", *argv)
+    argv = (*dropping, *argv)
     os.execvp(argv[0], argv)
 
 
