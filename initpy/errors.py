@@ -12,6 +12,8 @@
       PidfileError       1    the pidfile cannot be restored, or its pid cannot be verified
       WaitTimeout        1    a deadline passed
       Interrupted        1    INT, TERM or HUP arrived during a wait
+      HostError          1    a system call failed; 4 if it was EPERM or EACCES
+        Refused          1    execve(2) refuses a program
       Reverted         150    it failed, and the old processes serve as before
       RollbackFailed   151    it failed, and the rollback failed too
       Busy             152    another action holds the lock
@@ -21,6 +23,13 @@ A message is one line for the operator: what, which file or pid, what to do.
 """
 
 from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 
 # Plain ``int`` constants: to import ``enum`` takes longer than all the work of ``status``.
@@ -143,3 +152,85 @@ class Busy(InitError):
     """Another action on the same service holds the lock."""
 
     exit_code = ExitCode.BUSY
+
+
+# What may succeed when it is tried again: a system call, also one of an import.
+PASSING = (OSError, MemoryError, ImportError)
+
+
+class HostError(InitError, OSError):
+    """A system call failed in a way that its caller does not expect; or memory ran out.
+
+    It is an OSError, too, with its *errno*, *strerror* and *filename*.
+    """
+
+    def __init__(self, what: str, why: Exception) -> None:
+        """Take what was done, or the file, and the error."""
+        reason = getattr(why, "strerror", None) or str(why) or "out of memory"
+        super().__init__(f"{what}: {reason}")
+        self.strerror = reason
+        self.errno = getattr(why, "errno", None)
+        self.filename = getattr(why, "filename", None)
+        if isinstance(why, PermissionError):
+            self.exit_code = ExitCode.NOT_PERMITTED
+
+    def __str__(self) -> str:
+        """Return the message. That of OSError would have other words."""
+        return str(self.args[0])
+
+
+class Refused(HostError):
+    """A program was not executed, for a reason that lies in itself: execve(2)."""
+
+
+def failure_of(exc: Exception) -> InitError:
+    """Return whatever an action has raised as an InitError: one line for the operator."""
+    if isinstance(exc, InitError):
+        return exc
+    if isinstance(exc, OSError):
+        return HostError(str(exc.filename or "a system call failed"), exc)
+    if isinstance(exc, MemoryError):
+        return InitError("out of memory")
+    problem = " ".join(f"{type(exc).__name__}: {exc}".split())
+    return InitError(f"initpy cannot be used: {problem}")
+
+
+def translated(part: type[T]) -> type[T]:
+    """Have the public methods of *part* raise HostError for each OSError that they raise.
+
+    *part* is a part of the host: every system call is made by one of its methods.
+    """
+    for name, method in list(vars(part).items()):
+        if not name.startswith("_") and type(method) is type(failure_of):
+            setattr(part, name, _translating(method))
+    return part
+
+
+def _translating(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **options: Any) -> Any:
+        try:
+            return method(*args, **options)
+        except HostError:
+            raise
+        except (OSError, MemoryError) as exc:
+            raise HostError(_what(method.__name__, exc, args[1:]), exc) from exc
+
+    # As functools.wraps, which would load more than status does.
+    call.__name__, call.__qualname__ = method.__name__, method.__qualname__
+    call.__module__, call.__doc__ = method.__module__, method.__doc__
+    vars(call)["__wrapped__"] = method
+    return call
+
+
+def _what(name: str, exc: Exception, args: tuple[Any, ...]) -> str:
+    """Return what failed: the file, or the method and what it was called with."""
+    if isinstance(path := getattr(exc, "filename", None), (str, bytes)):
+        return f"{path if isinstance(path, str) else path.decode(errors='replace')} cannot be used"
+    of = ""
+    if args and isinstance(args[0], (int, str)):
+        of = f" ({args[0]})"
+    elif args and hasattr(args[0], "pid"):
+        of = f" (pid {args[0]})"
+    elif args and isinstance(args[0], (list, tuple)) and args[0]:
+        of = f" ({args[0][0]})"  # a program
+    return f"{name.replace('_', ' ')}{of} failed"

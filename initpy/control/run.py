@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ..errors import InitError, NotInstalled, NotPermitted, SettingsError, WaitTimeout
+from ..errors import (
+    InitError,
+    NotInstalled,
+    NotPermitted,
+    Refused,
+    SettingsError,
+    WaitTimeout,
+)
 from ..host import Host
 from ..host.wait import wait_until
 from ..value import Value
@@ -72,7 +79,7 @@ def start_daemon(
             descriptors=inheritance.descriptors if inheritance else (),
             surroundings=surroundings,
         )
-    except OSError as exc:
+    except Refused as exc:
         raise _cannot_execute(argv[0], exc, host) from exc
 
 
@@ -81,9 +88,9 @@ def _require_installed(program: str, host: Host) -> None:
         raise NotInstalled(f"{program} is not installed")
 
 
-def _cannot_execute(program: str, why: OSError, host: Host) -> InitError:
+def _cannot_execute(program: str, why: Refused, host: Host) -> InitError:
     # execve(2) says EACCES of a file without x and of a user without the right.
-    if isinstance(why, PermissionError) and host.geteuid() != 0:
+    if why.exit_code == NotPermitted.exit_code and host.geteuid() != 0:
         return NotPermitted(f"not permitted to execute {program}")
     return CannotExecute(f"{program} cannot be executed: {why.strerror}")
 
@@ -154,7 +161,7 @@ def run(  # noqa: PLR0913 - each by its name
     try:
         environment = surroundings.environment if surroundings else environment
         child = host.spawn(argv, limits=limits, environment=environment, descriptors=descriptors)
-    except OSError as exc:
+    except Refused as exc:
         raise _cannot_execute(argv[0], exc, host) from exc
 
     def ended() -> Finished | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from ..errors import InitError
+from ..errors import InitError, translated
 from .files import FileFacts, Files
 from .processes import Processes
 from .procfs import Process, ProcessFacts, SignalMasks
@@ -88,6 +88,7 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 _BLIND = 0.02  # seconds between two looks at a process whose end wakes nobody
 
 
+@translated
 class Host(Looks):
     """The machine we run on."""
 

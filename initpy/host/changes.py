@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import stat
 
-from ..errors import InitError, NotPermitted
+from ..errors import InitError, NotPermitted, translated
 from .files import NO_FILE, Files
 
 
+@translated
 class Changes(Files):
     """Changing the files of this machine."""
 

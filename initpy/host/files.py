@@ -8,7 +8,7 @@ import stat
 import sys
 import time
 
-from ..errors import InitError, NotPermitted
+from ..errors import HostError, InitError, NotPermitted, translated
 from ..value import Value
 
 NO_FILE = (FileNotFoundError, NotADirectoryError)
@@ -26,6 +26,7 @@ class FileFacts(Value):
     fixed: bool = False  # a directory or a device, which must not be replaced
 
 
+@translated
 class Files:
     """The files of this machine."""
 
@@ -33,7 +34,7 @@ class Files:
         """Return the facts about a file, with its first *most* bytes. None if it does not exist.
 
         Safe on any kind of file: a FIFO does not block, a symbolic link is not followed.
-        Raises NotPermitted, or InitError if it cannot be read.
+        Raises NotPermitted, or InitError if it cannot be read; HostError if that may pass.
         """
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
         try:
@@ -44,7 +45,7 @@ class Files:
             raise NotPermitted(f"{path} cannot be read: {exc.strerror}") from exc
         except OSError as exc:
             if exc.errno not in (errno.ELOOP, errno.ENXIO):  # a link; a socket
-                raise InitError(f"{path} cannot be read: {exc.strerror}") from exc
+                raise HostError(f"{path} cannot be read", exc) from exc
             try:
                 return _facts(os.lstat(path), "")
             except OSError:  # its directories contain a loop of links

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
+from ..errors import translated
 from ..value import Value
 from .processes import Processes
 from .procfs import Process, parse_status
@@ -32,6 +33,7 @@ class Descriptors(Value):
     sockets: frozenset[int] = frozenset()  # inodes
 
 
+@translated
 class Logs(Processes):
     """The files to which this machine's processes append."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from ..errors import HostError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -79,5 +81,8 @@ def class_of(name: str) -> Any:
 
 
 def _load(module: str, name: str) -> Any:
-    __import__(f"{__package__}.{module}")
+    try:
+        __import__(f"{__package__}.{module}")
+    except (OSError, MemoryError) as exc:
+        raise HostError(f"{__package__}.{module} cannot be loaded", exc) from exc
     return getattr(sys.modules[f"{__package__}.{module}"], name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from ..errors import translated
 from . import procfs
 from .procfs import Process, ProcessFacts, SignalMasks
 
@@ -13,6 +14,7 @@ _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 _CGROUPS = "/sys/fs/cgroup"
 
 
+@translated
 class Processes:
     """The processes of this machine."""
 

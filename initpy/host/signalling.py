@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 
-from ..errors import InitError, NotPermitted
+from ..errors import InitError, NotPermitted, translated
 from .processes import Processes
 from .procfs import Process
 
 _REFUSED = (errno.EPERM, errno.EACCES, errno.ENOSYS)  # of a system call: seccomp(2)
 
 
+@translated
 class Signalling(Processes):
     """Sending signals on this machine."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ..errors import NotPermitted
+from ..errors import NotPermitted, translated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ _TRIES = 100
 _MOST_LINKS = 40  # as the kernel: path_resolution(7)
 
 
+@translated
 class Views:
     """Namespaces, and files as they are seen from inside a process."""
 
@@ -109,7 +110,10 @@ def open_as_seen_by(process: Process, path: str) -> int | None:
 
 
 def open_in_root(root: int, path: str) -> int | None:
-    """Open *path* with the directory *root* as its root; None if there is nothing there."""
+    """Open *path* with the directory *root* as its root; None if there is nothing there.
+
+    Raises OSError.
+    """
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
@@ -123,9 +127,9 @@ def open_in_root(root: int, path: str) -> int | None:
             break
     if reason in (errno.ENOSYS, errno.EAGAIN):
         return walk_in_root(root, path)
-    if reason in (errno.EACCES, errno.EPERM):
-        raise PermissionError(reason, os.strerror(reason))
-    return None
+    if reason in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
+        return None
+    raise OSError(reason, os.strerror(reason), path)
 
 
 def walk_in_root(root: int, path: str) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import Interrupted, WaitTimeout
+from ..errors import PASSING, Interrupted, WaitTimeout
 from . import Host, Process
 
 TYPE_CHECKING = False
@@ -67,3 +67,20 @@ def wait_until(
         # A look at thousands of processes takes a while: half of the time is theirs.
         pause = max(pause, min(host.monotonic() - started - waited, SILENCE))
         host.sleep(min(pause, within - waited), watched)
+
+
+def insist(act: Callable[[], T], host: Host, *, within: float = 5.0) -> T:
+    """Do *act*, and again while a system call fails in it: it must not be left half done.
+
+    act:    may be done again after it has failed at any point.
+    within: seconds of monotonic time. Then the last error is raised.
+    """
+    ends = host.monotonic() + within
+    while True:
+        try:
+            return act()
+        except PASSING as exc:
+            if host.monotonic() >= ends:
+                raise
+            host.explain(f"done again: {exc}")
+        host.sleep(POLL_MOST)

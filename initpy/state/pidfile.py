@@ -6,7 +6,7 @@ its pidfile. An action that holds the lock may remove a stale one and restore a 
 
 from __future__ import annotations
 
-from ..errors import InitError
+from ..errors import HostError, InitError
 from ..host import Host
 from ..value import Value
 
@@ -39,7 +39,7 @@ class Pidfile(Value):
 
 
 def read_pidfile(path: str, host: Host) -> Pidfile:
-    """Read the pidfile *path*. Never raises: every problem is a verdict.
+    """Read the pidfile *path*. Every problem is a verdict, but a system call that fails.
 
     OK is a regular file of at most 32 bytes that holds one positive number and nothing
     else. It belongs to root or us, and no other user can write it or its directories. An
@@ -47,6 +47,8 @@ def read_pidfile(path: str, host: Host) -> Pidfile:
     """
     try:
         facts = host.examine(path, MOST + 1)
+    except HostError:
+        raise
     except InitError as exc:
         return Pidfile(path=path, verdict=UNUSABLE, reason=str(exc))
     if facts is None:

@@ -11,6 +11,7 @@ from fakes import ALL_SIGNALS, Run
 
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
+from initpy.errors import Refused
 
 FOREVER = float("inf")
 REQUESTS = {
@@ -86,9 +87,9 @@ class FakeDaemon:
         """Run as its command line says: the binary on disk, or another one."""
         kind = kind or self.on_disk
         if kind == "forbidden":
-            raise PermissionError(13, "Permission denied", argv[0])
+            raise Refused(argv[0], PermissionError(13, "Permission denied"))
         if kind == "no program":
-            raise OSError(8, "Exec format error", argv[0])
+            raise Refused(argv[0], OSError(8, "Exec format error"))
         if kind == "exits":
             return Run(code=1, output="no library")
         if kind == "hangs":

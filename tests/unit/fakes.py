@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Callable
 
-from initpy.errors import InitError, NotPermitted
+from initpy.errors import InitError, NotPermitted, Refused
 from initpy.host import (
     AppendedFile,
     BoundSocket,
@@ -149,7 +149,7 @@ class Run(SimpleNamespace):
 SCRIPT = 4242  # the pid of the script, which is there without being added
 
 
-class Became(Exception):
+class Became(BaseException):
     """We are another program now; *argv* is its command line."""
 
     def __init__(self, argv):
@@ -1028,9 +1028,9 @@ class FakeHost(Host):
         """Return how a program runs, or raise as execve(2) does."""
         path = argv[0]
         if not self._followed(path) and not self._running(path) and path not in self.programs:
-            raise FileNotFoundError(2, "No such file or directory", path)
+            raise Refused(path, FileNotFoundError(2, "No such file or directory"))
         if path not in self.programs and not self.is_executable(path):
-            raise PermissionError(13, "Permission denied", path)
+            raise Refused(path, PermissionError(13, "Permission denied"))
         running = self._running(path)
         program = self.programs.get(path) or (running.program if running else lambda _argv: Run())
         return program(list(argv))

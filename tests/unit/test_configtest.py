@@ -10,6 +10,7 @@ from initpy.errors import (
     ConfigTestFailed,
     Interrupted,
     NotInstalled,
+    Refused,
     Unimplemented,
 )
 
@@ -206,7 +207,7 @@ def test_binary_that_cannot_test(host, nginx, facts):
 
     def program(argv):
         if facts.get("error"):
-            raise OSError(8, "Exec format error")
+            raise Refused("it", OSError(8, "Exec format error"))
         return Run(**facts)
 
     host.programs[NGINX.daemon] = program

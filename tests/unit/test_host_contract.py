@@ -13,7 +13,7 @@ from fakes import ALL_SIGNALS, FakeHost, Run
 
 from initpy.control.run import end_group
 from initpy.control.starting.lineage import descendants
-from initpy.errors import InitError
+from initpy.errors import InitError, Refused
 from initpy.host import Descriptors, Host, Process, Spot
 from initpy.host.changes import Changes
 from initpy.host.logs import Logs
@@ -65,6 +65,9 @@ def test_every_public_method_is_faked():
     composed = {"alive", "children"}  # of what is overridden
 
     assert composed == public - set(vars(FakeHost))
+    # And each says in a sentence that a system call has failed: errors.translated.
+    methods = {name: getattr(part, name) for part in parts for name in dir(part)}
+    assert [] == [name for name in public if not hasattr(methods[name], "__wrapped__")]
 
 
 class FakeMachine:
@@ -837,12 +840,12 @@ def test_kill_group_after_its_end(machine, host):
     assert (100, []) == (len(left), alive)
 
 
-@pytest.mark.parametrize(("name", "error"), [("none", FileNotFoundError), ("y", PermissionError)])
-def test_not_spawned(machine, host, name, error):
+@pytest.mark.parametrize(("name", "why"), [("none", "No such file"), ("y", "Permission denied")])
+def test_not_spawned(machine, host, name, why):
     """What is missing or not executable is told as execve(2) tells it."""
     machine.file("y", "#!/bin/sh\n")
 
-    with pytest.raises(error):
+    with pytest.raises(Refused, match=why):
         host.spawn([machine.path(name)])
 
 
@@ -1034,8 +1037,8 @@ def test_descriptor_limit(machine, host):
     assert ((former[1], former[1]), former) == (raised, restored)
 
 
-@pytest.mark.parametrize(("name", "error"), [("none", FileNotFoundError), ("y", PermissionError)])
-def test_not_launched(machine, host, name, error):
+@pytest.mark.parametrize(("name", "why"), [("none", "No such file"), ("y", "Permission denied")])
+def test_not_launched(machine, host, name, why):
     """What cannot be executed is told as execve(2) tells it, and no launcher is left."""
     machine.file("y", "#!/bin/sh\n")
 
@@ -1045,7 +1048,7 @@ def test_not_launched(machine, host, name, error):
 
     before = ours()
 
-    with pytest.raises(error):
+    with pytest.raises(Refused, match=why):
         host.launch([machine.path(name)])
 
     assert before == ours()

@@ -15,6 +15,7 @@ from initpy.errors import (
     NotInstalled,
     NotPermitted,
     NotRunning,
+    Refused,
     Reverted,
     RollbackFailed,
     SettingsError,
@@ -565,7 +566,7 @@ def test_binary_that_cannot_be_executed_is_reverted(host, nginx, old):
     """A file that the kernel will not execute is the new binary's fault."""
 
     def refused(argv):
-        raise OSError(8, "Exec format error")
+        raise Refused("it", OSError(8, "Exec format error"))
 
     host.programs[NGINX.daemon] = refused
     host.programs[f"/proc/{old.pid}/exe"] = lambda _argv: Run()

@@ -10,6 +10,7 @@ from initpy.errors import (
     Interrupted,
     NotInstalled,
     NotPermitted,
+    Refused,
     SettingsError,
     WaitTimeout,
 )
@@ -88,7 +89,7 @@ def test_no_program_at_all(host, program):
     """What the kernel says of a file that is no program is told."""
 
     def refused(argv):
-        raise OSError(8, "Exec format error")
+        raise Refused("it", OSError(8, "Exec format error"))
 
     host.programs[PROGRAM] = refused
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from initpy.errors import Interrupted, WaitTimeout
-from initpy.host.wait import POLL_MOST, wait_until
+from initpy.errors import HostError, InitError, Interrupted, WaitTimeout
+from initpy.host.wait import POLL_MOST, insist, wait_until
 
 
 def test_found_at_once(host):
@@ -152,3 +152,40 @@ def test_progress_is_told_each_second(host):
         wait_until(lambda: None, within=3.5, host=host, what=lambda: "news")
 
     assert [f"waiting for news, {second} s" for second in (1, 2, 3)] == said
+
+
+@pytest.mark.parametrize(
+    "error", [HostError("it", OSError(24, "no")), MemoryError(), ImportError()]
+)
+def test_insist(host, error):
+    """What must not be left half done is done again while a system call fails."""
+    came = []
+    host.at(3, lambda: came.append("done"))
+
+    def act():
+        if not came:
+            raise error
+        return came
+
+    assert ["done"] == insist(act, host)
+    assert 3 <= host.now <= 3 + POLL_MOST
+
+
+def test_insist_in_vain(host):
+    """What goes on failing is told when the time is over; any other failure at once."""
+    with pytest.raises(HostError):
+        insist(fails(HostError("it", OSError(24, "no"))), host, within=2)
+    assert 2 == round(host.now, 1)
+
+    with pytest.raises(InitError):
+        insist(fails(InitError("no")), host, within=2)
+    assert 2 == round(host.now, 1)
+
+
+def fails(error):
+    """Return a function that raises that."""
+
+    def act():
+        raise error
+
+    return act

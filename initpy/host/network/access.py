@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ...errors import translated
 from ...value import Value
 from ..files import user_name
 
@@ -26,6 +27,7 @@ class SocketAccess(Value):
     imposed: bool  # the folder has a default ACL, which changes what is made in it
 
 
+@translated
 class Access:
     """Users, groups, and what they may do."""
 

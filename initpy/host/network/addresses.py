@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from ...errors import translated
 
+
+@translated
 class Addresses:
     """Addresses and host names, without asking a name server."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ...errors import translated
 from ...value import Value
 from .sockets import Sockets
 
@@ -21,6 +22,7 @@ class Holder(Value):
     started: str  # local time
 
 
+@translated
 class Holders(Sockets):
     """The processes that have this machine's addresses."""
 

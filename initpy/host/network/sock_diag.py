@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from ...errors import translated
 from ...value import Value
 
 TYPE_CHECKING = False
@@ -40,6 +41,7 @@ class BoundSocket(Value):
     ipv6only: bool | None = None  # IPV6_V6ONLY; None if it does not matter there
 
 
+@translated
 class SockDiag:
     """The sockets that are bound on this machine."""
 

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from ...errors import InitError
+from ...errors import InitError, translated
 from ...value import Value
 from ..processes import Processes
 from ..procfs import Process
@@ -42,6 +42,7 @@ class Listener(Value):
     reuseport: bool = False  # SO_REUSEPORT
 
 
+@translated
 class Sockets(Processes):
     """The sockets of this machine's processes."""
 

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from ...errors import InitError
+from ...errors import InitError, translated
 from ...value import Value
 from ..processes import Processes
 from ..procfs import Process, parse_status
@@ -48,6 +48,7 @@ class Spot(Value):
     socket: tuple[int, int] | None = None
 
 
+@translated
 class Trials(Processes):
     """What a daemon could have on this machine."""
 

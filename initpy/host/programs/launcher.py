@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import _signal
 import os
-import time
 
+from ...errors import translated
 from ..processes import Processes
 from ..procfs import Process
 from . import spawn
 from .limits import set_limits
+from .refusal import refused, unprepared
+from .watch import ASK, UNDO, end_children, tell, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +30,10 @@ if TYPE_CHECKING:
     from .surroundings import Surroundings
 
 _PR_SET_CHILD_SUBREAPER = 36
-_ASK = b"?"  # whether anything is left
 _ANSWER = 1.0  # seconds for which its answer is awaited
-_LONE = 1.0  # seconds for which it lives on if we are killed
-_POLL = 0.005  # seconds between two looks for children that have ended
 
 
+@translated
 class Launching:
     """How daemons are started on this machine."""
 
@@ -52,7 +52,7 @@ class Launching:
         surroundings: those that it gets, instead of the clean environment and of our own;
                       *environment*, *nice* and *limits* come on top of them.
 
-        Raises FileNotFoundError, PermissionError or OSError as execve(2).
+        Raises Refused as ``spawn``.
         """
         import ctypes
 
@@ -73,17 +73,23 @@ class Launching:
                 # Before it is reported: the caller may unlock what we would hold.
                 spawn.keep_only(reading, telling)
                 report = f"failed {why}" if why else f"started {daemon}"
-                _tell(telling, f"{said}{report}\n".encode())
-                _watch(daemon, reading, telling)
+                tell(telling, f"{said}{report}\n".encode())
+                watch(daemon, reading, telling)
+            except BaseException:  # noqa: BLE001 - nothing is to go on that nothing watches
+                end_children()
             finally:  # whatever happens, there is not to be a second script
                 os._exit(0)
-        os.close(reading)
-        os.close(telling)
-        started = Launched(pid, output, control, reports)
+        try:
+            os.close(reading)
+            os.close(telling)
+            started = Launched(pid, output, control, reports)
+        except BaseException:
+            tell(control, UNDO)
+            os.waitpid(pid, 0)
+            raise
         if why := started.why_not:
-            started.release()
             started.close()
-            raise spawn.refused(why, argv[0])
+            raise refused(why, argv[0])
         return started
 
 
@@ -109,8 +115,8 @@ def _start(
 
                 base = adopt(surroundings, failing)
             set_limits(nice, limits or {})
-        except (OSError, ValueError, OverflowError):
-            os.write(failing, spawn.UNPREPARED)
+        except (OSError, ValueError, OverflowError) as exc:
+            os.write(failing, unprepared(exc))
         else:
             spawn.execute(argv, {**base, **environment}, failing)
         finally:
@@ -121,46 +127,7 @@ def _start(
     return daemon, lines + end, why
 
 
-def _watch(daemon: int, control: int, reports: int) -> None:  # pragma: no cover - as above
-    """Reap what ends, report the daemon's own end, answer, and return when we were killed."""
-    import select
-
-    told = select.poll()
-    told.register(control, select.POLLIN | select.POLLHUP)
-    word = _ASK
-    while word == _ASK:
-        asked = bool(told.poll(_POLL * 1000))
-        if asked:
-            word = os.read(control, 1)
-        alone = not _reap(daemon, reports)
-        if asked and word == _ASK:
-            _tell(reports, b"alone\n" if alone else b"busy\n")
-    # A daemon in the foreground must have seen a parent that is not init, or it takes
-    # itself for supervised.
-    time.sleep(_LONE)
-
-
-def _tell(other: int, text: bytes) -> bool:
-    """Write to the other one of launcher and script; False if that was killed."""
-    try:
-        os.write(other, text)
-    except BrokenPipeError:
-        return False
-    return True
-
-
-def _reap(daemon: int, reports: int) -> bool:  # pragma: no cover - as above
-    """Wait for every child that has ended, by its number; tell whether any child is left."""
-    try:
-        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            _, status = os.waitpid(ended.si_pid, 0)
-            if ended.si_pid == daemon:
-                _tell(reports, f"ended {os.waitstatus_to_exitcode(status)}\n".encode())
-    except ChildProcessError:
-        return False
-    return True
-
-
+@translated
 class Launched:
     """A daemon that we have started, and its launcher, which lives until it is released."""
 
@@ -200,7 +167,7 @@ class Launched:
         """
         import select
 
-        if not _tell(self._control, _ASK):
+        if not tell(self._control, ASK):
             return False
         reports = select.poll()
         reports.register(self._reports, select.POLLIN)

@@ -14,7 +14,7 @@ import os
 import stat
 import time
 
-from ...errors import InitError
+from ...errors import InitError, translated
 from ...value import Value
 from ..processes import Processes
 from ..procfs import Process
@@ -43,6 +43,7 @@ class Pipe(Value):
     stream: int = 0  # of the writer: 1 standard output, 2 standard error; 0 without a writer
 
 
+@translated
 class Pipes(Processes):
     """The pipes of this machine's processes."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import os
 
+from ...errors import translated
 from ..processes import Processes
 from .limits import set_limits
+from .refusal import refused, unprepared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ CLEAN_ENVIRONMENT = {
 }
 
 
+@translated
 class Programs:
     """Starting programs on this machine."""
 
@@ -45,7 +47,7 @@ class Programs:
         environment: variables that are added to the clean environment.
         descriptors: descriptors that it inherits, with the same numbers.
 
-        Raises FileNotFoundError, PermissionError or OSError as execve(2).
+        Raises Refused if execve(2) refuses the program, or its limits cannot be set.
         """
         # Not a pipe: the daemon keeps its standard error open, so we would never read
         # the end of it.
@@ -58,8 +60,8 @@ class Programs:
                 os.setsid()
                 prepare(reading, output, descriptors)
                 set_limits(nice, limits or {})
-            except (OSError, ValueError, OverflowError):
-                os.write(failing, UNPREPARED)
+            except (OSError, ValueError, OverflowError) as exc:
+                os.write(failing, unprepared(exc))
             else:
                 execute(argv, {**CLEAN_ENVIRONMENT, **(environment or {})}, failing)
             finally:
@@ -86,14 +88,6 @@ class Programs:
 
 
 _STANDARD = (0, 1, 2)
-UNPREPARED = b"unprepared"
-
-
-def refused(why: str, program: str) -> OSError:
-    """Return the error of a program that was not executed: *why* is an errno, or "unprepared"."""
-    if not why.isdigit():
-        return OSError(errno.EPERM, "its limits or nice level cannot be set")
-    return OSError(int(why), os.strerror(int(why)), program)
 
 
 def above_standard(fd: int) -> int:
@@ -183,6 +177,7 @@ def seal(output: int, most: int) -> None:
     fcntl.fcntl(output, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
 
 
+@translated
 class Child:
     """A program that we started. The kernel does not reuse its pid before ``reap``."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 
+from ...errors import translated
 from ...value import Value
 from ..procfs import Process, parse_status
 from .limits import come_near, limits_of
@@ -41,6 +42,7 @@ class Surroundings(Value):
     login_uid: int | None
 
 
+@translated
 class Conditions:
     """The surroundings of processes, and a limit of our own."""
 
