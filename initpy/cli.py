@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from .console import Console, Sentences, escaped, standard_console
-from .errors import ExitCode, InitError, StatusCode, UsageError
+from .errors import ExitCode, StatusCode, UsageError, failure_of
 from .host import Host
 from .service import Service
 from .settings import as_set, read_settings
@@ -41,8 +41,7 @@ OPTIONS = "[--quiet] [--json] [--explain] [--timeout SECONDS]"
 def usage(program: str) -> str:
     """Return the usage line of a wrapper.
 
-    The wrapper contains it as plain text, because systemd's generator and lintian read it
-    there.
+    The wrapper contains it as plain text: systemd's generator and lintian read it there.
     """
     return f"Usage: {program} {{{'|'.join(VERBS)}}} {OPTIONS}"
 
@@ -157,24 +156,19 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
 
 def _redirected(service: Service, arguments: Arguments, console: Console, host: Host) -> int | None:
     """Let systemctl do the action. Return its exit code; None if the action is to be done here."""
-    from .systemctl import redirect
-
-    is_status = arguments.action == "status"
-    if is_status and (arguments.quiet or arguments.json):  # systemctl has no such output
-        return None
+    if arguments.action == "status" and (arguments.quiet or arguments.json):
+        return None  # systemctl has no such output
     try:
+        from .systemctl import redirect
+
         ended = redirect(service, sys.argv[0], arguments.action, host, stay=arguments.json)
         if ended is None:
             return None
-        code, message = ended.code, ended.output
-    except InitError as exc:
-        code, message = StatusCode.UNKNOWN if is_status else exc.exit_code, str(exc)
-        if exc.output:
-            console.complain(exc.output)
-        console.complain(f"{service.name}: {message}")
+    except Exception as exc:  # noqa: BLE001 - as in _act
+        return _failed(exc, service, arguments, console, host)
     if arguments.json:
-        _answer_json(console, _done(service, arguments, code, message), host)
-    return code
+        console.answer_json(_done(service, arguments, ended.code, ended.output), host.explain)
+    return ended.code
 
 
 def _act(service: Service, arguments: Arguments, console: Console, host: Host) -> int:
@@ -183,13 +177,13 @@ def _act(service: Service, arguments: Arguments, console: Console, host: Host) -
     console.begin(f"{headline} {service.name}: ")
     code, message = ExitCode.OK, ""
     try:
+        if arguments.json:  # now, before anything is done
+            import json  # noqa: F401
         service = _as_set(service, arguments, host)
         __import__(f"{__package__}.{module}")  # importlib would load warnings, types, ...
         getattr(sys.modules[f"{__package__}.{module}"], function)(service, host)
-    except InitError as exc:
-        code, message = exc.exit_code, str(exc)
-        if exc.output:
-            console.complain(exc.output)
+    except Exception as exc:  # noqa: BLE001 - the last handler: there is no traceback
+        code, message = _failure(exc, arguments, console)
     console.end(ok=code == ExitCode.OK)
     if message:
         console.complain(f"{service.name}: {message}")
@@ -199,15 +193,31 @@ def _act(service: Service, arguments: Arguments, console: Console, host: Host) -
     host.syslog(service.name, line.replace("\n", " "))
     if arguments.json:
         answer = {**_done(service, arguments, code, message), "cut": host.cut}
-        _answer_json(console, answer, host)
+        console.answer_json(answer, host.explain)
     if code in _NO_FAILURES and arguments.action in _BY_UNITS and host.run_by_systemd():
         return ExitCode.GENERIC
     return code
 
 
-# systemd's generator writes SuccessExitStatus=5 6 into the units that it generates. It
-# applies to every command of the unit, so a start or reload that failed with 5 or 6 would
-# count as a success. When systemd runs the script, they are reported as 1.
+def _failure(exc: Exception, arguments: Arguments, console: Console) -> tuple[int, str]:
+    """Return the exit code and the sentence of whatever was raised; write the daemon's output."""
+    failure = failure_of(exc)
+    if failure.output:
+        console.complain(failure.output)
+    code = StatusCode.UNKNOWN if arguments.action == "status" else failure.exit_code
+    return code, str(failure)
+
+
+def _failed(exc: Exception, service: Service, how: Arguments, console: Console, host: Host) -> int:
+    code, message = _failure(exc, how, console)
+    console.complain(f"{service.name}: {message}")
+    if how.json:
+        console.answer_json(_done(service, how, code, message), host.explain)
+    return code
+
+
+# systemd's generator writes SuccessExitStatus=5 6 into its units, for every command, so a
+# start or reload that failed with 5 or 6 would be a success. Run by systemd they are 1.
 _BY_UNITS = ("start", "reload")
 _NO_FAILURES = (ExitCode.NOT_INSTALLED, ExitCode.NOT_CONFIGURED)
 
@@ -220,15 +230,15 @@ def _as_set(service: Service, arguments: Arguments, host: Host) -> Service:
 
 
 def _status(service: Service, arguments: Arguments, console: Console, host: Host) -> int:
-    from .actions.status import status
-
     try:
+        from .actions.status import status
+
         told = status(_as_set(service, arguments, host), host)
-    except InitError as exc:
-        console.complain(f"{service.name}: {exc}")
-        return StatusCode.UNKNOWN
+        answer = told.as_dict(host) if arguments.json else {}
+    except Exception as exc:  # noqa: BLE001 - as in _act
+        return _failed(exc, service, arguments, console, host)
     if arguments.json:
-        _answer_json(console, told.as_dict(host), host)
+        console.answer_json(answer, host.explain)
     elif not arguments.quiet:
         console.answer(f"{service.name}: {told.sentence}")
         for note in told.notes:
@@ -238,11 +248,3 @@ def _status(service: Service, arguments: Arguments, console: Console, host: Host
 
 def _done(service: Service, arguments: Arguments, code: int, message: str) -> dict[str, object]:
     return {"name": service.name, "action": arguments.action, "code": code, "message": message}
-
-
-def _answer_json(console: Console, answer: dict[str, object], host: Host) -> None:
-    import json
-
-    if isinstance(host.explain, Sentences):
-        answer["evidence"] = list(host.explain.sentences)
-    console.answer(json.dumps(answer))

@@ -85,6 +85,14 @@ class Console:
         """Write a line of the answer to standard output; tell whether it could be written."""
         return _write(self._out, escaped(text) + "\n")
 
+    def answer_json(self, answer: dict[str, object], explain: object) -> None:
+        """Write an object in JSON, with what *explain* has kept."""
+        import json
+
+        if isinstance(explain, Sentences):
+            answer["evidence"] = list(explain.sentences)
+        self.answer(json.dumps(answer))
+
     def complain(self, text: str) -> None:
         """Write a line to standard error, even if quiet."""
         _write(self._err, escaped(text) + "\n")

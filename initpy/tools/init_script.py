@@ -36,10 +36,11 @@ if TYPE_CHECKING:
 # module in them hides one of the standard library.
 #
 # The except clause catches everything: a module that was truncated, emptied or
-# half written raises SyntaxError, ValueError, NameError, AttributeError and others,
-# some of them only in the middle of an action. run() does not raise what an action
-# fails with: it exits. The finally clause and os._exit give the right code even if
-# stderr cannot be written.
+# half written raises SyntaxError, ValueError, NameError, AttributeError and others.
+# run() does not raise what an action fails with: it exits. That a file could not be
+# opened or read may be over the next time; the loader of shared objects says it in
+# words. The finally clause and os._exit give the right code even if stderr cannot
+# be written.
 _TEMPLATE = '''\
 #!{interpreter} -IS
 ### BEGIN INIT INFO
@@ -74,10 +75,13 @@ try:
 {facts}
         ),{options}
     )
-except Exception as exc:  # a module is missing or broken
+except Exception as exc:  # a module is missing or broken, or cannot be read now
     problem = f"initpy cannot be used: {{type(exc).__name__}}: {{exc}}"
     versions = f"{generated_for}run by Python {{sys.version.split()[0]}}"
     remedy = "install initpy again, or generate this script again"
+    passing = [os.strerror(number) for number in (5, 12, 23, 24)]  # EIO, ENOMEM, ENFILE, EMFILE
+    if isinstance(exc, (OSError, MemoryError)) or any(why in str(exc) for why in passing):
+        remedy = "try again"
     try:
         print(f"{name}: {{problem}} ({{versions}}): {{remedy}}", file=sys.stderr)
     finally:

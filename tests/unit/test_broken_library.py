@@ -45,7 +45,9 @@ class Wrapper:
 
     def failed(self, ended, code):
         """Check that an action has ended so, with one line that says why, and return that."""
-        assert (code, "") == ended[:2], ended
+        assert code == ended[0], ended
+        # An action that has begun has its line of output, too.
+        assert "" == ended[1] or ended[1].endswith("[FAILED]\n"), ended
         err = ended[2]
         assert err.startswith("nginx: initpy cannot be used: "), err
         assert 1 == err.count("\n") == len(err.splitlines())

@@ -10,7 +10,7 @@ from initpy.cli import ACTIONS, VERBS, main, run, usage
 from initpy.control.lock import lock_path
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
-from initpy.errors import ExitCode, InitError, StatusCode
+from initpy.errors import ExitCode, HostError, InitError, StatusCode
 
 LOOK_OR_STOP = ("status", "stop", "force-quit")
 
@@ -401,14 +401,6 @@ def test_signals_of_a_caller(host, nginx):
     assert "" == host.heeding
 
 
-def test_traceback_for_what_is_no_init_error(host, nginx):
-    """What nobody foresaw is a traceback, rather than a wrong number."""
-    host.unwritable[lock_path(NGINX)] = ZeroDivisionError()
-
-    with pytest.raises(ZeroDivisionError):
-        wrapper(host, "start")
-
-
 def test_lock_that_cannot_be_made(host, nginx):
     """Without a lock only stop goes on."""
     nginx.run()
@@ -485,3 +477,33 @@ def test_nothing_is_explained_unasked(host, nginx, capsys):
     said = capsys.readouterr()
     assert "evidence" not in json.loads(said.out)
     assert "" == said.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (OSError(24, "Too many open files", "/x"), 1, "/x: Too many open files"),
+        (MemoryError(), 1, "out of memory"),
+        (KeyError("x"), 1, "initpy cannot be used: KeyError: 'x'"),
+        (HostError("look", OSError(5, "no")), 1, "look: no"),
+        (HostError("look", PermissionError(1, "no")), 4, "look: no"),
+    ],
+)
+@pytest.mark.parametrize("action", ["status", "start", "reload"])
+def test_whatever_is_raised(host, nginx, capsys, action, error, code, said):
+    """One sentence, a code, JSON and a line of the system log, and no traceback."""
+    code = StatusCode.UNKNOWN if action == "status" else code
+
+    def fails(*_args):
+        raise error
+
+    nginx.run()
+    host.find = host.look = fails
+
+    assert code == wrapper(host, action)
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"nginx: {said}")
+    assert code == wrapper(host, action, "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert (action, code) == (told["action"], told["code"])
+    assert told["message"].startswith(said)
+    assert (action == "status") or f"{action}: {said}" in host.logged[-1]
