@@ -20,6 +20,7 @@ from ..control.stable import refuse_end_of_container, wait_until_stable
 from ..control.starting.launch import launch, refuse_idle_pools
 from ..errors import InitError
 from ..host import HERE, Host, Process
+from ..host.wait import insist
 from ..protocols.finish import Finishing
 from ..schedule import parse_schedule
 from ..service import Service, resolve
@@ -175,5 +176,11 @@ def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
     refuse_end_of_container(service, seen.masters[-1], host)
     if kept:
         raise InitError(f"not restarting, nothing was stopped: {kept} and would keep it")
-    # INT, TERM and HUP do not interrupt the rest: the service must not stay stopped.
-    start_service(service, host, terminate_service(service, service.stop, lock, host), tested=True)
+    # INT, TERM and HUP do not interrupt the rest: the service must not stay stopped. Nor
+    # does a system call that fails once.
+    stopped = [insist(lambda: terminate_service(service, service.stop, lock, host), host)]
+
+    def begin() -> None:
+        start_service(service, host, stopped.pop() if stopped else None, tested=True)
+
+    insist(begin, host)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import InitError, WaitTimeout
 from ..host import Host, Process
+from ..host.wait import insist
 from ..schedule import Step, parse_schedule, signal_named
 from ..service import Service, resolve
 from ..state.configuration import read_configuration
@@ -141,16 +142,22 @@ def retire(service: Service, master: Process, host: Host) -> list[Process]:
     It is ended by KILL: on QUIT or TERM it would remove its pidfile and the paths of its
     unix sockets, which another master uses by now. STOP comes before, so that it cannot
     fork another worker after they are listed. It is stopped only for a moment: a worker
-    that writes to a pipe which its master reads (catch_workers_output) would block.
+    that writes to a pipe which its master reads (catch_workers_output) would block. At a
+    failure before KILL it goes on.
     """
     # Before it is stopped: nothing is to be imported then.
     log: LogOutput | None = resolve(service.log_output) if service.log_output else None
-    suspend(master, host)
-    await_titles(service, master, host)
-    workers = workers_of(service, master, host)
-    if log is not None:
-        _relay_output(service, master, workers, log, host)
-    terminate([master], parse_schedule("KILL/5"), host, what="old master")
+    try:
+        suspend(master, host)
+        await_titles(service, master, host)
+        workers = workers_of(service, master, host)
+        if log is not None:
+            _relay_output(service, master, workers, log, host)
+    except BaseException:
+        insist(lambda: resume(master, host), host)
+        raise
+    kill = parse_schedule("KILL/5")
+    insist(lambda: terminate([master], kill, host, what="old master"), host)
     return list(workers)
 
 

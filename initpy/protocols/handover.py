@@ -9,7 +9,7 @@ from ..control.signals import terminate
 from ..control.stable import wait_until_stable
 from ..errors import InitError, NotRunning, Reverted, RollbackFailed, WaitTimeout
 from ..host import Host, Process
-from ..host.wait import wait_until
+from ..host.wait import insist, wait_until
 from ..schedule import parse_schedule
 from ..service import Service
 from ..state.snapshot import named_master
@@ -70,7 +70,9 @@ def retire_others(
     left: list[Process] = []
     others = list(old)
     ends = host.monotonic() + service.upgrade_timeout
-    try:
+
+    def retire_all() -> None:
+        nonlocal left, others
         while others:
             if host.monotonic() > ends:
                 raise WaitTimeout("the last old master to end", service.upgrade_timeout)
@@ -80,6 +82,9 @@ def retire_others(
             family = set(kept())
             others = [one for one in seen.masters if one not in family]
             others += _hung(set(seen.starting) - family, family, host)
+
+    try:
+        insist(retire_all, host)  # two masters serve
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, f"{exc}") from exc
     return left
@@ -105,15 +110,15 @@ def terminate_hung(service: Service, seen: Snapshot, host: Host) -> None:
 def conclude(service: Service, config: Configuration, left: Sequence[Process], host: Host) -> None:
     """Tell the old workers to finish; then see one master, which the pidfile names."""
     try:
-        seen = drain_orphans(service, host, left)
-        if seen.master is None:
+        seen = insist(lambda: drain_orphans(service, host, left), host)
+        if (master := seen.master) is None:
             raise NotRunning("not running: the new master has ended")
-        name_master(service, seen.master, host)
+        insist(lambda: name_master(service, master, host), host)
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, f"{exc}") from exc
     if not lost_paths_sentence(service, host):  # otherwise the action has them bound anew
-        _see_paths(config, seen.master, host)
-    tell_wishes(config, seen.master, host)
+        _see_paths(config, master, host)
+    tell_wishes(config, master, host)
 
 
 def old_helpers(before: Record | None, started: Started, host: Host) -> list[Process]:

@@ -21,9 +21,9 @@ from ..control.pidfiles import restore_pidfile
 from ..control.ready import wait_until_ready
 from ..control.signals import await_idle, killproc, resume
 from ..control.stable import require_running
-from ..errors import InitError, Reverted, RollbackFailed, Unimplemented
+from ..errors import InitError, Reverted, RollbackFailed, Unimplemented, failure_of
 from ..host import HERE, Host, Process
-from ..host.wait import wait_until
+from ..host.wait import insist, wait_until
 from ..schedule import signal_named
 from ..service import Service
 from ..state.idle import is_idle
@@ -90,19 +90,20 @@ def _see_through(
         verify_master(service, new, host)
         _check(service, old, host)
         require_alive(new, host)
-    except InitError as exc:
-        if not host.alive(old):
-            return _without_the_old(service, exc, host)
-        said = log.read()
-        why = f"{exc}: {said.reason}" if said.lines else str(exc)
+    except Exception as exc:
+        failure = failure_of(exc)
+        if not insist(lambda: host.alive(old), host):
+            return _without_the_old(service, failure, host)
+        said = insist(log.read, host)
+        why = f"{failure}: {said.reason}" if said.lines else str(failure)
         output = "\n".join(said.lines)
         try:
-            rollback(service, old, host, spare=spare)
+            insist(lambda: rollback(service, old, host, spare=spare), host)
         except InitError as worse:
             raise upgrade_failed(RollbackFailed, f"{why}; and {worse}", output) from exc
         why = f"{why}; old master {old} serves as before"
         kind = Unimplemented if isinstance(exc, Unimplemented) else Reverted
-        raise upgrade_failed(kind, why, exc.output or output) from exc
+        raise upgrade_failed(kind, why, failure.output or output) from exc
     _quit(service, old, new, host)  # killproc -p ${oldbinpidfile} ${prog} -QUIT
     return new
 
@@ -210,7 +211,9 @@ def _check(service: Service, old: Process, host: Host) -> None:
 
 def _quit(service: Service, old: Process, new: Process, host: Host) -> None:
     """Tell the old master to finish its requests and end. Then no rollback is possible."""
-    leave_to_finish(service, [old], host, workers=workers_of(service, old, host))
+    insist(
+        lambda: leave_to_finish(service, [old], host, workers=workers_of(service, old, host)), host
+    )
     if not host.alive(old):
         _see_alone(service, new, host)
 
@@ -235,7 +238,7 @@ def _see_alone(service: Service, new: Process, host: Host) -> None:
     """Verify that *new* serves alone and the pidfile names it. Raises RollbackFailed."""
     try:
         # If the old master was killed, its workers and its .oldbin are left.
-        drain_orphans(service, host)
+        insist(lambda: drain_orphans(service, host), host)
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, str(exc)) from exc
     if take_snapshot(service, host).master != new:

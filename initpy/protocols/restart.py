@@ -23,7 +23,7 @@ from ..control.starting.launch import launch, refuse_idle_pools
 from ..control.units import supervising_unit
 from ..errors import InitError, Reverted, RollbackFailed, Unimplemented, WaitTimeout
 from ..host import CannotCopy, Host, Listener, Process
-from ..host.wait import wait_until
+from ..host.wait import insist, wait_until
 from ..schedule import signal_named
 from ..service import Service
 from ..state.record import held_sockets, read_record
@@ -73,7 +73,7 @@ def restart(service: Service, seen: Snapshot, host: Host) -> bool:
         except (CannotCopy, Unimplemented) as exc:
             host.tell(f"it is stopped, then started: {exc}")
             return False
-        record_started(service, started, host)
+        insist(lambda: record_started(service, started, host), host)
         conclude(starting, sockets.configuration, left, host)
     except (Reverted, RollbackFailed) as exc:
         why = str(exc).removeprefix(UPGRADE_FAILED)
@@ -118,16 +118,20 @@ def _replace(
     places = ", ".join(dict.fromkeys(one.place for one in excluding))
     _refuse_strangers(masters, excluding, places, host)
     host.tell(f"{places} is closed and bound anew, as the configuration wants it")
-    left = [worker for master in masters for worker in retire(service, master, host)]
+    # From here on nothing serves new requests until the new master does.
+    left: list[Process] = []
+    for master in masters:
+        left += insist(lambda one=master: retire(service, one, host), host)  # type: ignore[misc]
     sockets.give_up(excluding)
     try:
-        _await_closed(service, left, excluding, host)
+        insist(lambda: _await_closed(service, left, excluding, host), host)
     except WaitTimeout as exc:
         host.tell(f"{exc}: they are ended")
-        terminate(left, service.stop, host, what="old workers")
+        insist(lambda: terminate(left, service.stop, host, what="old workers"), host)
+    # Without sockets to inherit it is started as usual.
+    inheritance = sockets if sockets.listeners else None
     try:
-        # Without sockets to inherit it is started as usual.
-        return launch(service, host, inheritance=sockets if sockets.listeners else None), left
+        return insist(lambda: launch(service, host, inheritance=inheritance), host), left
     except InitError as exc:
         pids = ", ".join(str(worker) for worker in left if host.alive(worker))
         finish = f", workers {pids} only finish their requests" if pids else ""

@@ -27,9 +27,10 @@ from ..errors import (
     RollbackFailed,
     Unimplemented,
     WaitTimeout,
+    failure_of,
 )
 from ..host import CannotCopy, Host, Process
-from ..host.wait import wait_until
+from ..host.wait import insist, wait_until
 from ..service import Service
 from ..state.record import read_record
 from ..state.snapshot import Snapshot, take_snapshot
@@ -77,9 +78,9 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
         _record_old_master(service, _session(orphans, host), host)
         with BesideOrphans(service, orphans, host):
             started = launch(service, host, inheritance=inheritance)
-    record_started(service, started, host)
+    insist(lambda: record_started(service, started, host), host)
     host.tell(f"master {started.master} took over from the workers of a dead master: pids {pids}")
-    drain_orphans(service, host, orphans)
+    insist(lambda: drain_orphans(service, host, orphans), host)
     record_leftovers(service, host, dropped=inheritance.dropped)
     tell_wishes(inheritance.configuration, started.master, host)
     return True
@@ -167,20 +168,20 @@ def replace_master(
                 require_alive(new.master, host)  # the old master may have answered the check
             started = new.commit()
             left = retire_others(service, masters, lambda: new.family, host)
-            return started.replace(master=_survivor(new)), left
+            return started.replace(master=_survivor(new, host)), left
     except RollbackFailed:
         raise
-    except InitError as exc:
-        raise restore(service, old, host, exc, lost) from exc
+    except Exception as exc:
+        raise restore(service, old, host, failure_of(exc), lost) from exc
 
 
-def _survivor(new: Launch) -> Process:
+def _survivor(new: Launch, host: Host) -> Process:
     """Return the new master: a signal from outside may have replaced it, too.
 
     Raises RollbackFailed if it has ended: the old one is gone by now.
     """
     try:
-        return new.master
+        return insist(lambda: new.master, host)
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, f"{exc}") from exc
 

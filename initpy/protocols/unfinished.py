@@ -7,8 +7,9 @@ from ..control.drain import drain_orphans, leave_to_finish, retire
 from ..control.pidfiles import lost_paths_sentence, write_pidfile
 from ..control.run import surroundings_of_reader
 from ..control.signals import resume
-from ..errors import InitError
+from ..errors import failure_of
 from ..host import Host, Process
+from ..host.wait import insist
 from ..service import Service
 from ..state.snapshot import Snapshot
 from .handover import conclude, name_master, restore, retire_others
@@ -89,8 +90,9 @@ def _finish(
         if service.upgrade_check:
             run_check(service, host)
             require_alive(new, host)  # the old master may have answered the check
-    except InitError as exc:
-        leave_to_finish(service, retire(service, new, host), host, what="new workers")
-        raise restore(service, old[0], host, exc, lost) from exc
+    except Exception as exc:
+        left = insist(lambda: retire(service, new, host), host)
+        leave_to_finish(service, left, host, what="new workers")
+        raise restore(service, old[0], host, failure_of(exc), lost) from exc
     name_master(service, new, host, old=old)
     conclude(service, config, retire_others(service, old, lambda: [new], host), host)

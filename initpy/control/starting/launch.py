@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import InitError, NotInstalled, WaitTimeout
 from ...host import Host, Process
-from ...host.wait import wait_until
+from ...host.wait import insist, wait_until
 from ...service import Service
 from ...state.pidfile import read_pidfile
 from ...state.snapshot import proven_master, take_snapshot
@@ -111,7 +111,8 @@ class Launch:
         """Undo the start if it has failed, and let init have it otherwise."""
         try:
             if why is not None and not self._committed:
-                undo(self._service, self._child, self._host, shared=not self._alone)
+                service, child, host = self._service, self._child, self._host
+                insist(lambda: undo(service, child, host, shared=not self._alone), host)
         finally:
             self._child.close()
 
@@ -138,14 +139,15 @@ class Launch:
     def commit(self) -> Started:
         """Return what was started. From now on nothing of it is undone."""
         master, launcher = self.master, self._child.launcher
-        self._committed = True
-        return Started(
+        started = Started(
             master=master,
             helpers=tuple(one for one in lineage(self._child, self._host) if one != master),
             session=launcher.pid if launcher else 0,
             pools=self._pools,
             idle=self._readiness.missing,
         )
+        self._committed = True  # last: what fails before is undone
+        return started
 
     def _wait_until_up(self) -> Process:
         """Return the master when it serves; also if only some of its pools do. Raises InitError."""
