@@ -138,6 +138,9 @@ class Changes(Files):
         except BlockingIOError:
             os.close(fd)
             return None
+        except OSError:
+            os.close(fd)
+            raise
         return fd
 
     def sign_lock(self, fd: int, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -15,9 +16,10 @@ import psutil
 import pytest
 
 import initpy
-from initpy.errors import InitError
-from initpy.host import Host, parts
+from initpy.errors import HostError, InitError
+from initpy.host import CannotCopy, Host, parts
 from initpy.host.network.holders import _has
+from initpy.host.programs import spawn
 from initpy.host.wait import wait_until
 
 
@@ -682,3 +684,67 @@ def test_megabytes_of_arguments(machine):
     assert title.startswith("/bin/sh -c echo; read x xxx")
     assert ("/bin/sh", "-c", "echo; read x") == facts.argv[:3]
     assert sum(map(len, facts.argv)) < 100_000
+
+
+def test_report_of_a_start_that_cannot_be_read(machine, monkeypatch):
+    """What was started is ended, with all that it has started, before the error is raised."""
+    read, ours = os.read, os.getpid()
+
+    def fails(fd, most):
+        text = read(fd, most)
+        if os.getpid() == ours and text.startswith(b"started"):
+            raise OSError(errno.EIO, "Input/output error")
+        return text
+
+    with monkeypatch.context() as broken:
+        broken.setattr("os.read", fails)
+        with pytest.raises(HostError, match=r"^launch \(/bin/sh\) failed: Input/output error"):
+            machine.launch(["/bin/sh", "-c", "setsid sleep 6162 & exec sleep 6162"])
+
+    assert "sleep 6162" not in map(machine.title, machine.pids())
+
+
+def test_launcher_that_fails(machine, monkeypatch):
+    """A launcher that cannot go on ends the daemon: nothing is left that nothing watches."""
+
+    def fails(*_kept):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(spawn, "keep_only", fails)
+
+    with pytest.raises(HostError, match="/bin/sleep cannot be executed: Too many open files"):
+        machine.launch(["/bin/sleep", "6163"])
+
+    assert "/bin/sleep 6163" not in map(machine.title, machine.pids())
+
+
+def test_machine_that_lacks_something(machine, monkeypatch):
+    """That no process can be forked, or none prepared, says nothing about the program."""
+
+    def fails(*_args):
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(spawn, "prepare", fails)
+    with pytest.raises(HostError, match="/bin/true cannot be executed: Resource") as caught:
+        machine.spawn(["/bin/true"])
+    assert HostError is type(caught.value)
+
+    monkeypatch.setattr("os.fork", fails)
+    with pytest.raises(HostError, match=r"^spawn \(/bin/true\) failed: Resource") as caught:
+        machine.spawn(["/bin/true"])
+    assert HostError is type(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(errno.ENOSYS, CannotCopy), (errno.EPERM, CannotCopy), (24, HostError)]
+)
+def test_sockets_without_pidfds(machine, monkeypatch, number, error):
+    """That the kernel refuses pidfds is known; that there is no descriptor may pass."""
+
+    def fails(_pid):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.pidfd_open", fails)
+
+    with pytest.raises(error, match=os.strerror(number)):
+        machine.copy_listeners(machine.find(os.getpid()))

@@ -114,7 +114,7 @@ class Launch:
                 service, child, host = self._service, self._child, self._host
                 insist(lambda: undo(service, child, host, shared=not self._alone), host)
         finally:
-            self._child.close()
+            insist(self._child.close, self._host)
 
     @property
     def family(self) -> set[Process]:

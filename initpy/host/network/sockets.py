@@ -159,6 +159,8 @@ def _copy(libc: Any, process: Process, pidfd: int, number: int) -> int | None:
     reason = ctypes.get_errno()
     if reason in (errno.EBADF, errno.ESRCH):
         return None
+    if reason in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        raise OSError(reason, os.strerror(reason))
     raise _cannot_copy(process, reason)
 
 

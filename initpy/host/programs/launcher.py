@@ -12,6 +12,7 @@ left; when it has failed, all its descendants are ended.
 from __future__ import annotations
 
 import _signal
+import errno
 import os
 
 from ...errors import translated
@@ -75,8 +76,9 @@ class Launching:
                 report = f"failed {why}" if why else f"started {daemon}"
                 tell(telling, f"{said}{report}\n".encode())
                 watch(daemon, reading, telling)
-            except BaseException:  # noqa: BLE001 - nothing is to go on that nothing watches
+            except BaseException as exc:  # noqa: BLE001 - what nothing watches is not to go on
                 end_children()
+                tell(telling, b"failed %d\n" % (getattr(exc, "errno", 0) or errno.ESRCH))
             finally:  # whatever happens, there is not to be a second script
                 os._exit(0)
         try:
@@ -190,9 +192,12 @@ class Launched:
     def release(self) -> None:
         """End the launcher, by KILL, and see it gone: init adopts what it has started."""
         if self._launcher:
-            launcher, self._launcher = self._launcher, 0
-            os.kill(launcher, _signal.SIGKILL)
-            os.waitpid(launcher, 0)
+            try:
+                os.kill(self._launcher, _signal.SIGKILL)
+                os.waitpid(self._launcher, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass  # the kernel has reaped it: our SIGCHLD is ignored
+            self._launcher = 0
 
     def close(self) -> None:
         """Forget the daemon, which goes on by itself."""

@@ -8,7 +8,10 @@ import os
 from ...errors import HostError, Refused
 
 # Why execve(2), or what comes before it, fails on a machine that lacks something.
-_LACKS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOSPC)
+_LACKS = (
+    *(errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOSPC),
+    errno.ESRCH,  # what was to execute it has been killed
+)
 
 
 def unprepared(why: Exception) -> bytes:
