@@ -216,8 +216,7 @@ def _translating(method: Callable[..., Any]) -> Callable[..., Any]:
             raise HostError(_what(method.__name__, exc, args[1:]), exc) from exc
 
     # As functools.wraps, which would load more than status does.
-    call.__name__, call.__qualname__ = method.__name__, method.__qualname__
-    call.__module__, call.__doc__ = method.__module__, method.__doc__
+    call.__name__, call.__doc__ = method.__name__, method.__doc__
     vars(call)["__wrapped__"] = method
     return call
 
