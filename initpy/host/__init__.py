@@ -83,7 +83,6 @@ __all__ = [
     "Surroundings",
 ]
 
-
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 _BLIND = 0.02  # seconds between two looks at a process whose end wakes nobody
 

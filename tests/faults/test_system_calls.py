@@ -38,8 +38,6 @@ ERRORS = {
     "fcntl": (errno.EMFILE,),
     "ftruncate": (errno.EIO,),
     "mkdir": (errno.ENOSPC,),
-    "setsid": (errno.EPERM,),
-    "prlimit64": (errno.EPERM,),
     "pidfd_open": (errno.EMFILE, errno.ENOSYS, errno.EPERM),
     "pidfd_getfd": (errno.EMFILE, errno.EPERM),
     "pidfd_send_signal": (errno.EPERM,),

@@ -6,7 +6,7 @@ from ...control.ask import ask_configuration
 from ...control.stable import wait_until_stable
 from ...errors import RollbackFailed, Unimplemented
 from ...host import Host, Listener, Process, Surroundings
-from ...host.wait import wait_until
+from ...host.wait import insist, wait_until
 from ...service import Service, resolve
 from ...state.configuration import listens_at
 
@@ -117,7 +117,7 @@ class InheritedSockets:
 
     def __exit__(self, *_exc: object) -> None:
         """Close the copies. The new master has inherited its own."""
-        self.close()
+        insist(self.close, self._host)
 
     def give_up(self, listeners: Collection[Listener]) -> None:
         """Close some of the copies: the new master does not inherit these."""
