@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from ..errors import InitError, NotPermitted, translated
+from ..errors import HostError, InitError, NotPermitted, translated
 from .files import NO_FILE, Files
 
 
@@ -22,7 +22,7 @@ class Changes(Files):
         except OSError as exc:
             if not os.path.lexists(path):  # a read-only file system is told first
                 return
-            raise InitError(f"{path} cannot be removed: {exc.strerror}") from exc
+            raise HostError(f"{path} cannot be removed", exc) from exc
 
     def remove_socket(self, path: str, version: tuple[int, int]) -> bool:
         """Remove the path of a unix socket if it is still the file of that ``version``.

@@ -57,6 +57,11 @@ class Launching:
         """
         import ctypes
 
+        if surroundings is not None:  # now, and not in the child, which could not tell
+            import resource  # noqa: F401
+
+            from . import environ  # noqa: F401
+
         libc = ctypes.CDLL(None)
         output = spawn.output_file()
         reading, control = map(spawn.above_standard, os.pipe())
