@@ -173,7 +173,7 @@ def _redirected(service: Service, arguments: Arguments, console: Console, host: 
 
 def _act(service: Service, arguments: Arguments, console: Console, host: Host) -> int:
     module, function, headline = ACTIONS[arguments.action]
-    host.progress, host.cut = console.progress, 0
+    host.progress, host.cut, log = console.progress, 0, host.syslog  # loaded now, not too late
     console.begin(f"{headline} {service.name}: ")
     code, message = ExitCode.OK, ""
     try:
@@ -190,7 +190,7 @@ def _act(service: Service, arguments: Arguments, console: Console, host: Host) -
     if host.cut and not message:  # it was told when it was done
         message = f"requests were cut: old workers that had not finished in time: {host.cut}"
     line = escaped(f"{arguments.action}: {message or 'done'} (exit {code})")
-    host.syslog(service.name, line.replace("\n", " "))
+    log(service.name, line.replace("\n", " "))
     if arguments.json:
         answer = {**_done(service, arguments, code, message), "cut": host.cut}
         console.answer_json(answer, host.explain)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import time
 
+from ..errors import translated
+
 _LOG = "/dev/log"
 _DAEMON_INFO = 3 << 3 | 6  # LOG_DAEMON | LOG_INFO: syslog(3)
 
 
+@translated
 class SystemLog:
     """Writing to the system log of this machine."""
 

@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(platform.machine() != "x86_64", reason="tests/real/tracer.py is for x86_64"),
 ]
 
-FAULTS = int(os.environ.get("INITPY_TEST_CALLS", "3"))  # of each case below
+FAULTS = int(os.environ.get("INITPY_TEST_CALLS", "4"))  # of each case below
 TRACER = os.path.join(HERE, "tracer.py")
 
 ERRORS = {
