@@ -173,3 +173,22 @@ def test_stderr_that_cannot_be_written(plain, action, code):
     """What cannot be said does not change the exit code."""
     with open("/dev/full", "w") as full:
         assert code == plain(action, stderr=full)[0]
+
+
+@pytest.mark.parametrize(
+    ("raised", "remedy"),
+    [
+        ("OSError(24, 'Too many open files', '/x')", "try again"),
+        ("ImportError('x.so: cannot open shared object file: Too many open files')", "try again"),
+        ("ImportError('x.so: undefined symbol')", "install initpy again, or generate this script"),
+    ],
+)
+def test_file_that_cannot_be_opened_now(plain, tmp_path, raised, remedy):
+    """What may be over the next time is no broken library: to install it again would not help."""
+    folder = tmp_path / "libraries" / "initpy"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    (folder / "cli.py").write_text(f"raise {raised}\n")
+
+    for action in ("status", "start"):
+        assert plain.fails(action).partition("): ")[2].startswith(remedy)
