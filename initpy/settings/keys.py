@@ -35,9 +35,8 @@ _LIMITS = {
 }
 _UNLIMITED = -1  # RLIM_INFINITY of resource(3py)
 _MOST = (1 << 63) - 1
-# The fields that say which processes are the service's. Where titles tell a master, its
-# pidfile does not matter.
-_INSTANCE = frozenset({"daemon", "config", "options"})
+# The fields that say which processes are the service's.
+_INSTANCE = frozenset({"daemon", "config", "options", "pidfile"})
 
 
 def apply(service: Service, variables: Variables, host: Host) -> Settings:
@@ -81,8 +80,7 @@ class _Application:
     def _refuse(self, key: str, why: str, field: str = "") -> None:
         where = self._variables.values[key].where
         self._errors.append(SettingsError(f"{where}: {key}: {why}"))
-        by_pidfile = field == "pidfile" and self._service.master_title is None
-        self._instance_unknown |= field in _INSTANCE or by_pidfile
+        self._instance_unknown |= field in _INSTANCE
 
     def _take(self, key: str, variable: Variable) -> None:
         """Take the value of one of our keys. An empty one means the default."""
