@@ -947,6 +947,16 @@ def test_launched_daemon_is_killed(machine, host):
     child.close()
 
 
+def surroundings_of(child, host):
+    """Return those of a program that was launched: its environment is there after execve(2)."""
+
+    def known():
+        found = host.surroundings(host.find(child.pid))
+        return found if found.environment is not None else None
+
+    return wait_until(known, within=10, host=host, what="its environment")
+
+
 def test_surroundings(machine, host):
     """A daemon has those that it is given, and what is set for it besides."""
     found = host.surroundings(machine.process())
@@ -967,7 +977,7 @@ def test_surroundings(machine, host):
         nice=2,
     )
 
-    given = host.surroundings(host.find(child.pid))
+    given = surroundings_of(child, host)
     assert {"A": "b", "EMPTY": "", "TOLD": "4"}.items() <= given.environment.items()
     assert {**wanted.limits, "RLIMIT_NOFILE": (99, 100)} == given.limits
     assert 5 == given.nice
@@ -983,7 +993,7 @@ def test_surroundings_of_a_start(machine, host):
 
     child = host.launch([machine.program(endless=True)], surroundings=wanted)
 
-    given = host.surroundings(host.find(child.pid))
+    given = surroundings_of(child, host)
     assert (0, (0, 0), wanted.affinity, 0o022) == (
         given.nice,
         given.scheduler,
@@ -1014,7 +1024,7 @@ def test_no_surroundings(machine, host):
         [machine.program(endless=True)], surroundings=found.replace(environment=None)
     )
 
-    given = host.surroundings(host.find(child.pid)).environment
+    given = surroundings_of(child, host).environment
     assert ("C", None) == (given["LANG"], given.get("HOME"))
     assert ["environment, which cannot be read"] == child.withheld
     end_all(child, host)
