@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ...contracts import Report
 
-_FAILURE = r"(?:ALERT|ERROR): "  # what is wrong with a pool is an ALERT
 _BY_PHP = "NOTICE: PHP message: "  # of the interpreter, which reads php.ini and preloads scripts
+_SIGNS = ("ALERT", "ERROR", "WARNING", _BY_PHP)
+_FAILURE = r"(?:ALERT|ERROR): "  # what is wrong with a pool is an ALERT
 _WARNING = rf"(?:{_BY_PHP}PHP Warning:\s*|\] WARNING: )"
 _FATAL = rf"{_BY_PHP}(?=PHP (?:Fatal|Parse) error:)"
 
@@ -16,9 +17,11 @@ def read(text: str, _pid: int = 0) -> Report:
     >>> read("[18-Nov-2016 21:39:26] ERROR: FPM initialization failed").reason
     'FPM initialization failed'
     """
+    lines = text.splitlines()
+    if not any(sign in text for sign in _SIGNS):  # re costs more than most tests say
+        return Report(reason=lines[-1] if lines else "")
     import re
 
-    lines = text.splitlines()
     failures = tuple(line for line in lines if re.search(_FAILURE, line))
     last = lines[-1] if lines else ""
     # A trace follows, whose last line says nothing.
