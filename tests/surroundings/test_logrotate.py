@@ -83,7 +83,7 @@ def test_stopped(chamber, rotate, site):
 
 def test_failure_is_told(chamber, rotate, nginx):
     """What cannot be opened anew is logrotate's error, too."""
-    install(chamber, nginx, start=False)
+    install(chamber, nginx)
     chamber("mkdir", "-p", "/var/log/nginx")
     chamber.write(LOG, "a line\n")
     chamber.write("/etc/default/nginx", "NICELEVEL=high\n")
