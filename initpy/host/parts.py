@@ -49,9 +49,9 @@ _PARTS = {
     "Holders": ("network.holders", ("holders",)),
     "Launching": ("programs.launcher", ("launch",)),
     "Logs": ("logs", ("descriptors",)),
-    "Signalling": ("signalling", ("kill", "require_permission", "why_unsafe")),
     "Pipes": ("programs.pipes", ("pipes_between", "relay")),
     "Programs": ("programs.spawn", ("spawn", "memory_file")),
+    "Signalling": ("signalling", ("kill", "require_permission", "why_unsafe")),
     "SockDiag": ("network.sock_diag", ("listening_sockets", "most_backlog", "unix_sockets")),
     "Sockets": (
         "network.sockets",

@@ -30,24 +30,18 @@ class Signalling(Processes):
             raise InitError("/proc shows another pid namespace than ours: no signal was sent")
         try:
             fd = os.pidfd_open(process.pid)
+            try:
+                if not self.alive(process):
+                    return False
+                _signal.pidfd_send_signal(fd, sig)
+            finally:
+                os.close(fd)
         except ProcessLookupError:
             return False
         except OSError as exc:
             if exc.errno not in _REFUSED:
                 raise
             return _kill_by_number(self, process, sig)
-        try:
-            if not self.alive(process):
-                return False
-            _signal.pidfd_send_signal(fd, sig)
-        except ProcessLookupError:
-            return False
-        except OSError as exc:
-            if exc.errno not in _REFUSED:
-                raise
-            return _kill_by_number(self, process, sig)
-        finally:
-            os.close(fd)
         return True
 
     def why_unsafe(self) -> str:
