@@ -8,7 +8,7 @@ from .console import Console, Sentences, escaped, standard_console
 from .errors import ExitCode, StatusCode, UsageError, failure_of
 from .host import Host
 from .service import Service
-from .settings import as_set, read_settings
+from .settings import read_settings, with_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ _NO_FAILURES = (ExitCode.NOT_INSTALLED, ExitCode.NOT_CONFIGURED)
 
 
 def _as_set(service: Service, arguments: Arguments, host: Host) -> Service:
-    service = as_set(service, arguments.action, host)
+    service = with_settings(service, host, action=arguments.action)
     if arguments.timeout is None:
         return service
     return service.replace(timeout=arguments.timeout, upgrade_timeout=arguments.timeout)

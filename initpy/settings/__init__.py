@@ -18,28 +18,13 @@ MOST = 1 << 20  # bytes that are read of one file
 _TOLERANT = ("stop", "force-quit", "status")  # actions
 
 
-def with_settings(service: Service, host: Host = HERE) -> Service:
-    """Return *service* with the administrator's settings.
+def with_settings(service: Service, host: Host = HERE, *, action: str = "") -> Service:
+    """Return *service* with the administrator's settings, and tell what is wrong with them.
 
-    Raises SettingsError, which names file and line, for a bad value, and for a file that
-    another user than root or we could have written.
-    """
-    settings = read_settings(service, host)
-    if settings is None:
-        return service
-    for warning in settings.warnings:
-        host.tell(warning)
-    if settings.errors:
-        raise settings.errors[0]
-    return settings.service
-
-
-def as_set(service: Service, action: str, host: Host) -> Service:
-    """Return *service* as the settings have it for an action, and tell what is wrong with them.
-
-    Raises InitError if something cannot be used. A stop and a look are done without it, but
-    if it would have said which processes are the service's, and none is found: then "not
-    running" might be said of something else.
+    Raises InitError, which names file and line, for what cannot be used: a bad value, or a
+    file that another user than root or we could have written. A stop and a look are done
+    without it, but if it would have said which processes are the service's, and none is
+    found: then "not running" might be said of something else.
     """
     settings = read_settings(service, host)
     if settings is None:
