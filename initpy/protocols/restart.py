@@ -118,10 +118,12 @@ def _replace(
     places = ", ".join(dict.fromkeys(one.place for one in excluding))
     _refuse_strangers(masters, excluding, places, host)
     host.tell(f"{places} is closed and bound anew, as the configuration wants it")
+
+    def retired(master: Process) -> list[Process]:
+        return insist(lambda: retire(service, master, host), host)
+
     # From here on nothing serves new requests until the new master does.
-    left: list[Process] = []
-    for master in masters:
-        left += insist(lambda one=master: retire(service, one, host), host)  # type: ignore[misc]
+    left = [worker for master in masters for worker in retired(master)]
     sockets.give_up(excluding)
     try:
         insist(lambda: _await_closed(service, left, excluding, host), host)

@@ -6,12 +6,12 @@ import errno
 import os
 import platform
 import random
-import subprocess
 import sys
 from itertools import islice, zip_longest
 
 import pytest
-from real_daemons import HERE, Result, wait_until
+from real_daemons import HERE, wait_until
+from real_load import run
 
 from initpy.errors import InitError
 from initpy.state.snapshot import take_snapshot
@@ -105,15 +105,7 @@ class Trial:
     def run(self, *fault):
         """Run the wrapper, whose call fails; without a fault, note its calls."""
         command = [sys.executable, TRACER, self.report, self.site.wrapper, *map(str, fault), "--"]
-        ended = subprocess.run(
-            [*command, self.action],
-            check=False,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=120,
-        )
-        return Result(ended.returncode, ended.stdout, ended.stderr, 0)
+        return run([*command, self.action])
 
     def chosen(self):
         """Return process, call, number and error of what is to fail: rare calls first."""

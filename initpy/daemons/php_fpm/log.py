@@ -18,12 +18,12 @@ def read(text: str, _pid: int = 0) -> Report:
     'FPM initialization failed'
     """
     lines = text.splitlines()
-    if not any(sign in text for sign in _SIGNS):  # re costs more than most tests say
-        return Report(reason=lines[-1] if lines else "")
-    import re
+    last = lines[-1] if lines else ""
+    if not any(sign in text for sign in _SIGNS):
+        return Report(reason=last)
+    import re  # costs more than most tests say
 
     failures = tuple(line for line in lines if re.search(_FAILURE, line))
-    last = lines[-1] if lines else ""
     # A trace follows, whose last line says nothing.
     fatal = next((re.split(_FATAL, one)[1] for one in lines if re.search(_FATAL, one)), last)
     return Report(
