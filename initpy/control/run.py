@@ -150,7 +150,7 @@ def run(  # noqa: PLR0913 - each by its name
     """Run a program and return its code and output.
 
     limits, environment: as of ``Host.spawn``.
-    surroundings: if given, their environment counts, and nothing else of them.
+    surroundings: if given, their environment counts if it is known, and nothing else of them.
     most:   bytes of its output, the last ones.
     within: seconds of monotonic time. Then its process group is killed, and WaitTimeout
             is raised.
@@ -159,7 +159,8 @@ def run(  # noqa: PLR0913 - each by its name
     """
     _require_installed(argv[0], host)
     try:
-        environment = surroundings.environment if surroundings else environment
+        if surroundings is not None and surroundings.environment is not None:
+            environment = surroundings.environment
         child = host.spawn(argv, limits=limits, environment=environment, descriptors=descriptors)
     except Refused as exc:
         raise _cannot_execute(argv[0], exc, host) from exc

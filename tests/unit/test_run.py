@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from fakes import Run
+from fakes import SURROUNDINGS, Run
 
 from initpy.control.run import CannotExecute, Finished, locate, run, run_named, start_daemon
 from initpy.daemons.nginx import NGINX
@@ -133,3 +133,12 @@ def test_command_of_the_settings_that_hangs(host, program):
 
     with pytest.raises(InitError, match="ready 'check -q' has not ended after 5 s"):
         run_named("ready", ("check", "-q"), host, within=5)
+
+
+def test_surroundings_whose_environment_cannot_be_read(host, program):
+    """Then it is that of a start, as it is of a daemon."""
+    unread = SURROUNDINGS.replace(environment=None)
+
+    run([PROGRAM], host, within=1, environment={"A": "b"}, surroundings=unread)
+
+    assert [{"A": "b"}] == [child.start["environment"] for child in host.children_started]
