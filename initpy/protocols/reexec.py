@@ -30,7 +30,7 @@ from ..service import Service, resolve
 from ..state.idle import why_stuck
 from ..state.snapshot import named_master
 from ..state.workers import Readiness, needed_pools, ready_workers, stopped_accepting
-from .foresight.trials import foresee
+from .foresight.trials import Foreseen, foresee
 from .sockets.wishes import tell_wishes
 
 TYPE_CHECKING = False
@@ -66,7 +66,12 @@ def _reload(service: Service, master: Process, host: Host) -> bool:
         return False
     before = host.version(service.pidfile)
     config = ask_configuration(service, host, surroundings_of_reader(service, master, host))
-    if _refuse_or_take_over(service, master, config, host):
+    if stuck := why_stuck(master, host):
+        raise InitError(f"master {master} is {stuck}: no signal was sent")
+    foreseen = foresee(service, config, master, host)
+    if foreseen is None:
+        return False
+    if _refuse_or_take_over(service, master, foreseen, host):
         return True
     if config.reload_cuts:
         host.tell(
@@ -164,16 +169,11 @@ def _successor(service: Service, master: Process, host: Host) -> Process:
     return seen.master
 
 
-def _refuse_or_take_over(
-    service: Service, master: Process, config: Configuration, host: Host
-) -> bool:
+def _refuse_or_take_over(service: Service, master: Process, foreseen: Foreseen, host: Host) -> bool:
     """Raise if the reload is foreseen to fail; tell whether the service was taken over instead.
 
     A takeover does it where it cannot be foreseen: if it fails, the old master serves on.
     """
-    if stuck := why_stuck(master, host):
-        raise InitError(f"master {master} is {stuck}: no signal was sent")
-    foreseen = foresee(service, config, master, host)
     if foreseen.wrong:
         why = "; ".join((*foreseen.wrong, *foreseen.refused))
         raise ConfigTestFailed(f"not reloading, no signal was sent: {why}")

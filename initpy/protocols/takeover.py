@@ -34,7 +34,7 @@ from ..host.wait import insist, wait_until
 from ..service import Service
 from ..state.record import read_record
 from ..state.snapshot import Snapshot, take_snapshot
-from .foresight.trials import foresee
+from .foresight.trials import Foreseen, foresee
 from .handover import (
     conclude,
     old_helpers,
@@ -132,7 +132,16 @@ def _refuse_foreseen(service: Service, old: Process, host: Host) -> None:
     """
     reader = surroundings_of_reader(service, old, host, successor=True)
     config = ask_configuration(service, host, reader)
-    foreseen = foresee(service, config, old, host, beside=True)
+
+    def looked() -> Foreseen | None:
+        nonlocal old
+        foreseen = foresee(service, config, old, host, beside=True)
+        if foreseen is None:  # a signal from outside has had it execute itself anew
+            old = require_running(service, host).masters[-1]
+        return foreseen
+
+    what = "a master that does not execute itself anew"
+    foreseen = wait_until(looked, within=service.timeout, host=host, what=what)
     why = "; ".join((*foreseen.wrong, *foreseen.refused))
     if foreseen.wrong:
         raise ConfigTestFailed(f"not upgrading, no signal was sent: {why}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from initpy.actions.reload import reload as reload_action
 from initpy.actions.upgrade import upgrade
 from initpy.contracts import Configuration, Pool
 from initpy.daemons.php_fpm import PHP_FPM
@@ -46,6 +47,39 @@ def test_what_can_be_had(host, master, places):
     host.put("/run/php/file")
 
     assert Foreseen() == seen(host, master, *places)
+
+
+def test_master_that_ends_meanwhile(host, master, monkeypatch):
+    """What is missing for a master that is gone tells nothing."""
+    spot = host.spot
+
+    def ended(process, path):
+        monkeypatch.setattr(host, "spot", spot)
+        host.end(host.processes[master.pid])
+        return spot(process, path)
+
+    monkeypatch.setattr(host, "spot", ended)
+
+    assert None is seen(host, master, "/run/php/new.sock")
+
+
+@pytest.mark.parametrize("action", [upgrade, reload_action])
+def test_master_that_executes_itself_anew_meanwhile(host, fpm, monkeypatch, action):
+    """It is looked again, by the master that there is then."""
+    old = fpm.run()
+    spot = host.spot
+
+    def replaced(process, path):
+        monkeypatch.setattr(host, "spot", spot)
+        host.end(old)
+        fpm.run()
+        return spot(process, path)
+
+    monkeypatch.setattr(host, "spot", replaced)
+
+    action(PHP_FPM, host)
+
+    assert 1 == len(fpm.serving())
 
 
 def test_held_by_the_letters_of_its_name(host, master):

@@ -59,6 +59,9 @@ def refuse_failing_start(service: Service, seen: Snapshot, host: Host) -> str:
     given = by_init[0] if given is None else given
     trials.try_limits(config, (given if given >= 0 else most, most))
     host.explain(f"a start can make the sockets {', '.join(trials.new) or '(none)'}")
+    if not host.alive(seen.master):  # then what was seen through it tells nothing
+        host.explain(f"master {seen.master} has ended: nothing is foreseen")
+        return ""
     foreseen = trials.foreseen
     for why in foreseen.unresolved:
         host.explain(f"this is not foreseen: {why}")

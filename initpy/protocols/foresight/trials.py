@@ -41,12 +41,13 @@ class Foreseen(Value):
 
 def foresee(
     service: Service, config: Configuration, master: Process, host: Host, *, beside: bool = False
-) -> Foreseen:
+) -> Foreseen | None:
     """Return what will fail if *master* executes the daemon anew with *config*.
 
     The daemon inherits the sockets that it has, known by the letters of their names; new
     ones are made while all of these are still open. Empty if we may not see the sockets of
-    *master*.
+    *master*. None if something would fail, but *master* has ended: then what is missing for
+    it tells nothing.
 
     beside: a new master is started beside *master*. It inherits only what it wants, so its
             limit of descriptors is its own.
@@ -64,7 +65,8 @@ def foresee(
     if not beside:
         trials.try_limits(config, host.file_limits(master))
     host.explain(f"sockets that are to be made: {', '.join(trials.new) or 'none'}")
-    return trials.foreseen
+    foreseen = trials.foreseen
+    return None if foreseen != Foreseen() and not host.alive(master) else foreseen
 
 
 class Trials:
