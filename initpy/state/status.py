@@ -22,6 +22,7 @@ _STATES = {
     StatusCode.STOPPED: "stopped",
     StatusCode.UNKNOWN: "unknown",
 }
+_HIDDEN = "/proc hides the processes of other users (hidepid)"
 
 
 class Status(Value):
@@ -67,11 +68,13 @@ def look(service: Service, host: Host) -> Status:
     seen = take_snapshot(service, host)
     code = _code(service, seen, host)
     if seen.master is None:
+        if not host.sees_all():  # a master may be hidden, of which these are workers
+            seen = seen.replace(orphans=())
         return Status(
             name=service.name,
             code=code,
             sentence=_absence(service, code, seen, host),
-            notes=(*_pidfile_notes(seen), *_unjudged_notes(seen)),
+            notes=_snapshot_notes(seen),
             snapshot=seen,
         )
     workers = workers_of(service, seen.master, host)
@@ -87,8 +90,7 @@ def look(service: Service, host: Host) -> Status:
             *_upgrade_notes(service, seen, host),
             *_work_notes(service, seen.master, workers, serving, host),
             *_binary_notes(replaced, disk),
-            *_pidfile_notes(seen),
-            *_unjudged_notes(seen),
+            *_snapshot_notes(seen),
         ),
         snapshot=seen,
         workers=tuple(workers),
@@ -126,8 +128,7 @@ def _absence(service: Service, code: int, seen: Snapshot, host: Host) -> str:
         return f"dead, and its lock file {service.subsys} is still there"
     if code == StatusCode.STOPPED:
         return "stopped"
-    hidden = ", because /proc hides the processes of other users (hidepid)"
-    return f"unknown: no master can be seen{'' if host.sees_all() else hidden}"
+    return "unknown: no master can be seen" + ("" if host.sees_all() else f", because {_HIDDEN}")
 
 
 def _upgrade_notes(service: Service, seen: Snapshot, host: Host) -> tuple[str, ...]:
@@ -161,14 +162,16 @@ def _work_notes(
 ) -> tuple[str, ...]:
     """Say what keeps a service whose master lives from serving."""
     notes = []
+    idle = [] if serving else [""]
     if service.on_demand:
         from .workers import idle_pools  # others have no pools
 
-        if idle := idle_pools(service, master, [workers[one] for one in serving], host):
-            pools = f" of pool {', '.join(idle)}" if any(idle) else ""
-            notes.append(f"no worker{pools} takes requests")
-    elif not serving:
-        notes.append("no worker takes requests")
+        idle = idle_pools(service, master, [workers[one] for one in serving], host)
+    if idle and not host.sees_all():
+        notes.append(f"whether its workers take requests cannot be seen, because {_HIDDEN}")
+    elif idle:
+        pools = f" of pool {', '.join(idle)}" if any(idle) else ""
+        notes.append(f"no worker{pools} takes requests")
     if host.frozen(master):
         notes.append("its processes are frozen with their cgroup")
     masks = host.signals(master)
@@ -199,18 +202,18 @@ def _binary_notes(replaced: bool | None, disk: tuple[int, int] | None) -> tuple[
     return ("the binary on disk is newer than the running one: upgrade",)
 
 
-def _unjudged_notes(seen: Snapshot) -> tuple[str, ...]:
-    return (seen.unjudged_sentence,) if seen.unjudged else ()
+def _snapshot_notes(seen: Snapshot) -> tuple[str, ...]:
+    return tuple(note for note in (_pidfile_note(seen), seen.unjudged_sentence) if note)
 
 
-def _pidfile_notes(seen: Snapshot) -> tuple[str, ...]:
+def _pidfile_note(seen: Snapshot) -> str:
     pidfile = seen.pidfile
     if pidfile.verdict in (UNTRUSTED, UNUSABLE):
-        return (f"pidfile {pidfile.path} is not trusted: {pidfile.reason}",)
+        return f"pidfile {pidfile.path} is not trusted: {pidfile.reason}"
     if seen.lost:
         why = "names another process" if pidfile.pid else f"is {pidfile.verdict}"
-        return (f"pidfile {pidfile.path} is lost, it {why}; a process scan found the master",)
-    return ()
+        return f"pidfile {pidfile.path} is lost, it {why}; a process scan found the master"
+    return ""
 
 
 def _places(seen: Snapshot, host: Host) -> list[str]:

@@ -277,6 +277,32 @@ def test_hidepid_of_root(site, action):
     assert (action == "stop") == ({} == site.place.processes())
 
 
+@pytest.mark.parametrize("hidepid", [1, 2, 4])
+def test_hidepid_of_the_workers_user(nginx, hidepid):
+    """/proc shows the workers to their own user and hides the master: unknown, never dead."""
+    nginx.configure(user="www-data")
+    nginx.start()
+    hidden = mounting(f"mount -t proc -o hidepid={hidepid} proc /proc")
+    user = ["setpriv", "--reuid", "www-data", "--regid", "www-data", "--clear-groups"]
+
+    told = run([*hidden, *user, *nginx.nobodys_command("status")], cwd="/")
+
+    assert 4 == no_traceback(told), told
+    assert "dead" not in told.out + told.err, told
+
+
+@pytest.mark.parametrize("hidepid", [1, 2, 4])
+def test_hidepid_without_ptrace(site, hidepid):
+    """/proc hides workers from a root without CAP_SYS_PTRACE: they are not said to be missing."""
+    site.start()
+    hidden = mounting(f"mount -t proc -o hidepid={hidepid} proc /proc")
+
+    told = run([*hidden, *WITHOUT_PTRACE, site.wrapper, "status"])
+
+    assert no_traceback(told) in (0, 4), told
+    assert "takes requests" not in told.out + told.err, told
+
+
 # Other pid namespaces.
 
 

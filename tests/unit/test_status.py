@@ -340,3 +340,31 @@ def test_hidden_processes_are_not_told_stopped(host):
 
     assert StatusCode.UNKNOWN == told.code
     assert "hidepid" in told.sentence
+
+
+def test_workers_of_a_hidden_master_are_not_orphans(host, nginx):
+    """Where /proc hides the master, its workers prove nothing: not dead, but unknown."""
+    master = nginx.run()
+    workers = nginx.workers(master)
+    del host.processes[master.pid]
+    host.all_seen = False
+
+    told = status(NGINX, host)
+
+    assert workers
+    assert StatusCode.UNKNOWN == told.code
+    assert "hidepid" in told.sentence
+    assert [] == told.as_dict(host)["orphans"]
+
+
+def test_hidden_workers_are_not_told_missing(host, nginx):
+    """Where /proc hides the workers, whether they take requests is not known."""
+    for worker in nginx.workers(nginx.run()):
+        del host.processes[worker.pid]
+    host.all_seen = False
+
+    told = status(NGINX, host)
+
+    assert StatusCode.RUNNING == told.code
+    assert [] == [note for note in told.notes if "no worker" in note]
+    assert any("hidepid" in note for note in told.notes)
