@@ -85,6 +85,7 @@ class Service(Value):
     worker_titles: tuple[str, ...] = ()  # how they begin; the first is of those that serve
     draining_title: str | None = None  # of a worker that only finishes its requests
     on_demand: bool = False  # its configuration may allow it to run without a worker
+    channel: bool = False  # its master tells its workers by a socket, and by no signal
     runs_scripts: bool = False  # its workers run programs of others, which open their own files
 
     # Its signals.

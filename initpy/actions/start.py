@@ -15,7 +15,7 @@ from ..control.pidfiles import (
 from ..control.ready import BesideOrphans, wait_until_ready
 from ..control.record import record_running, record_started, remove_record
 from ..control.run import locate
-from ..control.signals import refuse_unsafe, tell_unsafe, terminate
+from ..control.signals import refuse_unsafe, require_permission, tell_unsafe, terminate
 from ..control.stable import refuse_end_of_container, wait_until_stable
 from ..control.starting.launch import launch, refuse_idle_pools
 from ..errors import InitError
@@ -122,6 +122,7 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
         with BesideOrphans(service, seen.orphans, host):
             configtest_stopped(service, host)
     if seen.starting or seen.orphans:
+        require_permission([*seen.starting, *seen.orphans], host)
         tell_unsafe(host)
     terminate(seen.starting, parse_schedule("KILL/5"), host, what=f"{service.name} that hangs")
     host.make_directory(service.pidfile.rpartition("/")[0] or "/")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..control.lock import ActionLock
 from ..control.pidfiles import refuse_conflict, remove_stale_pidfiles
 from ..control.record import remove_record
-from ..control.signals import tell_unsafe, terminate
+from ..control.signals import require_permission, tell_unsafe, terminate
 from ..control.stable import supervisor, wait_until_stable
 from ..errors import InitError, WaitTimeout
 from ..host import HERE, Host, Process
@@ -75,6 +75,7 @@ def terminate_service(
         def workers(masters: tuple[Process, ...] = seen.masters) -> list[Process]:
             return [worker for master in masters for worker in workers_of(service, master, host)]
 
+        require_permission(seen.masters if service.channel else [*seen.masters, *workers()], host)
         families = (
             ([*seen.masters, *workers()], workers),
             ([*seen.orphans, *seen.finishing, *seen.starting], tuple),

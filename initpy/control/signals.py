@@ -66,6 +66,15 @@ def tell_unsafe(host: Host) -> None:
         host.tell(f"{why}: kill(2) sends the signals, which is less safe")
 
 
+def require_permission(processes: Iterable[Process], host: Host) -> None:
+    """Raise NotPermitted if one of *processes* may not be signalled. No signal is sent.
+
+    Workers have other users than their master: root needs CAP_KILL to signal them.
+    """
+    for process in processes:
+        host.require_permission(process)
+
+
 def await_idle(
     master: Process, host: Host, *, within: float, otherwise: str = "no signal was sent"
 ) -> None:
@@ -177,6 +186,8 @@ def terminate(
 def _send(name: str, processes: list[Process], leaders: Collection[Process], host: Host) -> None:
     """Send that signal to *processes*, or only to the leaders among them; KILL goes to all."""
     leading = [process for process in processes if process in leaders]
+    if name == "KILL":  # a master is not ended beside workers that cannot be
+        require_permission(processes, host)
     for process in processes if name == "KILL" else leading or processes:
         host.kill(process, signal_named(name))
         resume(process, host)

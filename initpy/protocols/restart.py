@@ -17,11 +17,11 @@ from __future__ import annotations
 from ..control.drain import finishing_by_stop, retire
 from ..control.pidfiles import lost_paths_sentence, remove_stale_sockets
 from ..control.record import record_leftovers, record_started
-from ..control.signals import terminate
+from ..control.signals import require_permission, terminate
 from ..control.stable import await_launcher, why_in_foreground
 from ..control.starting.launch import launch, refuse_idle_pools
 from ..control.units import supervising_unit
-from ..errors import InitError, Reverted, RollbackFailed, Unimplemented, WaitTimeout
+from ..errors import InitError, NotPermitted, Reverted, RollbackFailed, Unimplemented, WaitTimeout
 from ..host import CannotCopy, Host, Listener, Process
 from ..host.wait import insist, wait_until
 from ..schedule import signal_named
@@ -55,6 +55,13 @@ def restart(service: Service, seen: Snapshot, host: Host) -> bool:
     await_launcher(old, host)
     if why := _why_plainly(service, old, host):
         host.explain(f"it is stopped, then started: {why}")
+        return False
+    try:
+        require_permission([old, *host.children(old)], host)
+    except NotPermitted as exc:
+        if not service.channel:
+            raise
+        host.tell(f"it is stopped, then started: {exc}")
         return False
     terminate_hung(service, seen, host)
     before = read_record(service, host)

@@ -17,6 +17,7 @@ from ..control.pidfiles import lost_paths_sentence, restore_pidfile
 from ..control.ready import BesideOrphans, why_not_serving
 from ..control.record import record_leftovers, record_started
 from ..control.run import surroundings_of_reader
+from ..control.signals import require_permission
 from ..control.stable import await_launcher, require_running, why_in_foreground
 from ..control.starting.launch import Launch, Started, launch
 from ..control.units import supervising_unit
@@ -99,8 +100,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     terminate_hung(service, seen, host)
     old = seen.masters[-1]
     _refuse_supervised(service, old, host)
-    for process in (old, *host.children(old)):  # they have other users than their master
-        host.require_permission(process)
+    require_permission([old, *host.children(old)], host)
     restore_pidfile(service, seen, host)
     verify_binary(service, old, host)
     _refuse_foreseen(service, old, host)

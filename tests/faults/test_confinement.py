@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 from real_daemons import NOBODY, Fpm, can_bind, wait_until
-from real_load import WITHOUT_PTRACE, Shop, crash, load, run
+from real_load import WITHOUT_KILL, WITHOUT_PTRACE, Shop, crash, load, run
 
 from initpy.state.record import DIRECTORY as LOCKS
 from initpy.state.record import record_path
@@ -275,6 +275,56 @@ def test_hidepid_of_root(site, action):
 
     assert 0 == no_traceback(result), result
     assert (action == "stop") == ({} == site.place.processes())
+
+
+# Without CAP_KILL: root may signal a master, which is root's, and not its workers.
+
+
+def test_restart_without_kill(nginx):
+    """CAP_KILL is missing everywhere: nginx restarts through its master, no worker stays."""
+    nginx.configure(user="www-data")
+    assert 0 == run([*WITHOUT_KILL, nginx.wrapper, "start"]).code
+    old = nginx.master, nginx.workers
+
+    result = run([*WITHOUT_KILL, nginx.wrapper, "restart"])
+
+    assert 0 == no_traceback(result), result
+    assert "it is stopped, then started" in result.err
+    assert not {old[0], *old[1]} & set(nginx.place.processes())
+    nginx.see_only(nginx.master)
+    assert 0 == run([*WITHOUT_KILL, nginx.wrapper, "stop"]).code
+    assert {} == nginx.place.processes()
+
+
+@pytest.mark.parametrize("action", ["restart", "stop", "upgrade"])
+def test_php_fpm_without_kill(fpm, action):
+    """CAP_KILL is missing everywhere, and php-fpm's master needs it: 4, and nothing is touched."""
+    assert 0 == run([*WITHOUT_KILL, fpm.wrapper, "start"]).code
+    before = fpm.place.processes()
+
+    result = run([*WITHOUT_KILL, fpm.wrapper, action])
+
+    assert 4 == no_traceback(result), result
+    assert "not permitted to signal pid" in result.err
+    assert before == fpm.place.processes()
+    assert fpm.ask()
+
+
+def test_recovery_without_kill(site):
+    """CAP_KILL is missing, orphans are www-data's: start is 4, and they serve on."""
+    if site.kind == "nginx":
+        site.configure(user="www-data")
+    assert 0 == run([*WITHOUT_KILL, site.wrapper, "start"]).code
+    wait_until(lambda: len(site.workers) == site.crew, "all workers")
+    crash(site)
+    before = site.place.processes()
+
+    result = run([*WITHOUT_KILL, site.wrapper, "start"])
+
+    assert 4 == no_traceback(result), result
+    assert "not permitted to signal pid" in result.err
+    assert before == site.place.processes()
+    assert site.ask()
 
 
 @pytest.mark.parametrize("hidepid", [1, 2, 4])

@@ -16,6 +16,7 @@ KILLS = int(os.environ.get("INITPY_TEST_KILLS", "10"))  # moments at which a scr
 ACTIONS = int(os.environ.get("INITPY_TEST_ACTIONS", "30"))  # at once on one service
 
 WITHOUT_PTRACE = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]
+WITHOUT_KILL = ["setpriv", "--bounding-set", "-kill", "--inh-caps", "-kill"]
 
 SLOW = """<?php
 usleep(1000 * (int) $_GET['ms']);

@@ -6,7 +6,7 @@ import pytest
 
 from initpy.actions.restart import restart
 from initpy.actions.upgrade import upgrade
-from initpy.errors import InitError
+from initpy.errors import InitError, NotPermitted
 from initpy.host import Listener
 from initpy.protocols.sockets.excluded import excluded
 from initpy.state.configuration import read_configuration
@@ -126,6 +126,24 @@ def test_supervisor_whose_session_has_no_leader_any_more(host, daemon):
     restart(daemon.service, host)
 
     assert plainly(host, old)
+
+
+def test_workers_that_cannot_be_signalled(host, daemon):
+    """Without CAP_KILL: nginx is restarted through its master, php-fpm needs it too and is left."""
+    old = daemon.run()
+    host.kills = {0}
+
+    if daemon.service.channel:
+        restart(daemon.service, host)
+
+        assert not daemon.alive(old)
+        assert {"SIGQUIT"} == {sig for _, _, sig in host.sent}
+    else:
+        with pytest.raises(NotPermitted, match="not permitted to signal pid"):
+            restart(daemon.service, host)
+
+        assert [] == host.sent
+        asserts_old_serves(daemon, old)
 
 
 def test_sockets_that_cannot_be_copied(host, daemon):

@@ -27,6 +27,7 @@ NGINX = Service(
     master_title="nginx: master process {argv}",
     worker_titles=("nginx: worker process", "nginx: cache "),
     draining_title="nginx: worker process is shutting down",
+    channel=True,  # ngx_write_channel
     stop=parse_schedule("QUIT/30/TERM/5/KILL/5"),
     reload="HUP",
     reload_by="initpy.protocols.hup:reload",
