@@ -30,6 +30,7 @@ CALLERS = {
         *("chrt", "--idle", "0", "prlimit", "--core=unlimited:unlimited", "--"),
     ],
     "a limit of 64 open files": ["prlimit", "--nofile=64:64", "--"],
+    "soft limits of open files and memory": ["prlimit", "--nofile=64:", "--as=100000000:", "--"],
     "no standard streams": shell("exec <&- >&- 2>&-"),
 }
 CAP_SYS_RESOURCE = 24

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     Limits = tuple[Union[int, None], Union[int, None]]
 
 _UNLIMITED = -1  # RLIM_INFINITY
+_INIT = 1
+_NOFILE_BY_SYSTEMD = (1024, 524288)
 
 
 def set_limits(
@@ -64,3 +66,26 @@ def limits_of(pid: int) -> dict[str, tuple[int, int]]:
         return {name: resource.prlimit(pid, getattr(resource, name)) for name in names}
     except OSError:
         return {}
+
+
+def start_limits() -> dict[str, tuple[int, int]]:
+    """Return the limits of what is started at boot, whoever calls us now.
+
+    They are those of init. systemd keeps its own limit of open files for itself, and gives
+    others that of ``DefaultLimitNOFILE=``: systemd-system.conf(5).
+    """
+    limits = limits_of(_INIT)
+    if os.path.isdir("/run/systemd/system"):  # sd_booted(3)
+        limits["RLIMIT_NOFILE"] = _NOFILE_BY_SYSTEMD
+    return limits
+
+
+def adopt_limits(
+    limits: Mapping[str, tuple[int, int]],
+) -> None:  # pragma: no cover - in the child of a fork
+    """Give this process those limits, as far as it may have them."""
+    for name, values in limits.items():
+        try:
+            come_near(name, values)
+        except (OSError, ValueError):
+            continue

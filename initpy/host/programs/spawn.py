@@ -6,7 +6,7 @@ import os
 
 from ...errors import translated
 from ..processes import Processes
-from .limits import set_limits
+from .limits import adopt_limits, set_limits, start_limits
 from .refusal import refused, unprepared
 
 TYPE_CHECKING = False
@@ -38,9 +38,9 @@ class Programs:
         """Start a program in the environment that a daemon needs, and return it.
 
         The program gets a clean environment, umask 022, directory /, no descriptor above
-        2, the default signal dispositions, and a session of its own, so that Ctrl-C at
-        our terminal does not reach it. Standard input is /dev/null; ``Child.output``
-        returns what it writes.
+        2, the default signal dispositions, the limits of a start (``start_limits``), and a
+        session of its own, so that Ctrl-C at our terminal does not reach it. Standard input is
+        /dev/null; ``Child.output`` returns what it writes.
 
         nice:        its nice level, relative to ours.
         limits:      by the name in resource(3py): RLIMIT_NOFILE.
@@ -59,6 +59,7 @@ class Programs:
             try:
                 os.setsid()
                 prepare(reading, output, descriptors)
+                adopt_limits(start_limits())
                 set_limits(nice, limits or {})
             except (OSError, ValueError, OverflowError) as exc:
                 os.write(failing, unprepared(exc))

@@ -13,7 +13,7 @@ import os
 from ...errors import translated
 from ...value import Value
 from ..procfs import Process, parse_status
-from .limits import come_near, limits_of
+from .limits import come_near, limits_of, start_limits
 from .spawn import CLEAN_ENVIRONMENT
 
 TYPE_CHECKING = False
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 
 _INIT = 1
-_NOFILE_BY_SYSTEMD = (1024, 524288)
 
 
 class Surroundings(Value):
@@ -68,15 +67,11 @@ class Conditions:
         """Return those of a daemon that is started at boot, whoever calls us now.
 
         They are those of init, but for what init has for itself alone: its nice level, its
-        scheduler, its protection against the OOM killer, and the limit of open files that
-        systemd has, who gives others that of ``DefaultLimitNOFILE=``: systemd-system.conf(5).
+        scheduler, its protection against the OOM killer, and what ``start_limits`` tells.
         """
-        limits = limits_of(_INIT)
-        if os.path.isdir("/run/systemd/system"):  # sd_booted(3)
-            limits["RLIMIT_NOFILE"] = _NOFILE_BY_SYSTEMD
         return Surroundings(
             environment=CLEAN_ENVIRONMENT,
-            limits=limits,
+            limits=start_limits(),
             nice=0,
             scheduler=(os.SCHED_OTHER, 0),
             affinity=_seen(lambda: frozenset(os.sched_getaffinity(_INIT))),
