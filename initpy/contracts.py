@@ -196,8 +196,8 @@ class Report(Value):
 class Detected(Value):
     """The compiled-in facts that an installed daemon prints."""
 
-    facts: Mapping[str, str]  # fields of Service: config, default_config, pidfile, prefix
-    writes: tuple[str, ...] = ()  # compiled-in paths that its test may create
+    # Fields of Service: config, default_config, pidfile, prefix, localstatedir.
+    facts: Mapping[str, str]
     unnamed: str = ""  # why it does not name its configuration: in its own words
 
 

@@ -53,6 +53,8 @@ class Service(Value):
     config_flags: tuple[str, ...] = ()  # the spellings of the flag, if the daemon has one
     default_config: str | None = None  # the file it reads without the flag
     prefix: str = "/"  # the directory that relative paths in the configuration start from
+    prefix_flag: str = ""  # the option that has them start from another one
+    localstatedir: str = ""  # where its pidfile and log start from, if not from the prefix
     read_configuration: str | None = None
     take_config: str | None = None  # finds it in the options; ``config_flags`` do without
     read_command_line: str | None = None  # needed if master_title holds {argv}
@@ -70,12 +72,11 @@ class Service(Value):
     detect_args: tuple[str, ...] = ()  # the arguments that make it print them
     detect_text: str = ""  # a second question: as ``dump_text``
     detects: tuple[str, ...] = ()  # the fields of this declaration that it prints
-    test_creates_compiled: bool = False  # its test may create files at the compiled-in paths
 
     # Its command lines.
     start_args: tuple[str, ...] = ()
     test_args: tuple[str, ...] | None = None
-    options: tuple[str, ...] = ()  # from the settings; added at start and configtest
+    options: tuple[str, ...] = ()  # added at start and configtest; those of the settings follow
     expands_environment: bool = False  # its configuration may name variables of its environment
     background: bool = False  # it stays in the foreground: initpy puts it in the background
 

@@ -90,6 +90,8 @@ class _Application:
         elif variable.value:
             try:
                 value = read(variable.value)
+                if field == "options":  # the daemon takes the last of each
+                    value = (*self._service.options, *value)
                 self._check(field, value)
             except ValueError as exc:
                 self._refuse(key, str(exc), field)

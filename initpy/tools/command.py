@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--daemon", metavar="PATH", help="the executable")
         command.add_argument("--config", metavar="PATH", help="its configuration")
         command.add_argument("--pidfile", metavar="PATH", help="its pidfile")
+        command.add_argument("--prefix", metavar="PATH", help="where relative paths start from")
         command.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="default: sysv")
         if name == "generate":
             command.add_argument("-o", dest="output", metavar="FILE", help="default: stdout")
@@ -118,7 +119,8 @@ def _discovered(parsed: argparse.Namespace, host: Host) -> Service:
     name = given.get("name", declared.name)
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise UsageError(f"{name!r} cannot name a script: use letters, digits, - _ . only")
-    return detect_service(declared, given, host)
+    prefix = os.path.abspath(parsed.prefix) if parsed.prefix else ""
+    return detect_service(declared, given, host, prefix=prefix)
 
 
 def _wrapper(service: Service, parsed: argparse.Namespace, host: Host) -> str:

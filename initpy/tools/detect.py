@@ -17,14 +17,22 @@ if TYPE_CHECKING:
 FACTS = ("name", "daemon", "config", "pidfile")
 
 
-def detect_service(service: Service, given: Mapping[str, str], host: Host) -> Service:
+def detect_service(
+    service: Service, given: Mapping[str, str], host: Host, *, prefix: str = ""
+) -> Service:
     """Return *service* with the values *given*; the others are asked of the daemon.
 
-    given: any of name, daemon, config, pidfile. If the last three are given, the daemon
-           need not be installed.
+    given:  any of name, daemon, config, pidfile. If the last three are given, the daemon
+            need not be installed.
+    prefix: the folder that relative paths of this instance start from, if it is not the one
+            that was compiled in. Absolute.
 
     Raises NotInstalled; InitError if a value is wrong, or the daemon prints no path.
     """
+    if prefix:
+        if not service.prefix_flag:
+            raise InitError(f"{service.name} has no option for another prefix")
+        service = service.replace(options=(service.prefix_flag, prefix))
     try:
         service = service.replace(**given)
     except ValueError as exc:
@@ -47,7 +55,7 @@ def _ask(service: Service, given: Mapping[str, str], host: Host) -> Service:
     if service.detect is None or all(field in given for field in service.detects):
         return service
     detect: Detect = resolve(service.detect)
-    command = [service.daemon, *service.detect_args]
+    command = [service.daemon, *service.detect_args, *service.options]
     said = run(command, host, within=service.timeout).output
     told = ask(service, service.detect_text, host).output if service.detect_text else ""
     detected = detect(service, f"{said}\n{told}")

@@ -12,7 +12,8 @@ change:
 - ``initpy.cli.run``, its first argument, and its parameters ``python`` and ``conffile``;
 - ``initpy.daemons.NAME``, and in it the declaration: ``NGINX``, ``PHP_FPM``;
 - ``replace()`` of a declaration, with the fields name, daemon, config, pidfile,
-  default_config and prefix.
+  default_config and prefix, and where they differ from the declaration's options and
+  localstatedir.
 
 ``tests/unit/test_old_wrappers.py`` runs wrappers of earlier versions.
 """
@@ -109,6 +110,10 @@ if all(removed(f"{folder}/initpy") for folder in FOLDERS):  # Debian Policy 9.3.
 '''
 
 
+_FIELDS = (*FACTS, "default_config", "prefix")
+_OTHER_FIELDS = ("localstatedir", "options")  # only where they differ from the declaration's
+
+
 def render(
     service: Service,
     declared: Service,
@@ -128,7 +133,11 @@ def render(
     """
     constant = declared.name.replace("-", "_").upper()
     keywords = {"Provides": service.name, **service.lsb}
-    facts = {field: getattr(service, field) for field in (*FACTS, "default_config", "prefix")}
+    facts = {
+        field: getattr(service, field)
+        for field in (*_FIELDS, *_OTHER_FIELDS)
+        if field in _FIELDS or getattr(service, field) != getattr(declared, field)
+    }
     python = _version_in(folders)
     options = {"python": quoted(python)} if python else {}
     if conffile:
@@ -162,10 +171,14 @@ def _version_in(folders: Iterable[str]) -> str:
     return found[1] if found else ""
 
 
-def quoted(value: str) -> str:
-    """Return *value* as a Python string in double quotes.
+def quoted(value: str | tuple[str, ...]) -> str:
+    """Return *value* as a Python string in double quotes, or as a tuple of such strings.
 
     >>> quoted("/run/nginx.pid")
     '"/run/nginx.pid"'
+    >>> quoted(("-p", "/srv"))
+    '("-p", "/srv",)'
     """
+    if isinstance(value, tuple):
+        return f"({' '.join(f'{quoted(one)},' for one in value)})"
     return '"' + repr('"' + value)[2:-1].replace('"', '\\"') + '"'

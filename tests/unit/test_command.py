@@ -48,6 +48,14 @@ def test_generate(host, nginx, capsys):
     assert rendered(service, host) == capsys.readouterr().out
 
 
+def test_generate_with_a_prefix(host, nginx, capsys):
+    """The prefix is made absolute, and the daemon gets it in every start and test."""
+    code = main(["generate", "nginx", "--prefix", "/srv/gw/"], host)
+
+    assert ExitCode.OK == code
+    assert 'options=("-p", "/srv/gw",),' in capsys.readouterr().out
+
+
 def test_generate_into_a_file(host):
     """It is written, executable, where it was told."""
     host.put("/tmp", kind="dir")

@@ -392,6 +392,16 @@ def test_fpm(host, text, field, value):
     assert value == getattr(read_fpm(host, text), field)
 
 
+def test_fpm_of_upstream(host):
+    """A pidfile and a log with relative paths are in the state directory of the build."""
+    host.put(PHP_FPM.config, "pid = run/x.pid\n")
+    service = PHP_FPM.replace(localstatedir="/opt/var")
+
+    told = read_configuration(service, host)
+
+    assert ("/opt/var/run/x.pid", ("/opt/var/log/php-fpm.log",)) == (told.pidfile, told.logs)
+
+
 def test_fpm_pool_logs(host):
     """A pool's logs are relative to the prefix, and bear its name."""
     told = read_fpm(host, "[www]\nslowlog = log/$pool.slow\naccess.log = /var/log/$pool.log\n")

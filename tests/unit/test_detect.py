@@ -42,6 +42,7 @@ def test_nginx_is_asked(host, nginx):
             "/opt/n",
             "logs/nginx.pid",
         ),
+        ("--prefix= --pid-path=n.pid", "/conf/nginx.conf", "/", "n.pid"),
         ("--prefix=/opt/n --with-cc-opt='", "/opt/n/conf/nginx.conf", "/opt/n", "logs/nginx.pid"),
     ],
 )
@@ -52,7 +53,33 @@ def test_nginx_builds(host, nginx, arguments, config, prefix, pidfile):
     found = detect_service(NGINX, {}, host)
 
     assert (config, config, prefix) == (found.config, found.default_config, found.prefix)
-    assert f"{prefix}/{pidfile}" == found.pidfile
+    assert f"{prefix.rstrip('/')}/{pidfile}" == found.pidfile
+
+
+def test_nginx_with_another_prefix(host, nginx):
+    """With another prefix the relative paths start there, what is compiled in as well."""
+    nginx.compiled = "--prefix=/opt/n --conf-path=c/n.conf"
+
+    found = detect_service(NGINX, {}, host, prefix="/srv/gw")
+
+    assert ("/srv/gw/c/n.conf", "/srv/gw/logs/nginx.pid") == (found.config, found.pidfile)
+    assert ("/opt/n", "/opt/n/c/n.conf") == (found.prefix, found.default_config)
+    assert ("-p", "/srv/gw") == found.options
+
+
+def test_pidfile_with_another_prefix(host, nginx):
+    """A relative path in the configuration starts from the prefix that is given."""
+    host.put("/srv/gw/gw.conf", "pid pids/n.pid;")
+
+    found = detect_service(NGINX, {"config": "/srv/gw/gw.conf"}, host, prefix="/srv/gw")
+
+    assert "/srv/gw/pids/n.pid" == found.pidfile
+
+
+def test_no_such_prefix(host, nginx):
+    """A daemon that takes no prefix is told."""
+    with pytest.raises(InitError, match="nginx has no option for another prefix"):
+        detect_service(NGINX.replace(prefix_flag=""), {}, host, prefix="/srv/gw")
 
 
 def test_given_goes_first(host, nginx):
@@ -116,10 +143,10 @@ PROBE = "[x] NOTICE: \tlisten = /opt/probe\n" + TEST.format("/dev/fd/5")
 NO_POOL = "[x] ERROR: No pool defined. at least one pool section must be specified\n"
 
 
-def answers(host, path, test):
-    """Have a php-fpm that says this of its configuration."""
+def answers(host, path, test, probe=PROBE):
+    """Have a php-fpm that says this of its configuration, and of the probe."""
     host.put(path, mode=0o755)
-    host.programs[path] = lambda argv: Run(output=test if "-t" in argv else PROBE)
+    host.programs[path] = lambda argv: Run(output=test if "-t" in argv else probe)
 
 
 def test_fpm_prefix(host):
@@ -129,6 +156,30 @@ def test_fpm_prefix(host):
     found = detect_service(PHP_FPM, {}, host)
 
     assert ("/opt", "/opt/etc/php-fpm.conf") == (found.prefix, found.config)
+
+
+def test_fpm_of_upstream(host):
+    """Its log and its pidfile are in the state directory that it was built with."""
+    probe = PROBE.replace("\tlisten", "\tpid = /opt/var/probe\n[x] NOTICE: \tlisten")
+    answers(host, PHP_FPM.daemon, TEST.format("/opt/etc/php-fpm.conf"), probe)
+
+    found = detect_service(PHP_FPM, {}, host)
+
+    assert ("/opt", "/opt/var") == (found.prefix, found.localstatedir)
+    assert "/opt/var/run/php-fpm.pid" == found.pidfile
+
+
+def test_fpm_with_another_prefix(host):
+    """It is asked with the prefix that it is to have."""
+    asked = []
+    answers(host, PHP_FPM.daemon, TEST.format("/srv/etc/php-fpm.conf"))
+    answer = host.programs[PHP_FPM.daemon]
+    host.programs[PHP_FPM.daemon] = lambda argv: asked.append(argv) or answer(argv)
+
+    found = detect_service(PHP_FPM, {}, host, prefix="/srv")
+
+    assert ("--prefix", "/srv") == found.options
+    assert {("--prefix", "/srv")} == {tuple(argv[-2:]) for argv in asked}
 
 
 def test_fpm_without_a_pool(host):

@@ -33,6 +33,17 @@ def test_what_differs_stands_in_it(declared):
     assert '"""Usage: /etc/init.d/rtmp {start|stop|' in text
 
 
+def test_further_facts():
+    """Options, and a state directory that is not the declaration's, are in the wrapper, too."""
+    service = PHP_FPM.replace(options=("--prefix", "/srv/x"), localstatedir="/opt/var")
+
+    text = render(service, PHP_FPM, **PYTHON)
+
+    assert 'options=("--prefix", "/srv/x",)' in text
+    assert 'localstatedir="/opt/var"' in text
+    assert not {"options=", "localstatedir="} & set(render(PHP_FPM, PHP_FPM, **PYTHON).split())
+
+
 def calls(text):
     """Return the keywords of run() in a wrapper."""
     (call,) = [

@@ -289,6 +289,15 @@ def test_configuration_among_the_options_of_nginx(host, options, config, rest):
     assert (config or NGINX.config, rest) == (changed.config, changed.options)
 
 
+def test_options_of_the_script_come_first(host):
+    """A wrapper's own options stay; of two prefixes the daemon takes the last."""
+    service = NGINX.replace(options=("-p", "/srv/x"))
+
+    changed = set_by(host, 'DAEMON_OPTS="-c conf/b.conf -q"', service)
+
+    assert ("/srv/x/conf/b.conf", ("-p", "/srv/x", "-q")) == (changed.config, changed.options)
+
+
 def test_relative_configuration_among_the_options(host):
     """An instance cannot be told by a relative path: that is refused."""
     with pytest.raises(SettingsError, match=r"config 'b\.conf' is not an absolute path"):

@@ -5,30 +5,21 @@ from __future__ import annotations
 import os.path
 
 from ...contracts import Detected
+from .arguments import read_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...service import Service
 
 _ARGUMENTS = "configure arguments:"
-# What nginx's own configure takes where it is told nothing; relative to the prefix (auto/init,
-# auto/options).
+# What nginx's own configure takes where it is told nothing (auto/options). Relative paths are
+# compiled in as they are: they start from the prefix that nginx is given with -p.
 _PREFIX = "/usr/local/nginx"
-_PATHS = {
-    "conf-path": "conf/nginx.conf",
-    "pid-path": "logs/nginx.pid",
-    "error-log-path": "logs/error.log",
-    "http-log-path": "logs/access.log",
-    "http-client-body-temp-path": "client_body_temp",
-    "http-proxy-temp-path": "proxy_temp",
-    "http-fastcgi-temp-path": "fastcgi_temp",
-    "http-uwsgi-temp-path": "uwsgi_temp",
-    "http-scgi-temp-path": "scgi_temp",
-}
-_READ = "conf-path"  # and what else has a path is written
+_CONFIG = "conf/nginx.conf"
+_PIDFILE = "logs/nginx.pid"
 
 
-def detect(_service: Service, output: str) -> Detected:
+def detect(service: Service, output: str) -> Detected:
     """Read the configure options, which are quoted as for a shell."""
     lines = [line for line in output.splitlines() if line.startswith(_ARGUMENTS)]
     if not lines:
@@ -38,22 +29,22 @@ def detect(_service: Service, output: str) -> Detected:
         for word in _words(lines[-1][len(_ARGUMENTS) :])
         if word.startswith("--") and "=" in word
     )
-    prefix = os.path.join("/", told.get("prefix") or _PREFIX)
-    paths = {
-        option: os.path.normpath(os.path.join(prefix, told.get(option, default)))
-        for option, default in _PATHS.items()
-        if told.get(option) != "stderr"
-    }
-    config = paths[_READ]
+    # Told an empty one, it has none: what is relative starts from its working directory.
+    compiled = os.path.join("/", told.get("prefix", _PREFIX))
+    prefix = read_options(service.options).prefix or compiled
+    config = told.get("conf-path") or _CONFIG
     return Detected(
         facts={
-            "config": config,
-            "default_config": config,
-            "prefix": prefix,
-            "pidfile": paths["pid-path"],
-        },
-        writes=tuple(path for option, path in paths.items() if option != _READ),
+            "config": _absolute(prefix, config),
+            "default_config": _absolute(compiled, config),
+            "prefix": compiled,
+            "pidfile": _absolute(prefix, told.get("pid-path") or _PIDFILE),
+        }
     )
+
+
+def _absolute(prefix: str, path: str) -> str:
+    return os.path.normpath(os.path.join(prefix, path))
 
 
 def _words(text: str) -> list[str]:

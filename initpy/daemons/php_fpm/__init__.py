@@ -13,6 +13,8 @@ PHP_FPM = Service(
     config_flags=("--fpm-config", "-y"),
     default_config="/etc/php/8.2/fpm/php-fpm.conf",
     prefix="/usr",
+    prefix_flag="--prefix",
+    localstatedir="/var",
     read_configuration="initpy.daemons.php_fpm.configuration:read",
     # Its test prints the configuration as lines of its log, and so also on its standard
     # error: with this error_log nothing is written to the real one.
@@ -27,10 +29,10 @@ PHP_FPM = Service(
     detect="initpy.daemons.php_fpm.build:detect",
     detect_args=("-t",),
     detect_text=(
-        "[global]\nerror_log = /dev/null\nlog_level = notice\n"
+        "[global]\npid = probe\nerror_log = /dev/null\nlog_level = notice\n"
         "[probe]\nuser = root\nlisten = probe\npm = ondemand\npm.max_children = 1\n"
     ),
-    detects=("config", "default_config", "prefix"),
+    detects=("config", "default_config", "prefix", "localstatedir"),
     start_args=("--daemonize", "--fpm-config", "{config}", "--pid", "{pidfile}"),
     test_args=("--test", "--fpm-config", "{config}"),
     expands_environment=True,  # ${NAME}: zend_ini_get_var

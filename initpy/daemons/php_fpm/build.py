@@ -1,4 +1,4 @@
-"""What php-fpm says of how it was built: its configuration, and its prefix."""
+"""What php-fpm says of how it was built: its configuration, and its folders."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ if TYPE_CHECKING:
     from ...service import Service
 
 
-def detect(_service: Service, output: str) -> Detected:
-    """Read the path of the configuration that was tested, and that of the probe's socket.
+def detect(service: Service, output: str) -> Detected:
+    """Read the path of the configuration that was tested, and those that the probe is given.
 
-    The probe is a pool that listens on a relative path: the daemon prints an absolute one.
+    The probe has a pidfile and a socket with relative paths: the daemon prints absolute ones.
     The test names no configuration if there is no pool in it yet, or a pool is broken:
     then it says so.
     """
     import re
 
     facts = {}
-    if prefix := re.search(r"NOTICE: +\tlisten = (/.*)/probe$", output, re.MULTILINE):
-        facts["prefix"] = prefix[1]
+    for field, key in (("prefix", "listen"), ("localstatedir", "pid")):
+        if folder := re.search(rf"NOTICE: +\t{key} = (/.*)/probe$", output, re.MULTILINE):
+            facts[field] = folder[1]
+    state = facts.get("localstatedir", service.localstatedir)
+    if state != service.localstatedir:
+        facts["pidfile"] = f"{state}/run/php-fpm.pid"  # as in PHP's own init.d.php-fpm
     named = re.search(r"configuration file '?(/(?!dev/fd/)[^\s']+)", output)
     if named is not None:
         facts.update(config=named[1], default_config=named[1])

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 16 << 20  # of one file
 MOST_DEPTH = 5  # of includes in includes: php-fpm refuses more
-STATE = "/var"  # what pid and error_log are relative to (PHP_LOCALSTATEDIR)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _NO = ("no", "off", "false", "none", "0")
 _MODE = "0660"  # of a socket for which none is set (fpm_unix_resolve_socket_permissions)
@@ -44,13 +43,14 @@ def configuration(
     A pool's name stands under "".
     """
     given = _given_prefix(service)
+    state = given or service.localstatedir  # fpm_conf_post_process
     pid = settings.get("pid")
     error_log = settings.get("error_log", "log/php-fpm.log")
     drain = _seconds(settings.get("process_control_timeout", "0"))
     found = tuple(_pool(pool, given or service.prefix, host) for pool in pools)
-    logs = [] if error_log in _NO_FILE else [_absolute(given or STATE, error_log)]
+    logs = [] if error_log in _NO_FILE else [_absolute(state, error_log)]
     return Configuration(
-        pidfile=_absolute(given or STATE, pid) if pid else None,
+        pidfile=_absolute(state, pid) if pid else None,
         logs=tuple(dict.fromkeys([*logs, *(log for pool in found for log in pool.logs)])),
         open_files=_number(settings.get("rlimit_files", "")),
         reload_drain=drain,
