@@ -130,6 +130,11 @@ class Server:
             if f"master process {prefix}/sbin/nginx" in title
         }
 
+    def see_masters(self, *pids, of=NGINX):
+        """Wait until these are the masters: a worker has its master's title for a moment."""
+        found = lambda: self.masters if of == FPM else set(self.nginx(of))  # noqa: E731
+        wait_until(lambda: found() == set(pids), lambda: f"{found()} to be {pids}")
+
     def install(self):
         """Have initpy write the scripts of all three: only what it cannot know is told."""
         for kind, name, *facts in (
