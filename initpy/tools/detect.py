@@ -62,7 +62,7 @@ def _ask(service: Service, given: Mapping[str, str], host: Host) -> Service:
     if "config" not in detected.facts and "config" not in given:
         if not detected.unnamed:
             what = f"{' '.join(command)} names no configuration: is this the right daemon?"
-            raise InitError(what, said)
+            raise InitError(f"{what} If it is, give --config and --pidfile", said)
         # It does not say where its configuration is; the distribution does, of its own daemon.
         if "daemon" in given or not host.exists(service.config or ""):
             what = f"{' '.join(command)} names no configuration ({detected.unnamed}): give --config"

@@ -238,15 +238,17 @@ def test_newest_fpm(host):
     assert (newest, "/e.conf") == (found.daemon, found.config)
 
 
-@pytest.mark.parametrize(
-    ("service", "reason"), [(NGINX, "the right daemon"), (PHP_FPM, "the right daemon")]
-)
-def test_another_program(host, service, reason):
-    """A program that does not answer as the daemon does is told."""
-    host.put(service.daemon, mode=0o755)
+@pytest.mark.parametrize("service", [NGINX, PHP_FPM])
+def test_another_program(host, service):
+    """A program that does not answer as the daemon does is told, and what suffices."""
+    host.put("/opt/mute", mode=0o755)
+    paths = {"config": "/opt/x.conf", "pidfile": "/opt/x.pid"}
 
-    with pytest.raises(InitError, match=reason):
-        detect_service(service, {}, host)
+    with pytest.raises(InitError, match=r"the right daemon.* give --config and --pidfile"):
+        detect_service(service, {"daemon": "/opt/mute"}, host)
+
+    found = detect_service(service, {"daemon": "/opt/mute", **paths}, host)
+    assert ("/opt/x.conf", "/opt/x.pid") == (found.config, found.pidfile)
 
 
 def test_no_pidfile(host, fpm):
