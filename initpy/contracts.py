@@ -184,12 +184,15 @@ class Configuration(Value):
         return (*self.logs, *self.directories, *((self.pidfile,) if self.pidfile else ()))
 
 
+UDP = " (udp)"  # follows the port in the place of a datagram socket
+
+
 class Report(Value):
     """The failure that a daemon's log describes, and what it warns of."""
 
     reason: str = ""  # one line, without its time stamp
     lines: tuple[str, ...] = ()  # every line that reports a failure
-    unbound: tuple[str, ...] = ()  # addresses and paths that it could not bind
+    unbound: tuple[str, ...] = ()  # addresses, those of udp with UDP, and paths: not bound
     warnings: tuple[str, ...] = ()  # each one line, without its time stamp
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..contracts import Report
+from ..contracts import UDP, Report
 from ..errors import InitError
 from ..host import Host, Process
 from ..service import Service, resolve
@@ -38,7 +38,9 @@ def describe_holders(report: Report, host: Host, own: Collection[int] = ()) -> s
         else f"{place} is held by pid {holder.pid} ({holder.name}, user {holder.user}, "
         f"since {holder.started})"
         for place in dict.fromkeys(report.unbound)
-        for holder in dict.fromkeys(host.holders(place))
+        for holder in dict.fromkeys(
+            host.holders(place.removesuffix(UDP), datagram=place.endswith(UDP))
+        )
     )
 
 

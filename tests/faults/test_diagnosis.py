@@ -17,29 +17,33 @@ from real_load import crash
 
 pytestmark = pytest.mark.fault
 
+STREAM = "/usr/lib/nginx/modules/ngx_stream_module.so"
+
 HOLDER = """
 import socket, sys
-at = sys.argv[1]
+at, kind = sys.argv[1:]
 family = socket.AF_UNIX if at.startswith("/") else socket.AF_INET6 if ":" in at else socket.AF_INET
-held = socket.socket(family)
+held = socket.socket(family, getattr(socket, kind))
 if family == socket.AF_UNIX:
     held.bind(at)
 else:
     host, _, port = at.rpartition("@")
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if kind == "SOCK_STREAM":
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.bind((host, int(port)))
-held.listen()
+if kind == "SOCK_STREAM":
+    held.listen()
 print("held", flush=True)
 sys.stdin.read()
 """
 
 
 @contextmanager
-def held(place, at):
+def held(place, at, kind="SOCK_STREAM"):
     """Have another program, of another user, listen there: ``127.0.0.1@80`` or a path."""
     program = place.copy(os.path.realpath(sys.executable), "other/somebody")
     child = subprocess.Popen(
-        [program, "-I", "-c", HOLDER, at],
+        [program, "-I", "-c", HOLDER, at, kind],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -110,6 +114,21 @@ def test_ipv6_port_is_held(nginx):
 
         assert 1 == result.code, result
         check_named(result, f"[::1]:{port}", child)
+        assert [child.pid] == [process.pid for process in nginx.place.processes()]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_udp_port_is_held(nginx, host):
+    """Another program holds a port of udp: start is 1, and names it."""
+    port = free_port()
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    server = f"server {{ listen {address} udp; return x; }}"
+    nginx.configure(main=f"load_module {STREAM};\nstream {{ {server} }}")
+    with held(nginx.place, f"{host}@{port}", "SOCK_DGRAM") as child:
+        result = nginx.act("start")
+
+        assert 1 == result.code, result
+        check_named(result, f"{address} (udp)", child)
         assert [child.pid] == [process.pid for process in nginx.place.processes()]
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Callable
 
+from initpy.contracts import UDP
 from initpy.errors import InitError, NotPermitted, Refused
 from initpy.host import (
     AppendedFile,
@@ -721,8 +722,8 @@ class FakeHost(Host):
     def file_limits(self, process=None):
         return self.limits if process is None or self._alive(process) else (0, 0)
 
-    def holders(self, place):
-        return self.holding.get(place, [])
+    def holders(self, place, *, datagram=False):
+        return self.holding.get(place + (UDP if datagram else ""), [])
 
     def reaper(self):
         return 1

@@ -111,6 +111,7 @@ def test_reason(service, said, expected):
             "/run/x.sock",
         ),
         (NGINX, "bind() to [::]:80 failed\nbind() to [::]:80 failed", "[::]:80"),
+        (NGINX, "bind() to [::]:53 failed", "[::]:53 (udp)"),
     ],
 )
 def test_holders(host, service, said, place):

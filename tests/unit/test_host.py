@@ -489,6 +489,20 @@ def test_holders(machine):
     assert "" not in (found.name, found.user, found.started)
 
 
+def test_holders_of_udp(machine):
+    """Who has bound a port of udp is told apart from who listens there by TCP."""
+    program = LISTENING.replace("create_server((", "socket(type=socket.SOCK_DGRAM)\nserver.bind((")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", program], **pipes) as child:
+        port = child.stdout.readline().strip()
+        places = [f"127.0.0.1:{port}", f"0.0.0.0:{port}"]
+        by_udp = [len(machine.holders(place, datagram=True)) for place in places]
+        by_tcp = [machine.holders(place) for place in places]
+        child.stdin.close()
+
+    assert ([1, 1], [[], []]) == (by_udp, by_tcp)
+
+
 def test_we_hold_nothing(machine):
     """What we hold ourselves are copies of others' sockets."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -561,7 +575,8 @@ def test_has(laddr, status, place, expected):
     if isinstance(laddr, tuple):
         laddr = SimpleNamespace(ip=laddr[0], port=laddr[1])
 
-    assert expected == _has(SimpleNamespace(laddr=laddr, status=status), place)
+    connection = SimpleNamespace(laddr=laddr, status=status, type=socket.SOCK_STREAM)
+    assert expected == _has(connection, place, datagram=False)
 
 
 def test_socket_is_no_regular_file(machine, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...contracts import Report
+from ...contracts import UDP, Report
 
 # The most severe first: the reason is the first line of the first level that occurs.
 _FAILURES = ("[emerg] ", "[alert] ", "[crit] ")
@@ -51,8 +51,9 @@ def _message(line: str) -> str:
 def _unbound(text: str) -> tuple[str, ...]:
     import re  # costs more than most reloads say
 
-    # bind() to [::]:80 failed
-    return tuple(re.findall(r"bind\(\) to (?:unix:)?([^\s',]+)", text))
+    # bind() to [::]:80 failed. It does not say whether that is a port of TCP or of udp.
+    places = re.findall(r"bind\(\) to (?:unix:)?([^\s',]+)", text)
+    return (*places, *(f"{place}{UDP}" for place in places if not place.startswith("/")))
 
 
 def _reason(messages: list[str]) -> str:

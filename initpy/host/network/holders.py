@@ -1,8 +1,9 @@
-"""The processes that listen on an address or a path: why it cannot be bound."""
+"""The processes that have an address or a path: why it cannot be bound."""
 
 from __future__ import annotations
 
 import os
+from _socket import SOCK_DGRAM  # socket would load enum and selectors
 
 from ...errors import translated
 from ...value import Value
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Holder(Value):
-    """A process that listens on an address or a path."""
+    """A process that has an address or a path."""
 
     pid: int
     name: str
@@ -26,8 +27,10 @@ class Holder(Value):
 class Holders(Sockets):
     """The processes that have this machine's addresses."""
 
-    def holders(self, place: str) -> list[Holder]:
+    def holders(self, place: str, *, datagram: bool = False) -> list[Holder]:
         """Return the processes that listen on an address, ``127.0.0.1:9000``, or a path.
+
+        datagram: those that have bound the address of udp instead.
 
         We are none of them: what we hold are copies of others' sockets.
         """
@@ -39,7 +42,7 @@ class Holders(Sockets):
         except FileNotFoundError:  # /proc has only processes
             return []
         for connection in connections:
-            if connection.pid is None or not _has(connection, place):
+            if connection.pid is None or not _has(connection, place, datagram):
                 continue
             # It names one process for each socket, and we may be that.
             if connection.pid == os.getpid():
@@ -67,13 +70,14 @@ def _others_with(host: Sockets, inode: int) -> list[int]:
     ]
 
 
-def _has(connection: Any, place: str) -> bool:
+def _has(connection: Any, place: str, datagram: bool) -> bool:
     if isinstance(connection.laddr, str) or not connection.laddr:
         return bool(place) and connection.laddr == place
     address, _, port = place.rpartition(":")
     wildcards = ("", "*", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared, not bound
+    # What is bound to an address of udp is in the way of others, also if it has a peer.
     return (
-        connection.status == "LISTEN"
+        (connection.type == SOCK_DGRAM if datagram else connection.status == "LISTEN")
         and str(connection.laddr.port) == port
         and (
             connection.laddr.ip == address.strip("[]")

@@ -7,12 +7,13 @@ service that a job of it has inherited and keeps.
 
 from __future__ import annotations
 
+from ...contracts import UDP
 from ...control.ask import ask_configuration
 from ...errors import ConfigTestFailed, InitError
 from ...host.network.trials import IN_USE
 from ...state.scan import processes_with
 from .places import port_of
-from .trials import UDP, Trials
+from .trials import Trials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os.path
 
-from ...contracts import Report, WantedSocket
+from ...contracts import UDP, Report, WantedSocket
 from ...control.error_log import describe_holders
 from ...errors import InitError, NotPermitted
 from ...value import Value
@@ -27,7 +27,6 @@ MOST_DIGITS = 5  # of a port
 # Descriptors of a master beside its sockets: three standard streams, its error log, a pair
 # for signals, a pipe to the process that started it, and epoll (seen with PHP 8.2).
 BESIDES = 8
-UDP = " (udp)"  # follows the port in the place of a datagram socket
 PLAIN = WantedSocket(place="")  # the options of a socket for which none are configured
 
 
