@@ -6,10 +6,11 @@ from ..contracts import UDP, Report
 from ..errors import InitError
 from ..host import Host, Process
 from ..service import Service, resolve
+from ..state.configuration import read_configuration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from ..contracts import ReadLog
 
@@ -47,13 +48,15 @@ def describe_holders(report: Report, host: Host, own: Collection[int] = ()) -> s
 class LogMark:
     """A position in a master's error log. What follows it was written after it was marked."""
 
-    def __init__(self, service: Service, master: Process, host: Host) -> None:
-        """Mark the current end of the log. A master's log is its standard error."""
+    def __init__(self, service: Service, log: Process | str, host: Host) -> None:
+        """Mark the current end of the log: a path, or the standard error of a master."""
         self._service = service
-        self._path = f"/proc/{master}/fd/2"
+        self._path = log if isinstance(log, str) else f"/proc/{log}/fd/2"
         self._host = host
         self._file = host.file_id(self._path)
         self._offset = host.size(self._path)
+        if self._file is None and isinstance(log, str):
+            self._offset = 0  # it is not there yet
 
     @property
     def readable(self) -> bool:
@@ -65,18 +68,36 @@ class LogMark:
         if self._offset is None:  # a terminal, a pipe, or a file that we may not read
             return Report()
         same = self._host.file_id(self._path) == self._file  # not opened anew meanwhile
-        text = self._host.read_from(self._path, self._offset if same else 0)
+        regular = self._host.size(self._path) is not None
+        text = self._host.read_from(self._path, self._offset if same else 0) if regular else ""
         return read_log(self._service, text, pid) if text else Report()
 
 
+def mark_logs(service: Service, host: Host) -> dict[str, LogMark]:
+    """Mark the logs that the configuration names, by their paths."""
+    logs = read_configuration(service, host).logs
+    return {path: LogMark(service, path, host) for path in logs}
+
+
 def ended_early(
-    service: Service, code: int, said: str, host: Host, own: Collection[int] = ()
+    service: Service,
+    how: str,
+    said: str,
+    host: Host,
+    logs: Mapping[str, LogMark],
+    own: Collection[int] = (),
 ) -> InitError:
     """Return the error of a daemon that has ended instead of coming up.
 
-    own: pids of the service's masters.
+    how:  it ended: "with code 1".
+    logs: where the reason is, if the daemon has *said* none: ``mark_logs`` before the start.
+    own:  pids of the service's masters.
     """
-    how = f"signal {-code}" if code < 0 else f"code {code}"
     report = read_log(service, said)
+    if not report.lines:
+        for path, log in logs.items():
+            if (written := log.read()).lines:
+                report = written.replace(reason=f"{path} says: {written.reason}")
+                break
     reasons = "; ".join(filter(None, (report.reason, describe_holders(report, host, own))))
-    return InitError(f"{service.daemon} ended with {how}: {reasons}", said)
+    return InitError(f"{service.daemon} {how}{': ' if reasons else ''}{reasons}", said)

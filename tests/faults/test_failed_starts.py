@@ -52,6 +52,30 @@ def test_daemon_that_ends(nginx):
     nothing_left(nginx)
 
 
+# As nginx does where it writes its pidfile only in the background.
+IN_THE_BACKGROUND = """
+sh -c 'sleep 0.1
+    echo "2026/11/26 17:32:48 [crit] $$#$$: pwrite() failed (28: No space left)" >>{log}
+    exit 1' &
+: >{pidfile}
+"""
+
+
+def test_daemon_that_ends_in_the_background(nginx):
+    """A daemon is content, and then ends in the background: 1 at once, with what its log says."""
+    nginx.start()
+    nginx.act("stop")
+    nginx.place.write(f"{nginx.folder}/error.log", "[emerg] 1#1: an old line\n")
+    nginx.fake_binary(IN_THE_BACKGROUND.format(log=nginx.log, pidfile=nginx.pidfile))
+
+    result = nginx.act("start")
+
+    assert 1 == result.code, result
+    assert result.err.endswith(f"{nginx.log} says: pwrite() failed (28: No space left)\n"), result
+    assert result.seconds < 2
+    nothing_left(nginx)
+
+
 def test_pidfile_elsewhere(nginx):
     """The configuration names another pidfile: start says so before it starts anything."""
     nginx.service = nginx.service.replace(pidfile=nginx.path("other.pid"))

@@ -199,10 +199,37 @@ def test_daemon_that_dies_before_it_is_seen(host, plain):
     gone = Run(seconds=0.05, then=lambda: host.put(NGINX.pidfile, "999\n"))
     host.programs[sys.executable] = lambda _argv: gone
 
-    with pytest.raises(InitError, match="ended as soon as it was started"):
+    with pytest.raises(InitError, match="has gone to the background, and ended there"):
         launch(PLAIN.replace(background=True), host)
 
     assert host.now < 1
+
+
+@pytest.mark.parametrize("old", ["", "[emerg] 1#1: an old line\n"])
+def test_daemon_that_ends_in_the_background(host, nginx, old):
+    """One whose parent was content is missed at once, and its log says why: what is new there."""
+    path = "/var/log/nginx/error.log"
+    host.files[NGINX.config].text = f"error_log {path};"
+    if old:
+        host.put(path, old)
+
+    def fail():
+        if not old:
+            host.put(path)
+        host.files[path].text += "[crit] 1#1: full\n"
+
+    def begin(child):
+        late = host.add(exe=NGINX.daemon, ppid=child.parent)
+        host.at(0.1, fail)
+        host.at(0.2, lambda: host.end(late))
+
+    host.programs[NGINX.daemon] = lambda _argv: Run(seconds=0.01, begin=begin)
+
+    with pytest.raises(InitError, match=f"ended there: {path} says: full$"):
+        launch(NGINX, host)
+
+    assert host.now < 0.3
+    assert {} == host.processes
 
 
 def test_ready_command(host, nginx):

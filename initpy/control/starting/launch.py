@@ -8,15 +8,14 @@ from ...host.wait import insist, wait_until
 from ...service import Service
 from ...state.pidfile import read_pidfile
 from ...state.snapshot import proven_master, take_snapshot
-from ...state.titles import is_worker
 from ...state.workers import SETTLE, Readiness, needed_pools
 from ...value import Value
 from ..ask import pools_on_disk
-from ..error_log import ended_early
+from ..error_log import ended_early, mark_logs
 from ..ready import workers_awaited
 from ..run import run_named, start_daemon
 from .background import background_command
-from .lineage import leaves, lineage, named_descendant, newest_master, undo
+from .lineage import leaves, lineage, may_become_master, named_descendant, newest_master, undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,6 +93,7 @@ class Launch:
         wanted = inheritance.surroundings if inheritance else None
         self._pools = pools_on_disk(service, host, wanted)
         self._readiness = Readiness(service, needed_pools(service, self._pools), host)
+        self._logs = mark_logs(service, host)
         self._child = start_daemon(service, argv, host, inheritance)
         try:
             self._started = host.find(self._child.pid)
@@ -172,10 +172,9 @@ class Launch:
         # One that stays in the foreground may have been started by a script, which has ended.
         script_ended = code == 0 and self._in_foreground and bool(lineage(child, host))
         if code or (code is not None and self._in_foreground and not script_ended):
-            raise ended_early(service, code, child.output(), host, self._beside)
+            how = f"signal {-code}" if code < 0 else f"code {code}"
+            raise self._ended_early(f"ended with {how}")
         hint = read_pidfile(service.pidfile, host)
-        if service.background and code == 0 and hint.pid and host.find(hint.pid) is None:
-            raise InitError(f"{service.daemon} ended as soon as it was started")
         # Not take_snapshot(): without a pidfile that looks at every process, at every poll.
         master = (
             newest_master(service, child, host)
@@ -194,19 +193,18 @@ class Launch:
         self._found = master
         return master if self._readiness.look(master) else None
 
+    def _ended_early(self, how: str) -> InitError:
+        said = self._child.output()
+        return ended_early(self._service, how, said, self._host, self._logs, self._beside)
+
     def _refuse_ended(self) -> None:
-        """Raise InitError if the master was up and has ended, and nothing is left to be one."""
+        """Raise InitError if the master has ended, and nothing is left to be one."""
         service, host = self._service, self._host
-        if self._found is None or host.alive(self._found):
-            return
-        file = host.file_id(service.daemon)
-        left = [
-            one
-            for one in lineage(self._child, host)
-            if host.exe_file(one) == file and not is_worker(service, host.title(one.pid))
-        ]
-        if not left:
-            raise InitError(f"{service.daemon} (pid {self._found}) died as soon as it was up")
+        if self._found is None:
+            if self._child.is_gone():
+                raise self._ended_early("has gone to the background, and ended there")
+        elif not host.alive(self._found) and not may_become_master(service, self._child, host):
+            raise self._ended_early(f"(pid {self._found}) died as soon as it was up")
 
     def _awaited(self) -> str:
         service, host = self._service, self._host
