@@ -92,8 +92,10 @@ def _appends(path: str) -> bool:
 
 def _look_as_its_user(pid: int) -> Descriptors | None:
     """Look in a child of ours that has taken the user and group of that process."""
+    from .programs.forking import fork
+
     ours, theirs = os.pipe()
-    child = os.fork()
+    child = fork()
     if child == 0:  # pragma: no cover - in the child of a fork
         try:
             os.close(ours)

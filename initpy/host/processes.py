@@ -134,8 +134,10 @@ class Processes:
 
         The kernel does not tell, so a grandchild is orphaned and asks for its new parent.
         """
+        from .programs.forking import fork
+
         ours, theirs = os.pipe()
-        child = os.fork()
+        child = fork()
         if child == 0:
             middle = os.getpid()
             try:

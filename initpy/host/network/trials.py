@@ -105,13 +105,15 @@ class Trials(Processes):
         import _signal
         import _socket
 
+        from ..programs.forking import fork
+
         try:
             found = _socket.getaddrinfo(name.encode(), None, 0, 0, 0, _socket.AI_NUMERICHOST)
             return [_scoped(*found[0][4])]
         except OSError:
             pass  # it is not a literal address
         reading, writing = os.pipe()
-        child = os.fork()
+        child = fork()
         if child == 0:  # pragma: no cover - coverage does not measure in a child
             try:
                 _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)

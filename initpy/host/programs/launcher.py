@@ -19,6 +19,7 @@ from ...errors import translated
 from ..processes import Processes
 from ..procfs import Process
 from . import spawn
+from .forking import fork
 from .limits import set_limits
 from .refusal import refused, unprepared
 from .watch import ASK, UNDO, end_children, tell, watch
@@ -57,7 +58,7 @@ class Launching:
         """
         import ctypes
 
-        if surroundings is not None:  # now, and not in the child, which could not tell
+        if surroundings is not None or limits:  # now, and not in the child: see forking
             import resource  # noqa: F401
 
             from . import environ  # noqa: F401
@@ -66,7 +67,7 @@ class Launching:
         output = spawn.output_file()
         reading, control = map(spawn.above_standard, os.pipe())
         reports, telling = map(spawn.above_standard, os.pipe())
-        pid = os.fork()
+        pid = fork()
         if pid == 0:  # pragma: no cover - in the child of a fork
             try:
                 libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

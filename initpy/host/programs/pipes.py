@@ -18,6 +18,7 @@ from ...errors import InitError, translated
 from ...value import Value
 from ..processes import Processes
 from ..procfs import Process
+from .forking import fork
 from .spawn import above_standard, keep_only, null, prepare
 
 TYPE_CHECKING = False
@@ -89,7 +90,7 @@ class Pipes(Processes):
         import select  # noqa: F401
 
         answer, telling = map(above_standard, os.pipe())
-        child = os.fork()
+        child = fork()
         if child == 0:  # pragma: no cover - in the child of a fork
             try:
                 if os.fork() == 0:

@@ -6,6 +6,7 @@ import os
 
 from ...errors import translated
 from ..processes import Processes
+from .forking import fork
 from .limits import adopt_limits, set_limits, start_limits
 from .refusal import refused, unprepared
 
@@ -49,12 +50,14 @@ class Programs:
 
         Raises Refused if execve(2) refuses the program, or its limits cannot be set.
         """
+        import resource  # noqa: F401 - now, and not in the child: see forking
+
         # Not a pipe: the daemon keeps its standard error open, so we would never read
         # the end of it.
         output = output_file()
         reading = null()
         failure, failing = map(above_standard, os.pipe())  # why it could not be executed
-        child = os.fork()  # not subprocess: to import it costs as much as the interpreter's start
+        child = fork()  # not subprocess: to import it costs as much as the interpreter's start
         if child == 0:  # pragma: no cover - coverage does not measure in a child
             try:
                 os.setsid()
