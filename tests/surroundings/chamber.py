@@ -2,7 +2,8 @@
 
 Mount and pid namespaces of their own; whatever runs in it ends with it, and
 nothing that is written there is seen outside. The network is ours, so that a
-client outside can ask what serves inside; or, on an island, loopback alone.
+client outside can ask what serves inside; or, on an island, loopback alone, and
+a host name of its own.
 With systemd it is the real one, as process 1, in a cgroup of its own, with
 none of this machine's units.
 """
@@ -85,7 +86,7 @@ class Chamber:
             group = f"{place.name}.slice"
             argv = ["sh", "-c", IN_A_CGROUP, "sh", self._outer, group, SYSTEMD, self._inner]
         else:
-            network = ["--net"] if island else []
+            network = ["--net", "--uts"] if island else []
             unshare = ["unshare", "--pid", *network, "--kill-child"]
             argv = [*unshare, "sh", "-c", PLAIN, "sh", self._inner]
         self._log = open(place.path("chamber.log"), "w+")  # noqa: SIM115 - closed in close()
@@ -126,7 +127,8 @@ class Chamber:
 
     def __call__(self, *argv, **options):
         """Run a program inside, as a person would, and wait for its end."""
-        command = ["nsenter", "--target", str(self.init), "--mount", "--pid", "--net", "--cgroup"]
+        kinds = ["--mount", "--pid", "--net", "--uts", "--cgroup"]
+        command = ["nsenter", "--target", str(self.init), *kinds]
         environment = {"PATH": f"{BIN}:{PATH}", "LANG": "C", **options.pop("env", {})}
         began = time.monotonic()
         done = subprocess.run(

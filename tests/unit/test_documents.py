@@ -25,7 +25,14 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("initpy", "docs", "scripts", "tests", "etc", "man", "debian", "packaging")
 WARNING = 2  # of docutils; below it is what it tells by the way
 # Programs of others that are shown.
-PROGRAMS = ("apt-get", "dpkg-buildpackage", "python3", "rpmbuild", "/opt/initpy/bin/pip")
+PROGRAMS = (
+    "ansible-playbook",
+    "apt-get",
+    "dpkg-buildpackage",
+    "python3",
+    "rpmbuild",
+    "/opt/initpy/bin/pip",
+)
 
 
 @cache
