@@ -1,4 +1,4 @@
-"""A Debian machine that boots: sysvinit as process 1 of namespaces of its own.
+"""A Debian machine that boots: its init is process 1 of namespaces of its own.
 
 The user namespace is for the host's sake. Whoever boots and halts sets the clock, mounts the root
 read-only, turns off swap; root of that namespace has no right to do so to anything outside.
@@ -31,15 +31,43 @@ NODES = {
     "tty": (5, 0),
 }
 
+# Debian's default site with its lines for PHP; and a script that is as slow as is asked for.
+SITE = """
+server {
+    listen 80 default_server;
+    listen [::]:80 default_server;
+    root /var/www/html;
+    location / { return 200 "nginx"; }
+    location ~ \\.php$ {
+        include snippets/fastcgi-php.conf;
+        fastcgi_pass unix:/run/php/php8.2-fpm.sock;
+    }
+}
+"""
+SCRIPT = """<?php
+if (isset($_GET['until'])) {
+    touch('/tmp/asked');
+    for ($i = 0; $i < 6000 && !file_exists($_GET['until']); $i++) {
+        usleep(10000);
+        clearstatcache();
+    }
+}
+usleep(1000 * (int) ($_GET['ms'] ?? 0));
+$answer = 'php ' . ini_get('precision');
+header('Content-Length: ' . strlen($answer));
+echo $answer;
+"""
+
 _OVERWRITTEN = re.compile(r"[^\n]*\r\x1b\[K|\x1b\[[0-9;]*[A-Za-z]")  # and colours
 
 # What boot loader and initramfs do, before /sbin/init takes over. Of what belongs to the
 # kernel, and so to the host, nothing can be written.
+IN_A_CGROUP = 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"'
 INITRAMFS = f"""
 echo unshared
 read -r mapped
-console=$(tty) disk=$1 below=$2
-shift 2
+console=$(tty) disk=$1 below=$2 cgroup=$3
+shift 3
 mount -t overlay -o "userxattr,lowerdir=$below,upperdir=$disk/written,workdir=$disk/work" \\
     overlay "$disk/root"
 cd "$disk/root"
@@ -50,6 +78,7 @@ mount -t proc proc proc
 mount --bind proc/sys proc/sys
 mount -o remount,bind,ro proc/sys
 mount -t sysfs -o ro sysfs sys
+[ -z "$cgroup" ] || mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs run
 exec {shlex.join(ENVIRONMENT)} chroot . "$@"
 """
@@ -96,19 +125,25 @@ class Disk:
 class Machine:
     """What runs from a disk, beginning with *argv* as process 1.
 
-    power: the process that waits for process 1, and whose end is the end of all.
+    cgroup: a folder for all of its processes, which is the root of what they see: systemd
+            does not run without.
+    power:  the process that waits for process 1, and whose end is the end of all.
     """
 
-    def __init__(self, disk, *argv):
+    def __init__(self, disk, *argv, cgroup=None):
         self._said = b""
         self._master, self._slave = os.openpty()
         alone = ("--user", "--pid", "--mount", "--net", "--uts", "--ipc")
         below = ":".join(map(str, disk.below))
+        entering = ()
+        if cgroup:
+            alone += ("--cgroup",)
+            entering = ("sh", "-euc", IN_A_CGROUP, "sh", cgroup)
         self.power = subprocess.Popen(
             [
-                *("setpriv", "--pdeathsig", "KILL"),
+                *("setpriv", "--pdeathsig", "KILL", *entering),
                 *("unshare", *alone, "--fork", "--kill-child", "--keep-caps"),
-                *("sh", "-euc", INITRAMFS, "initramfs", disk.folder, below),
+                *("sh", "-euc", INITRAMFS, "initramfs", disk.folder, below, cgroup or ""),
                 *argv,
             ],
             stdin=self._slave,
@@ -203,6 +238,10 @@ class Machine:
         """Return what a service says of itself to a machine."""
         return self.service(name, "status", "--json").json
 
+    def done(self, what):
+        """Return of which services the console says that they were *what*, in that order."""
+        return re.findall(rf"^{what} (\S+): +\[  OK  \]$", self.console, re.MULTILINE)
+
     def client(self, *paths, asking):
         """Start so many clients in its network, though not among its processes."""
         entered = ("nsenter", "--target", str(self.power.pid), "--net")
@@ -240,9 +279,9 @@ class Request(Client):
 
 
 @contextmanager
-def powered(disk, *argv):
+def powered(disk, *argv, cgroup=None):
     """Run *argv* as process 1 from a disk; the console is shown if the test fails."""
-    machine = Machine(disk, *argv)
+    machine = Machine(disk, *argv, cgroup=cgroup)
     try:
         machine.give_rights()
         yield machine
@@ -252,8 +291,11 @@ def powered(disk, *argv):
 
 
 @contextmanager
-def booted(disk):
-    """Boot from a disk; yield the machine that is up."""
-    with powered(disk, "/sbin/init") as machine:
-        machine.see(UP)
+def booted(disk, *init, up=UP, cgroup=None):
+    """Boot from a disk, by default with its /sbin/init; yield the machine that is up.
+
+    up: what is on the console by then.
+    """
+    with powered(disk, *(init or ["/sbin/init"]), cgroup=cgroup) as machine:
+        machine.see(up)
         yield machine

@@ -11,7 +11,7 @@ import pytest
 
 pytest.register_assert_rewrite("booting", "real_daemons", "real_load")
 
-from booting import UP, Disk, booted  # noqa: E402
+from booting import SCRIPT, SITE, UP, Disk, booted  # noqa: E402
 from cache import built_debs  # noqa: E402
 from debian_root import daemons_root  # noqa: E402
 from real_load import run  # noqa: E402
@@ -20,33 +20,6 @@ from real_load import run  # noqa: E402
 collect_ignore = ["conftest.py"]
 
 TREE = Path(__file__).parent.parent.parent
-
-# Debian's default site with its lines for PHP; and a script that is as slow as is asked for.
-SITE = """
-server {
-    listen 80 default_server;
-    listen [::]:80 default_server;
-    root /var/www/html;
-    location / { return 200 "nginx"; }
-    location ~ \\.php$ {
-        include snippets/fastcgi-php.conf;
-        fastcgi_pass unix:/run/php/php8.2-fpm.sock;
-    }
-}
-"""
-SCRIPT = """<?php
-if (isset($_GET['until'])) {
-    touch('/tmp/asked');
-    for ($i = 0; $i < 6000 && !file_exists($_GET['until']); $i++) {
-        usleep(10000);
-        clearstatcache();
-    }
-}
-usleep(1000 * (int) ($_GET['ms'] ?? 0));
-$answer = 'php ' . ini_get('precision');
-header('Content-Length: ' . strlen($answer));
-echo $answer;
-"""
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from contextlib import closing
 from glob import glob
@@ -59,14 +58,9 @@ def masters(machine):
     return [status["master"] for status in told]
 
 
-def done(machine, what):
-    """Return of which services the console says that they were *what*, in that order."""
-    return re.findall(rf"^{what} (\S+): +\[  OK  \]$", machine.console, re.MULTILINE)
-
-
 def test_boot(machine):
     """Init starts both in runlevel 2, php-fpm before nginx."""
-    assert [*BOTH] == done(machine, "Starting")
+    assert [*BOTH] == machine.done("Starting")
     assert all(masters(machine))
 
 
@@ -154,7 +148,7 @@ def test_halt(disk):
 
         assert {"php 14": 1} == request.answered, request.bad
         assert signal.SIGINT == machine.see_down()
-        assert ["nginx", "php8.2-fpm"] == done(machine, "Stopping")
+        assert ["nginx", "php8.2-fpm"] == machine.done("Stopping")
 
 
 def test_halt_under_load(disk):
