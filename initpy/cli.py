@@ -52,9 +52,7 @@ class Arguments:
     def __init__(self, argv: Sequence[str]) -> None:
         """Read the action and the options, in any order."""
         self.action = ""
-        self.quiet = False
-        self.json = False
-        self.explain = False
+        self.quiet = self.json = self.explain = False
         self.timeout: float | None = None
         words = list(argv)
         while words:
@@ -138,10 +136,8 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
     host.tell = Sentences(service.name, console)
     if arguments.explain:
         host.explain = Sentences(service.name, console, silent=arguments.json)
-    if argv is None and host.exists("/run/systemd/system"):  # sd_booted(3)
-        code = _redirected(service, arguments, console, host)
-        if code is not None:
-            return code
+    if argv is None and (code := _redirected(service, arguments, console, host)) is not None:
+        return code
     if arguments.action == "status":
         return _status(service, arguments, console, host)
     if argv is not None:  # called from another program, which handles its own signals
@@ -152,12 +148,17 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
         return _act(service, arguments, console, host)
     finally:
         host.ignore_signals()
+        if host.exists("/run/openrc/started"):
+            from .openrc import tell_openrc
+
+            tell_openrc(service, sys.argv[0], host)
 
 
 def _redirected(service: Service, arguments: Arguments, console: Console, host: Host) -> int | None:
     """Let systemctl do the action. Return its exit code; None if the action is to be done here."""
-    if arguments.action == "status" and (arguments.quiet or arguments.json):
-        return None  # systemctl has no such output
+    ours = arguments.action == "status" and (arguments.quiet or arguments.json)
+    if ours or not host.exists("/run/systemd/system"):  # systemctl has no such output; sd_booted(3)
+        return None
     try:
         from .systemctl import redirect
 
@@ -240,9 +241,8 @@ def _status(service: Service, arguments: Arguments, console: Console, host: Host
     if arguments.json:
         console.answer_json(answer, host.explain)
     elif not arguments.quiet:
-        console.answer(f"{service.name}: {told.sentence}")
-        for note in told.notes:
-            console.answer(f"{service.name}: {note}")
+        for line in (told.sentence, *told.notes):
+            console.answer(f"{service.name}: {line}")
     return told.code
 
 

@@ -19,8 +19,10 @@ WITHIN = 60.0  # seconds for the program that registers or enables
 _REGISTRARS = (
     ("/usr/sbin/update-rc.d", "{name}", "defaults"),
     ("/sbin/chkconfig", "--add", "{name}"),
-    ("/sbin/rc-update", "add", "{name}", "default"),
 )
+# Upstream's OpenRC starts only what is written for openrc-run (sh/gendepends.sh). Debian's and
+# Devuan's, which has lsb2rcconf, is told by update-rc.d.
+_OPENRC = "/sbin/rc-update"
 
 
 def write_wrapper(path: str, text: str, host: Host) -> None:
@@ -38,7 +40,10 @@ def install(service: Service, text: str, host: Host) -> str:
     for program, *args in _REGISTRARS:
         if host.is_executable(program):
             return _register(path, [program, *(a.format(name=service.name) for a in args)], host)
-    return f"{path} written; there is no update-rc.d, chkconfig or rc-update to register it with"
+    told = f"{path} written; there is no update-rc.d or chkconfig to register it with"
+    if host.is_executable(_OPENRC):
+        told += ", and this OpenRC starts only scripts for openrc-run: not this one"
+    return told
 
 
 def install_unit(service: Service, wrapper: str, unit: str, host: Host) -> str:

@@ -21,7 +21,6 @@ PATH = "/etc/init.d/nginx"
 REGISTRARS = {
     "/usr/sbin/update-rc.d": ["nginx", "defaults"],
     "/sbin/chkconfig": ["--add", "nginx"],
-    "/sbin/rc-update": ["add", "nginx", "default"],
 }
 
 
@@ -65,6 +64,14 @@ def test_nobody_to_tell(host):
 
     assert PATH in host.files
     assert "there is no update-rc.d" in sentence
+
+
+def test_openrc_that_runs_no_scripts(host):
+    """Upstream's OpenRC would keep it in a runlevel, and never start it."""
+    host.put("/sbin/rc-update", mode=0o755)
+
+    assert "this OpenRC starts only scripts for openrc-run" in install(NGINX, "text", host)
+    assert [] == host.spawned
 
 
 def test_registration_fails(host):

@@ -23,7 +23,7 @@ FLOORS = [
     {"state"},
     {"control", "settings"},
     {"protocols"},
-    {"actions", "systemctl"},
+    {"actions", "openrc", "systemctl"},
     {"cli"},
     {"tools"},
 ]
@@ -50,7 +50,7 @@ PROGRAMS = {"control.starting.background"}
 
 # Where an InitError may be caught: where something is undone, or said, before it goes on.
 # The edge, which turns it into an exit code, catches everything.
-CATCHERS = {"control", "protocols", "settings", "tools"}
+CATCHERS = {"control", "openrc", "protocols", "settings", "tools"}
 
 
 def at_runtime(node):
