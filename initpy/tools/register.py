@@ -11,9 +11,9 @@ from ..errors import InitError
 from ..host import Host
 from ..service import Service
 from ..systemctl import DIRECTORY
+from .systemd import ensure_unit, write_unit
 
-UNITS = "/etc/systemd/system"
-WITHIN = 60.0  # seconds for the program that registers or enables
+WITHIN = 60.0  # seconds for the program that registers
 
 # The programs that register a script. The first that exists is used.
 _REGISTRARS = (
@@ -33,17 +33,21 @@ def write_wrapper(path: str, text: str, host: Host) -> None:
 def install(service: Service, text: str, host: Host) -> str:
     """Write ``/etc/init.d/NAME`` and register it; return one line that tells what was done.
 
+    Where systemd runs the host, and would not call the script, a unit does that.
+
     Raises InitError if it cannot be written or registered.
     """
     path = f"{DIRECTORY}/{service.name}"
     write_wrapper(path, text, host)
-    for program, *args in _REGISTRARS:
-        if host.is_executable(program):
-            return _register(path, [program, *(a.format(name=service.name) for a in args)], host)
     told = f"{path} written; there is no update-rc.d or chkconfig to register it with"
     if host.is_executable(_OPENRC):
         told += ", and this OpenRC starts only scripts for openrc-run: not this one"
-    return told
+    for program, *args in _REGISTRARS:
+        if host.is_executable(program):
+            argv = [program, *(a.format(name=service.name) for a in args)]
+            told = _register(path, argv, host)
+            break
+    return "; ".join(filter(None, (told, ensure_unit(service, host))))
 
 
 def install_unit(service: Service, wrapper: str, unit: str, host: Host) -> str:
@@ -52,14 +56,10 @@ def install_unit(service: Service, wrapper: str, unit: str, host: Host) -> str:
     Return one line that tells what was done. Raises InitError if they cannot be written
     or enabled.
     """
-    systemctl = find_systemctl(host)
-    if not systemctl:
+    if not find_systemctl(host):
         raise InitError("there is no systemctl, so a unit would have no effect: nothing written")
     write_wrapper(f"{DIRECTORY}/{service.name}", wrapper, host)
-    path = f"{UNITS}/{service.name}.service"
-    host.write(path, unit)
-    # "systemctl enable" also lets a running systemd read its units again.
-    return _register(path, [systemctl, "enable", f"{service.name}.service"], host)
+    return write_unit(service.name, unit, host)
 
 
 def _register(path: str, argv: list[str], host: Host) -> str:

@@ -1,4 +1,4 @@
-"""Render the systemd unit. Its commands are actions of the wrapper.
+"""Render the systemd unit, or the drop-in for a unit. Its commands are actions of the wrapper.
 
 The unit runs the wrapper, not the daemon, for ``start`` and ``stop``, too: the wrapper
 reads the settings, obeys STOP_SCHEDULE, verifies that the workers serve, and recovers the
@@ -11,6 +11,9 @@ workers of a crashed master. Hence
     Restart=on-abnormal      systemd starts the service after a crash; it does not repeat
                              a start that failed with an exit code
     TimeoutSec=              the same time as systemd's own generator gives an init script
+
+A drop-in sets all this in a unit that comes with the daemon's package, whose other lines, a
+sandbox for instance, stay in force. An empty value clears the commands of that unit.
 """
 
 from __future__ import annotations
@@ -49,14 +52,44 @@ TimeoutSec=5min
 WantedBy=multi-user.target
 """
 
+_DROP_IN = """\
+# Written by initpy install, removed by initpy uninstall.
+[Unit]
+{order}
+Wants=network-online.target
+
+[Service]
+Type=forking
+PIDFile={pidfile}
+ExecStartPre=
+ExecStart=
+ExecStart={wrapper} start
+ExecReload=
+ExecReload={wrapper} reload
+ExecStop=
+ExecStop={wrapper} stop
+KillMode=process
+Restart=on-abnormal
+TimeoutSec=5min
+"""
+
 
 def render_unit(service: Service, wrapper: str) -> str:
     """Return the text of the unit of *service*. *wrapper* is the path of its wrapper."""
+    return _render(_TEMPLATE, service, wrapper)
+
+
+def render_drop_in(service: Service, wrapper: str) -> str:
+    """Return the text of a drop-in with which another unit of *service* calls the wrapper."""
+    return _render(_DROP_IN, service, wrapper)
+
+
+def _render(template: str, service: Service, wrapper: str) -> str:
     order = {
         "After": _units(service, "Required-Start", "Should-Start"),
         "Before": _units(service, "X-Start-Before"),
     }
-    return _TEMPLATE.format(
+    return template.format(
         description=_escaped(service.lsb["Short-Description"]),
         order="\n".join(f"{key}={units}" for key, units in order.items() if units),
         pidfile=_escaped(service.pidfile),

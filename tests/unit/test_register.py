@@ -13,7 +13,8 @@ from fakes import Run
 import initpy
 from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError
-from initpy.tools.register import UNITS, install, install_unit, trusted_python, write_wrapper
+from initpy.tools.register import install, install_unit, trusted_python, write_wrapper
+from initpy.tools.systemd import UNITS
 
 LIBRARIES = (initpy, psutil, daemon, lockfile)
 

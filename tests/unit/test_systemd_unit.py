@@ -6,7 +6,7 @@ import pytest
 
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
-from initpy.tools.systemd_unit import render_unit
+from initpy.tools.systemd_unit import render_drop_in, render_unit
 
 
 def lines(service):
@@ -46,3 +46,20 @@ def test_other_services():
 def test_specifiers():
     """A percent sign in a path is no specifier."""
     assert "PIDFile=/run/50%%.pid" in lines(NGINX.replace(pidfile="/run/50%.pid"))
+
+
+@pytest.mark.parametrize("service", [NGINX, PHP_FPM])
+def test_drop_in(service):
+    """It sets what the unit sets, having cleared the commands; it installs nothing."""
+    unit = [line for line in lines(service) if "=" in line and not line.startswith("Desc")]
+    drop_in = render_drop_in(service, "/etc/init.d/x").splitlines()
+    cleared = {"ExecStartPre=", "ExecStart=", "ExecReload=", "ExecStop="}
+
+    assert set(unit) - {"WantedBy=multi-user.target"} == set(drop_in[1:]) - cleared - {
+        "",
+        "[Unit]",
+        "[Service]",
+    }
+    for command in cleared - {"ExecStartPre="}:
+        at = drop_in.index(command)
+        assert drop_in[at + 1].startswith(f"{command}/etc/init.d/x ")
