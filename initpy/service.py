@@ -61,6 +61,10 @@ class Service(Value):
     read_log: str | None = None
     log_output: str | None = None  # of a master that logs what its workers write
 
+    # Where a distribution installs several versions side by side: the name, daemon, config and
+    # pidfile of each. {version} stands for the version: "8.2".
+    versions: Mapping[str, str] = {}
+
     # How to ask the installed daemon what its configuration means. It is given a file of
     # that text, in which {config} is the path of its configuration.
     dump_args: tuple[str, ...] = ()  # {file} is the path of that file
@@ -139,6 +143,14 @@ class Service(Value):
             reference = getattr(self, field)
             if reference is not None and not names_function(reference):
                 raise ValueError(f"{self.name}: {field} {reference!r} does not name a function")
+
+    def of_version(self, version: str) -> Service:
+        """Return the service of one of the versions that are installed side by side.
+
+        version: as its files have it in their names: "8.2".
+        """
+        facts = {field: path.replace("{version}", version) for field, path in self.versions.items()}
+        return self.replace(**facts, default_config=facts.get("config", self.default_config))
 
     @property
     def oldbin(self) -> str:

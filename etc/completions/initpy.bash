@@ -7,7 +7,7 @@ _initpy() {
     local cur prev words cword
     _init_completion || return
     case $prev in
-    --name | --timeout | -d) return ;;
+    --name | --version | --timeout | -d) return ;;
     --format) COMPREPLY=($(compgen -W 'sysv systemd' -- "$cur")) && return ;;
     --daemon | --config | --pidfile | --prefix | -o | -p | -b) _filedir && return ;;
     esac
@@ -20,7 +20,7 @@ _initpy() {
             # The daemons that it knows stand in braces in its own help.
             offered=$("${words[0]}" "${words[1]}" --help 2>/dev/null |
                 sed -n 's/^  {\(.*\)}.*/\1/p' | tr , ' ')
-            offered+=' --name --daemon --config --pidfile --prefix --format --help'
+            offered+=' --name --version --daemon --config --pidfile --prefix --format --help'
             [[ ${words[1]} == generate ]] && offered+=' -o'
             ;;
         status) offered='--json --explain --help' ;;

@@ -16,7 +16,7 @@ from ..state.pidfile import EMPTY, Pidfile, read_pidfile
 from ..state.programs.pidof import is_hidden, pidofproc
 from ..systemctl import DIRECTORY
 from .declarations import declarations
-from .detect import FACTS, detect_service
+from .detect import FACTS, choose, detect_service
 from .init_script import render
 from .register import install, install_unit, trusted_python
 from .systemd_unit import render_unit
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, allow_abbrev=False)
         command.add_argument("service", choices=declarations())
         command.add_argument("--name", help="name of the script; each instance needs its own")
+        command.add_argument("--version", default="", help="one of several: 8.2 is php8.2-fpm")
         command.add_argument("--daemon", metavar="PATH", help="the executable")
         command.add_argument("--config", metavar="PATH", help="its configuration")
         command.add_argument("--pidfile", metavar="PATH", help="its pidfile")
@@ -110,7 +111,7 @@ def _delay(text: str) -> float:
     return float(number) * _SECONDS[text[len(number) :]]
 
 
-def _discovered(parsed: argparse.Namespace, host: Host) -> Service:
+def _discovered(parsed: argparse.Namespace, host: Host) -> list[Service]:
     given = {fact: value for fact in FACTS if (value := getattr(parsed, fact)) is not None}
     for fact in ("daemon", "config", "pidfile"):
         if fact in given:
@@ -120,7 +121,8 @@ def _discovered(parsed: argparse.Namespace, host: Host) -> Service:
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise UsageError(f"{name!r} cannot name a script: use letters, digits, - _ . only")
     prefix = os.path.abspath(parsed.prefix) if parsed.prefix else ""
-    return detect_service(declared, given, host, prefix=prefix)
+    chosen = choose(declared, given, parsed.version, host)
+    return [detect_service(service, given, host, prefix=prefix) for service in chosen]
 
 
 def _wrapper(service: Service, parsed: argparse.Namespace, host: Host) -> str:
@@ -130,7 +132,10 @@ def _wrapper(service: Service, parsed: argparse.Namespace, host: Host) -> str:
 
 
 def _generate(parsed: argparse.Namespace, console: Console, host: Host) -> int:
-    service = _discovered(parsed, host)
+    *others, service = _discovered(parsed, host)
+    if others:
+        named = ", ".join(other.name for other in others)
+        host.tell(f"this is {service.name}; there is also {named}: use --version")
     if parsed.format == "systemd":
         wrapper = f"{DIRECTORY}/{service.name}"
         text, mode = render_unit(service, wrapper), 0o644
@@ -146,13 +151,13 @@ def _generate(parsed: argparse.Namespace, console: Console, host: Host) -> int:
 
 
 def _install(parsed: argparse.Namespace, console: Console, host: Host) -> int:
-    service = _discovered(parsed, host)
-    wrapper = _wrapper(service, parsed, host)
-    if parsed.format == "systemd":
-        unit = render_unit(service, f"{DIRECTORY}/{service.name}")
-        console.answer(install_unit(service, wrapper, unit, host))
-    else:
-        console.answer(install(service, wrapper, host))
+    for service in _discovered(parsed, host):
+        wrapper = _wrapper(service, parsed, host)
+        if parsed.format == "systemd":
+            unit = render_unit(service, f"{DIRECTORY}/{service.name}")
+            console.answer(install_unit(service, wrapper, unit, host))
+        else:
+            console.answer(install(service, wrapper, host))
     return ExitCode.OK
 
 

@@ -1,10 +1,12 @@
-"""Ask an installed daemon for its paths: configuration, prefix, pidfile."""
+"""Find the installed daemons, and ask one for its paths: configuration, prefix, pidfile."""
 
 from __future__ import annotations
 
+import os.path
+
 from ..control.ask import ask, ask_configuration
 from ..control.run import run
-from ..errors import InitError, NotInstalled
+from ..errors import InitError, NotInstalled, UsageError
 from ..host import Host
 from ..service import Service, resolve
 
@@ -23,7 +25,8 @@ def detect_service(
     """Return *service* with the values *given*; the others are asked of the daemon.
 
     given:  any of name, daemon, config, pidfile. If the last three are given, the daemon
-            need not be installed.
+            need not be installed. With a name of its own it gets a pidfile of its own, if
+            its configuration names none and it is told which one to write.
     prefix: the folder that relative paths of this instance start from, if it is not the one
             that was compiled in. Absolute.
 
@@ -33,12 +36,11 @@ def detect_service(
         if not service.prefix_flag:
             raise InitError(f"{service.name} has no option for another prefix")
         service = service.replace(options=(service.prefix_flag, prefix))
+    declared = service
     try:
         service = service.replace(**given)
     except ValueError as exc:
         raise InitError(str(exc)) from None
-    if "daemon" not in given and not host.is_executable(service.daemon):
-        service = service.replace(**{**_newest(service, host), **given})
     if not host.is_executable(service.daemon):
         if all(fact in given for fact in ("daemon", "config", "pidfile")):
             return service
@@ -47,7 +49,13 @@ def detect_service(
     if "pidfile" in given:
         return service
     pidfile = ask_configuration(service, host).pidfile
-    return service.replace(pidfile=pidfile or service.pidfile)
+    return service.replace(pidfile=pidfile or _own_pidfile(service, declared))
+
+
+def _own_pidfile(service: Service, declared: Service) -> str:
+    if service.name == declared.name or not any("{pidfile}" in arg for arg in service.start_args):
+        return service.pidfile
+    return f"{os.path.dirname(service.pidfile)}/{service.name}.pid"
 
 
 def _ask(service: Service, given: Mapping[str, str], host: Host) -> Service:
@@ -70,21 +78,56 @@ def _ask(service: Service, given: Mapping[str, str], host: Host) -> Service:
     return service.replace(**{**detected.facts, **given})
 
 
-def _newest(service: Service, host: Host) -> dict[str, str]:
-    """Return the executable with the greatest version in its name: php-fpm8.2, as on Debian.
+def choose(declared: Service, given: Mapping[str, str], version: str, host: Host) -> list[Service]:
+    """Return the declaration of each service that is meant, the newest version last.
 
-    The version is also in the paths of its configuration and of its pidfile.
+    given:   as for ``detect_service``: with any of them one service is meant.
+    version: the only one that is meant, or "".
+
+    The only version on a host has the name of the declaration. Several versions have the
+    names of their own: php7.4-fpm, php8.2-fpm. Raises UsageError for a *version* that is none.
     """
-    base = service.daemon.rstrip("0123456789.")
+    if version:
+        if not declared.versions:
+            raise UsageError(f"several versions of {declared.name} are not known: use --daemon")
+        if not _numbers(version):
+            raise UsageError(f"{version!r} is not a version: give it as in 8.2")
+        return [declared.of_version(version)]
+    installed = _installed(declared, host)
+    named = _version_of(given.get("daemon", ""), declared)
+    if "daemon" in given:
+        meant = [named] if named else []
+    else:
+        meant = installed[-1:] if given else installed
+    if not meant:
+        return [declared]
+    only = len({*installed, *meant}) == 1 or (given and not named)
+    return [
+        declared.of_version(each).replace(**{"name": declared.name} if only else {})
+        for each in meant
+    ]
 
-    def version(path: str) -> list[int]:
-        return [int(part) for part in path[len(base) :].split(".") if part.isdigit()]
 
-    found = [path for path in host.glob(base + "*") if host.is_executable(path)]
-    newest = max(found, key=version, default=service.daemon)
-    old, new = service.daemon[len(base) :], newest[len(base) :]
-    paths = ("config", "default_config", "pidfile") if old else ()
-    return {
-        "daemon": newest,
-        **{field: str(getattr(service, field)).replace(old, new) for field in paths},
-    }
+def _installed(declared: Service, host: Host) -> list[str]:
+    """Return the versions of which there is an executable, ordered as numbers are."""
+    pattern = declared.versions.get("daemon", "").replace("{version}", "*")
+    found = host.glob(pattern) if pattern else []
+    versions = [_version_of(path, declared) for path in found if host.is_executable(path)]
+    return sorted(filter(None, versions), key=_numbers)
+
+
+def _version_of(daemon: str, declared: Service) -> str:
+    """Return the version in the name of an executable, in whatever folder; "" if there is none."""
+    pattern = os.path.basename(declared.versions.get("daemon", ""))
+    before, _, after = pattern.partition("{version}")
+    name = os.path.basename(daemon)
+    version = name[len(before) : len(name) - len(after)]
+    is_one = bool(pattern) and name == before + version + after and bool(_numbers(version))
+    return version if is_one else ""
+
+
+def _numbers(version: str) -> list[int]:
+    """Return the numbers of a version, 8 and 10 of "8.10"; nothing if it is no version."""
+    parts = version.split(".")
+    is_one = version.isascii() and all(map(str.isdecimal, parts))
+    return [int(part) for part in parts] if is_one else []

@@ -114,6 +114,69 @@ def test_install(host, capsys):
     assert capsys.readouterr().out.startswith("/etc/init.d/rtmp written, registered with")
 
 
+@pytest.fixture
+def versions(host):
+    """Have two versions of php-fpm; return their names."""
+    host.put("/etc/init.d", kind="dir")
+    host.put("/usr/sbin/update-rc.d", mode=0o755)
+    for version in ("7.4", "8.10"):
+        config, daemon = f"/etc/php/{version}/fpm/php-fpm.conf", f"/usr/sbin/php-fpm{version}"
+        host.put(config, "[global]\n")
+        host.put(daemon, mode=0o755)
+        host.programs[daemon] = lambda _, said=f"configuration file {config}": Run(output=said)
+    return ["php7.4-fpm", "php8.10-fpm"]
+
+
+def test_install_every_version(host, versions, capsys):
+    """Each version has a script under its own name, with its own pidfile."""
+    code = main(["install", "php-fpm"], host)
+
+    assert ExitCode.OK == code
+    said = capsys.readouterr().out.splitlines()
+    assert [f"/etc/init.d/{name} written" for name in versions] == [
+        line.partition(",")[0] for line in said
+    ]
+    for name in versions:
+        assert f"# pidfile: /run/php/{name}.pid\n" in host.files[f"/etc/init.d/{name}"].text
+    assert "/etc/init.d/php-fpm" not in host.files
+
+
+@pytest.mark.parametrize("words", [["--version", "7.4"], ["--daemon", "/usr/sbin/php-fpm7.4"]])
+def test_install_one_version(host, versions, words):
+    """The one that is named is installed, and no other."""
+    code = main(["install", "php-fpm", *words], host)
+
+    assert ExitCode.OK == code
+    assert [f"/etc/init.d/{versions[0]}"] == [
+        path for path in host.files if path.startswith("/etc/init.d/")
+    ]
+
+
+@pytest.mark.usefixtures("versions")
+def test_generate_one_of_several(host, capsys):
+    """A script of the newest is printed, and the others are named."""
+    code = main(["generate", "php-fpm"], host)
+
+    out, err = capsys.readouterr()
+    assert ExitCode.OK == code
+    assert 'daemon="/usr/sbin/php-fpm8.10"' in out
+    assert "initpy: this is php8.10-fpm; there is also php7.4-fpm: use --version\n" == err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--version", "8.3"], ExitCode.NOT_INSTALLED, "/usr/sbin/php-fpm8.3 is not installed"),
+        (["--version", "new"], ExitCode.USAGE, "'new' is not a version"),
+    ],
+)
+@pytest.mark.usefixtures("versions")
+def test_version_that_is_not_there(host, capsys, words, code, told):
+    """What was asked for is named."""
+    assert code == main(["generate", "php-fpm", *words], host)
+    assert capsys.readouterr().err.startswith(f"initpy: {told}")
+
+
 def test_generate_unit(host, capsys):
     """A unit calls the wrapper; that it is not there yet is said."""
     host.put("/tmp", kind="dir")

@@ -5,8 +5,8 @@ from fakes import Run
 
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
-from initpy.errors import InitError, NotInstalled
-from initpy.tools.detect import detect_service
+from initpy.errors import InitError, NotInstalled, UsageError
+from initpy.tools.detect import choose, detect_service
 
 ALL = {"name": "x", "daemon": "/opt/x", "config": "/etc/x.conf", "pidfile": "/run/x.pid"}
 
@@ -188,7 +188,8 @@ def test_fpm_without_a_pool(host):
     answers(host, "/usr/sbin/php-fpm8.10", NO_POOL)
     host.put(config, "[global]\npid = /run/x.pid\n")
 
-    found = detect_service(PHP_FPM, {}, host)
+    (chosen,) = choose(PHP_FPM, {}, "", host)
+    found = detect_service(chosen, {}, host)
 
     assert (config, config, "/run/x.pid") == (found.config, found.default_config, found.pidfile)
 
@@ -226,16 +227,69 @@ def test_fpm_with_a_broken_pool_elsewhere(host):
     assert told.value.output == BROKEN
 
 
+def install(host, *versions):
+    """Have the executables of several versions of php-fpm."""
+    for version in versions:
+        host.put(f"/usr/sbin/php-fpm{version}", mode=0o755)
+
+
+@pytest.mark.parametrize(
+    ("installed", "given", "version", "names"),
+    [
+        ((), {}, "", ["php-fpm"]),
+        (("8.2",), {}, "", ["php-fpm"]),
+        (("7.4", "8.9", "8.10"), {}, "", ["php7.4-fpm", "php8.9-fpm", "php8.10-fpm"]),
+        (("7.4", "8.2"), {}, "7.4", ["php7.4-fpm"]),
+        (("8.2",), {}, "8.2", ["php8.2-fpm"]),
+        (("7.4", "8.2"), {"daemon": "/usr/sbin/php-fpm7.4"}, "", ["php7.4-fpm"]),
+        (("8.2",), {"daemon": "/usr/sbin/php-fpm8.2"}, "", ["php-fpm"]),
+        (("8.2",), {"daemon": "/opt/php/sbin/php-fpm8.4"}, "", ["php8.4-fpm"]),
+        (("7.4", "8.2"), {"daemon": "/opt/php/sbin/php-fpm"}, "", ["php-fpm"]),
+        (("7.4", "8.2"), {"config": "/etc/blog.conf"}, "", ["php-fpm"]),
+        (("8.2", "8.x", "8.2.", "8.2-dbg"), {}, "", ["php-fpm"]),
+    ],
+)
+def test_versions(host, installed, given, version, names):
+    """The only version has the plain name; each of several is its own service, if it is meant."""
+    install(host, *installed)
+
+    chosen = choose(PHP_FPM, given, version, host)
+
+    assert names == [service.name for service in chosen]
+
+
+def test_paths_of_a_version(host):
+    """Nothing of a version is shared with another one."""
+    install(host, "7.4", "8.2")
+
+    old, new = choose(PHP_FPM, {}, "", host)
+
+    for fact in ("name", "daemon", "config", "default_config", "pidfile"):
+        assert getattr(new, fact) == getattr(old, fact).replace("7.4", "8.2")
+    assert old.pidfile != new.pidfile
+
+
 def test_newest_fpm(host):
-    """Of several versions the greatest is taken, by number and not by letter."""
-    for version in ("7.4", "8.9", "8.10", "8.11-dbg"):
-        host.put(f"/usr/sbin/php-fpm{version}", mode=0o644 if "dbg" in version else 0o755)
-    newest = "/usr/sbin/php-fpm8.10"
-    host.programs[newest] = lambda _argv: Run(output="configuration file /e.conf")
+    """Of several versions the greatest is taken if one is meant, by number and not by letter."""
+    install(host, "7.4", "8.9", "8.10")
+    host.put("/usr/sbin/php-fpm8.11", mode=0o644)
 
-    found = detect_service(PHP_FPM, {"pidfile": "/run/x.pid"}, host)
+    (chosen,) = choose(PHP_FPM, {"config": "/e.conf"}, "", host)
 
-    assert (newest, "/e.conf") == (found.daemon, found.config)
+    assert "/usr/sbin/php-fpm8.10" == chosen.daemon
+
+
+@pytest.mark.parametrize("version", ["8.", "eight", "../8.2", "8.2-dbg", "٨"])
+def test_no_version(host, version):
+    """What cannot be a version is told."""
+    with pytest.raises(UsageError, match="is not a version: give it as in"):
+        choose(PHP_FPM, {}, version, host)
+
+
+def test_daemon_without_versions(host):
+    """A daemon of which distributions have one version has no other."""
+    with pytest.raises(UsageError, match="several versions of nginx are not known: use --daemon"):
+        choose(NGINX, {}, "1.22", host)
 
 
 @pytest.mark.parametrize("service", [NGINX, PHP_FPM])
@@ -264,3 +318,17 @@ def test_built_in_pidfile(host, nginx):
     nginx.compiled = f"--conf-path={NGINX.config} --pid-path=/var/run/n.pid"
 
     assert "/var/run/n.pid" == detect_service(NGINX, {}, host).pidfile
+
+
+@pytest.mark.parametrize(
+    ("given", "pidfile"),
+    [({}, "/run/php/php8.4-fpm.pid"), ({"name": "php-fpm-blog"}, "/run/php/php-fpm-blog.pid")],
+)
+def test_configuration_without_pid(host, given, pidfile):
+    """Where the configuration names no pidfile, every instance has its own."""
+    install(host, "8.4")
+    answers(host, "/usr/sbin/php-fpm8.4", TEST.format("/etc/php/8.4/fpm/php-fpm.conf"))
+    host.put("/etc/php/8.4/fpm/php-fpm.conf", "[global]\n")
+    (chosen,) = choose(PHP_FPM, given, "", host)
+
+    assert pidfile == detect_service(chosen, given, host).pidfile

@@ -29,7 +29,7 @@ def test_own_lockfile():
 
 def test_command():
     """Placeholders are filled in, and the administrator's options come last."""
-    service = PHP_FPM.replace(options=("-R", "{config}"))
+    service = PHP_FPM.of_version("8.2").replace(options=("-R", "{config}"))
 
     assert [
         "/usr/sbin/php-fpm8.2",

@@ -1,4 +1,4 @@
-"""php-fpm, as Debian packages PHP 8.2. Signals: php-fpm(8)."""
+"""php-fpm, of every version of PHP from 7.1 on. Signals: php-fpm(8)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from ...service import Service
 
 PHP_FPM = Service(
     name="php-fpm",
-    daemon="/usr/sbin/php-fpm8.2",
-    pidfile="/run/php/php8.2-fpm.pid",
-    config="/etc/php/8.2/fpm/php-fpm.conf",
+    # The only one of a host, as Red Hat has it; and each of several, as Debian has them.
+    daemon="/usr/sbin/php-fpm",
+    pidfile="/run/php-fpm/php-fpm.pid",
+    config="/etc/php-fpm.conf",
     config_flags=("--fpm-config", "-y"),
-    default_config="/etc/php/8.2/fpm/php-fpm.conf",
+    default_config="/etc/php-fpm.conf",
+    versions={
+        "name": "php{version}-fpm",
+        "daemon": "/usr/sbin/php-fpm{version}",
+        "config": "/etc/php/{version}/fpm/php-fpm.conf",
+        "pidfile": "/run/php/php{version}-fpm.pid",
+    },
     prefix="/usr",
     prefix_flag="--prefix",
     localstatedir="/var",
