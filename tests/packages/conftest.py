@@ -48,7 +48,7 @@ def newer(debs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("newer")
 
     def edit(tree):
-        for wrapper in tree.glob("etc/initpy/*"):
+        for wrapper in (*tree.glob("etc/initpy/*"), *tree.glob("usr/share/initpy/php*")):
             with wrapper.open("a") as file:
                 file.write("# newer\n")
 

@@ -109,8 +109,11 @@ def test_remove(debian, debs):
     after = debian.files()
     assert before <= after
     left = {word for line in after - before for word in line.split() if word.startswith("/")}
-    conffiles = {"/etc/initpy/nginx", "/etc/initpy/php8.2-fpm", "/etc/default/php8.2-fpm"}
-    assert conffiles | {"/etc/initpy"} == left
+    files = {"/etc/initpy/php8.2-fpm", "/etc/default/php8.2-fpm"}
+    written = "/var/lib/initpy-php-fpm"
+    folders = {written + at for at in ("", "/etc", "/etc/default", "/etc/initpy")}
+    expected = {"/etc/initpy", "/etc/initpy/nginx", *files, *(written + file for file in files)}
+    assert expected | folders == left
 
 
 def test_purge(debian, debs):
@@ -364,7 +367,7 @@ echo $((left - 1)) >/mnt/left
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 exec "${0##*/}" "$@"
 """
-CHANGING = ("dpkg-divert", "cp", "mv", "ln", "rm", "update-rc.d")
+CHANGING = ("dpkg-divert", "cp", "mv", "ln", "rm", "sed", "update-rc.d")
 
 
 @pytest.fixture
@@ -403,16 +406,16 @@ def test_interrupted_configure(debian, fpm_deb, cut):
     debian.dpkg("--install", fpm_deb)
     done = debian.files()
 
-    for finish, expected in (("--configure", done), ("--purge", before)):
-        for steps in count():
-            debian.dpkg("--purge", "initpy-php-fpm")
-            debian.dpkg("--unpack", fpm_deb)
-            if not cut(steps, "--configure", "initpy-php-fpm"):
-                break
-            debian.run("test", "-x", "/etc/init.d/php8.2-fpm")
-            debian.dpkg(finish, "initpy-php-fpm")
-            assert expected == debian.files(), f"killed at command {steps + 1}"
-        assert steps >= 5
+    for steps in count():
+        debian.dpkg("--purge", "initpy-php-fpm")
+        debian.dpkg("--unpack", fpm_deb)
+        if not cut(steps, "--configure", "initpy-php-fpm"):
+            break
+        debian.run("test", "-x", "/etc/init.d/php8.2-fpm")
+        finish, expected = ("--configure", done) if steps % 2 else ("--purge", before)
+        debian.dpkg(finish, "initpy-php-fpm")
+        assert expected == debian.files(), f"killed at command {steps + 1}"
+    assert steps >= 10
 
 
 def test_interrupted_removal(debian, fpm_deb, cut):
