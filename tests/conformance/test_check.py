@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from real_daemons import Fpm, Nginx, Place
+from real_daemons import PACKAGED_FPM, Fpm, Nginx, Place
 
 import conformance.checks  # noqa: F401 - puts the checks on the list
 from conformance import discovery, registry
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.conformance
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CHECK = os.path.join(ROOT, "scripts", "check")
-DEBIANS = "/etc/init.d/php8.2-fpm"
+DEBIANS = f"/etc/init.d/{os.path.basename(PACKAGED_FPM.pidfile)[: -len('.pid')]}"
 # What says nothing about a wrapper, which is no shell script.
 NOT_OURS = {"header, file systems", "settings tested for"}
 BY_NOBODY = {f"{action} by nobody" for action in ("start", "status", "stop", "restart", "reload")}
@@ -105,11 +105,9 @@ def debians():
 
 def test_what_is_found_of_debians(debians):
     """Daemon, pidfile and configuration are found, of which the script's text says little."""
-    assert [
-        "/usr/sbin/php-fpm8.2",
-        "/run/php/php8.2-fpm.pid",
-        "/etc/php/8.2/fpm/php-fpm.conf",
-    ] == [debians[key] for key in ("daemon", "pidfile", "config")]
+    facts = ("daemon", "pidfile", "config")
+
+    assert [getattr(PACKAGED_FPM, key) for key in facts] == [debians[key] for key in facts]
 
 
 def test_faults_of_debians_are_found(debians):

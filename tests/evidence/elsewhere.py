@@ -8,11 +8,11 @@ from __future__ import annotations
 import itertools
 import os
 
-from real_daemons import FPM_BINARY, NGINX_BINARY, wait_until
+from real_daemons import FPM_BINARY, NGINX_BINARY, PACKAGED_FPM, wait_until
 
 FREE_PORTS = itertools.count(8001)  # its network is the chamber's own
 BINARIES = {"nginx": NGINX_BINARY, "php-fpm": FPM_BINARY}
-CONFIGS = {"nginx": "/etc/nginx/nginx.conf", "php-fpm": "/etc/php/8.2/fpm/php-fpm.conf"}
+CONFIGS = {"nginx": "/etc/nginx/nginx.conf", "php-fpm": PACKAGED_FPM.config}
 OPTIONS = {"nginx": "-c", "php-fpm": "-y"}
 STOCK = {
     "nginx": "user www-data;\nworker_processes 1;\npid {pidfile};\nerror_log {log};\n"

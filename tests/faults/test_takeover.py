@@ -8,14 +8,14 @@ import subprocess
 from contextlib import ExitStack
 
 import pytest
-from real_daemons import can_bind, free_port, listener, wait_until
+from real_daemons import can_bind, extension, free_port, listener, wait_until
 from real_load import ROUNDS, Shop
 
 from initpy.host import HERE
 
 pytestmark = pytest.mark.fault
 
-EXTENSION = "/usr/lib/php/20220829/sockets.so"
+EXTENSION = extension("sockets")
 FEWER = (ROUNDS + 1) // 2
 SLOWEST = 2.0 if ROUNDS >= 20 else 1.0  # seconds
 

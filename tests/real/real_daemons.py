@@ -11,6 +11,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -30,7 +31,7 @@ from initpy.state.configuration import listens_at
 from initpy.state.record import DIRECTORY as LOCKS
 from initpy.state.snapshot import take_snapshot, workers_of
 from initpy.tools import command
-from initpy.tools.detect import detect_service
+from initpy.tools.detect import choose, detect_service
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NOBODY = 65534
@@ -39,7 +40,9 @@ ROUNDS = int(os.environ.get("INITPY_TEST_ROUNDS", "5"))  # of what must hold eve
 PATIENCE = 20.0  # seconds; for what takes milliseconds on an idle machine
 
 NGINX_BINARY = "/usr/sbin/nginx"
-FPM_BINARY = "/usr/sbin/php-fpm8.2"
+# The newest php-fpm of this host, whatever its version.
+PACKAGED_FPM = choose(PHP_FPM, {}, "", Host())[-1]
+FPM_BINARY = PACKAGED_FPM.daemon
 ANYWHERE = ("0.0.0.0", "::")
 
 # Below the range from which the kernel takes the ports of clients: one of
@@ -50,6 +53,13 @@ PORTS = range(15000, 32000)
 def wait_until(probe, what, within=PATIENCE):
     """Return what *probe* returns once it is true; fail if that takes too long."""
     return _wait_until(probe, within=within, host=Host(), what=what)
+
+
+def extension(name):
+    """Return the path of an extension of the packaged PHP."""
+    told = subprocess.run([FPM_BINARY, "-n", "-i"], capture_output=True, text=True, check=True)
+    (folder,) = re.findall(r"^extension_dir => (\S+)", told.stdout, re.MULTILINE)
+    return f"{folder}/{name}.so"
 
 
 def free_port():

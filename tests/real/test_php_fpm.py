@@ -11,14 +11,22 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from real_daemons import FPM_BINARY, ROUNDS, Fpm, in_the_foreground, wait_until
+from real_daemons import (
+    FPM_BINARY,
+    PACKAGED_FPM,
+    ROUNDS,
+    Fpm,
+    extension,
+    in_the_foreground,
+    wait_until,
+)
 from real_load import Shop, run
 
 from initpy.actions.status import status
 
 pytestmark = pytest.mark.real
 
-EXTENSION = "/usr/lib/php/20220829/sockets.so"
+EXTENSION = extension("sockets")
 
 
 @pytest.fixture(params=["background", "foreground"])
@@ -78,7 +86,7 @@ def test_reload_with_a_new_extension(fpm):
     """After reload a new extension is there at the next request."""
     bare = {"options": ("-n", "-c", fpm.path("php.ini"))}
     bare["options"] = ("-n",)
-    assert os.path.exists(EXTENSION), "php8.2-common is not installed: this test needs it"
+    assert os.path.exists(EXTENSION), f"{EXTENSION} is not installed: this test needs it"
     fpm.start(**bare)
     before = fpm.ask()
     fpm.configure(pool=f"php_admin_value[extension] = {EXTENSION}")
@@ -415,7 +423,8 @@ def test_generate_asks_the_daemon(tmp_path):
 def test_generate_beside_a_broken_pool(place):
     """The distribution's paths are known all the same; otherwise only what is wrong is shown."""
     place.write("pool.d/x.conf", "[x]\nuser = no-such-user\nlisten = /x\npm = static\n")
-    mount = f'mount --bind {place.path("pool.d")} /etc/php/8.2/fpm/pool.d && exec "$@"'
+    pools = f"{os.path.dirname(PACKAGED_FPM.config)}/pool.d"
+    mount = f'mount --bind {place.path("pool.d")} {pools} && exec "$@"'
     program = "import sys; from initpy.tools.command import main; sys.exit(main())"
     generate = ["unshare", "--mount", "sh", "-c", mount, "sh", sys.executable, "-c", program]
     generate += ["generate", "php-fpm"]
