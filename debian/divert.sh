@@ -20,6 +20,14 @@ is_ours() {
 # Put the wrapper NAME in place of the daemon's own script.
 put_in_place() {
     names "$1"
+    case $(dpkg-divert --listpackage "$script") in
+        '' | "$package") ;;
+        *)
+            # As "initpy install" has done: that is undone by "initpy uninstall".
+            echo "$package: $script is diverted already, and is left as it is" >&2
+            return
+            ;;
+    esac
     dpkg-divert --quiet --package "$package" --divert "$own" --no-rename --add "$script"
     if [ -e "$script" ] && ! is_ours; then
         if [ ! -e "$own" ]; then
@@ -38,6 +46,9 @@ put_in_place() {
 # Put the daemon's own script NAME back, step by step as it has been put aside.
 put_back() {
     names "$1"
+    if [ "$(dpkg-divert --listpackage "$script")" != "$package" ]; then
+        return
+    fi
     if ! is_ours && [ -e "$script" ] && [ -e "$own" ]; then
         # The link was replaced by a changed script, by sed -i for example: it is
         # kept as any changed conffile is.

@@ -202,6 +202,22 @@ def test_local_script_of_the_other_name(debian, debs):
     assert before == debian.files()
 
 
+def test_diverted_before(debian, debs):
+    """A script that the administrator has diverted, as initpy install does, is left alone."""
+    for name in SCRIPTS:
+        kept = f"/etc/initpy/{name}.distrib"
+        debian.sh(f"mkdir -p /etc/initpy; dpkg-divert --local --divert {kept} /etc/init.d/{name}")
+        debian.sh(f"cp -a /etc/init.d/{name} {kept}; echo '# mine' >>/etc/init.d/{name}")
+    before = debian.files()
+
+    debian.install(debs)
+
+    for name in SCRIPTS:
+        assert debian.read(f"/etc/init.d/{name}").endswith("# mine\n")
+    debian.dpkg("--purge", *PACKAGES)
+    assert before == debian.files()
+
+
 @pytest.fixture
 def newer_nginx_common(debian, tmp_path):
     """Return an nginx-common whose own script is another one."""
