@@ -1,6 +1,6 @@
-"""Debian 12 with sysvinit in a folder: made once, kept in a cache, copied for each use.
+"""Debian with sysvinit in a folder: made once, kept in a cache, copied for each use.
 
-As a command, ``tests/debian_root.py FOLDER`` makes such a copy with the daemons.
+As a command, ``tests/debian_root.py FOLDER`` makes such a copy of Debian 12 with the daemons.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from pathlib import Path
 from cache import cached
 from commands import completed
 
-SUITE = "bookworm"
-# Without systemd-standalone-tmpfiles, php-fpm would bring in all of systemd.
+SUITE = "bookworm"  # where nothing else is said
+# Without a program for tmpfiles.d, php-fpm would bring in all of systemd.
 INIT = ("sysvinit-core", "systemd-standalone-tmpfiles", "ifupdown")
+OLD_INIT = {"bullseye": ("sysvinit-core", "opentmpfiles", "ifupdown")}
 DAEMONS = ("nginx", "php-fpm", "python3-psutil", "python3-daemon")
+BUILDING = ("build-essential", "debhelper", "dh-python", "python3-setuptools")
 APT = ("apt-get", "-y", "-qq", "-o", "Dpkg::Use-Pty=0", "--no-install-recommends")
 POLICY = "/usr/sbin/policy-rc.d"
 WITHIN = 900  # seconds for any one command: a download may be slow
@@ -82,21 +84,22 @@ class Root:
         self.run("rm", POLICY)
 
 
-def bare_root() -> Root:
+def bare_root(suite: str = SUITE) -> Root:
     """Return the cached root with sysvinit, and the daemons' packages to install."""
+    init = OLD_INIT.get(suite, INIT)
 
     def make(new: Path) -> None:
-        include = ",".join(INIT)
-        _host("debootstrap", "--variant=minbase", f"--include={include}", SUITE, new)
+        include = ",".join(init)
+        _host("debootstrap", "--variant=minbase", f"--include={include}", suite, new)
         _host("chroot", new, *APT, "update")
         _host("chroot", new, *APT, "--download-only", "install", *DAEMONS)
 
-    return Root(cached(f"{SUITE}-bare", (INIT, DAEMONS), make))
+    return Root(cached(f"{suite}-bare", (init, DAEMONS), make))
 
 
-def daemons_root() -> Root:
+def daemons_root(suite: str = SUITE) -> Root:
     """Return the cached root in which nginx, php-fpm and what initpy needs are installed."""
-    bare = bare_root()
+    bare = bare_root(suite)
 
     def make(new: Path) -> None:
         new.rmdir()
@@ -105,7 +108,20 @@ def daemons_root() -> Root:
         root.run(*APT, "install", *DAEMONS)
         root.allow_starts()
 
-    return Root(cached(f"{SUITE}-daemons", (INIT, DAEMONS), make))
+    return Root(cached(f"{suite}-daemons", (INIT, DAEMONS), make))
+
+
+def building_root(suite: str) -> Root:
+    """Return the cached root in which there is what building packages needs."""
+    bare = bare_root(suite)
+
+    def make(new: Path) -> None:
+        new.rmdir()
+        root = bare.copy(new)
+        _host("chroot", new, *APT, "--download-only", "install", *BUILDING)
+        root.run(*APT, "install", *BUILDING)
+
+    return Root(cached(f"{suite}-building", (INIT, BUILDING), make))
 
 
 def _host(*argv: str | Path) -> None:
