@@ -4,9 +4,21 @@ The names below are the library. Each one is loaded when it is first used, so th
 wrapper imports only the modules that its action needs.
 """
 
-from __future__ import annotations
+import os.path
+import sys
 
 __version__ = "0.1.0"  # the only place: setup.cfg reads it, and a test compares the packages
+
+OLDEST = (3, 9)  # setup.cfg and debian/control have it, too
+
+# What stands here is read by older versions, too. The other modules are not.
+if sys.version_info < OLDEST:
+    problem = "initpy needs Python {}.{} or later, and this is Python {}.{}".format(
+        *OLDEST, *sys.version_info
+    )
+    if os.path.basename(sys.argv[0]) in ("initpy", "-m"):  # its command
+        sys.exit(problem)
+    raise ImportError(problem)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # The one list of public names: a type checker imports it, _homes() reads it.

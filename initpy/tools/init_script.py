@@ -84,7 +84,7 @@ except Exception as exc:  # a module is missing or broken, or cannot be read now
     if isinstance(exc, (OSError, MemoryError)) or any(why in str(exc) for why in passing):
         remedy = "try again"
     try:
-        print(f"{name}: {{problem}} ({{versions}}): {{remedy}}", file=sys.stderr)
+        print(f"{name}: {{problem}} ({{versions}}): {{remedy}}", file=sys.stderr, flush=True)
     finally:
         os._exit(4 if "status" in sys.argv[1:] else 1)
 '''

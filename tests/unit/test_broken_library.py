@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from itertools import cycle
 import pytest
 from broken import BREAKAGES, MODULES, broken, copy_library
 
+import initpy
 from initpy.daemons.nginx import NGINX
 from initpy.tools.init_script import render
 
@@ -166,6 +168,54 @@ def test_other_version_of_python(tmp_path):
     assert said.format("run by", *sys.version_info) in gone
     assert said.format("and is run by", *sys.version_info) in err
     assert (3, "stopped") == (code, json.loads(out)["state"])
+
+
+@pytest.fixture
+def too_new(tmp_path):
+    """Return a folder with a library that needs a later Python than this one."""
+    copy_library(tmp_path / "libraries")
+    path = tmp_path / "libraries/initpy/__init__.py"
+    path.write_text(path.read_text().replace("OLDEST = (3, 9)", "OLDEST = (3, 99)"))
+    return tmp_path / "libraries"
+
+
+TOO_NEW = f"initpy needs Python 3.99 or later, and this is Python 3.{sys.version_info[1]}"
+
+
+def test_python_that_is_too_old(tmp_path, too_new):
+    """One sentence says which version is needed, and nothing was done."""
+    wrapper = Wrapper(tmp_path, too_new, conffile=False)
+
+    for action in ("status", "start", "stop"):
+        assert TOO_NEW in wrapper.fails(action)
+
+
+@pytest.mark.parametrize("argv", [["-m", "initpy.tools.command"], ["initpy"]])
+def test_command_of_a_python_that_is_too_old(tmp_path, too_new, argv):
+    """So does the command."""
+    (tmp_path / "initpy").write_text("from initpy.tools.command import main\nmain()\n")
+    ended = subprocess.run(
+        [sys.executable, *argv, "--version"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(too_new)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (1, "", TOO_NEW + "\n") == (ended.returncode, ended.stdout, ended.stderr)
+
+
+def test_what_an_old_python_reads(plain):
+    """What it reads before it knows better, Python 3.6 can read, and the message is not lost."""
+    wrapper = plain.path.read_text()
+    with open(initpy.__file__) as file:
+        library = file.read()
+
+    for text in (wrapper, library):
+        ast.parse(text, feature_version=(3, 6))
+        assert "from __future__" not in text  # that of annotations is 3.7's
+    assert "flush=True" in wrapper  # before 3.9 stderr may be buffered
 
 
 @pytest.mark.parametrize(("action", "code"), [("status", 4), ("stop", 1)])
