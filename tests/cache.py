@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+TREE = Path(__file__).parents[1]
 WITHIN = 300  # seconds for a build
 
 
@@ -40,6 +41,18 @@ def cached(name: str, recipe: object, make: Callable[[Path], object]) -> Path:
     return path
 
 
+def copied_tree(to: Path) -> Path:
+    """Copy this repository as it is, without what Git ignores; return the copy."""
+    git = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others"]
+    listed = completed([*git, "--exclude-standard"], within=WITHIN, cwd=TREE)
+    assert 0 == listed.returncode, listed
+    for name in filter(None, listed.stdout.split("\0")):
+        if (TREE / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(TREE / name, to / name)
+    return to
+
+
 def built_debs(tree: Path) -> Path:
     """Return the folder with the .debs that are built of *tree*, and their .changes."""
 
@@ -50,10 +63,10 @@ def built_debs(tree: Path) -> Path:
         assert 0 == built.returncode, built.stdout
         shutil.rmtree(copy)
 
-    return cached("debs", _contents(tree), build)
+    return cached("debs", contents(tree), build)
 
 
-def _contents(tree: Path) -> list[tuple[str, int, str]]:
+def contents(tree: Path) -> list[tuple[str, int, str]]:
     """Return the name, mode and digest of each file, but for Git's own."""
     files = [path.relative_to(tree) for path in tree.rglob("*") if path.is_file()]
     return sorted(

@@ -16,9 +16,9 @@ from commands import completed
 SUITE = "bookworm"  # where nothing else is said
 # Without a program for tmpfiles.d, php-fpm would bring in all of systemd.
 INIT = ("sysvinit-core", "systemd-standalone-tmpfiles", "ifupdown")
-OLD_INIT = {"bullseye": ("sysvinit-core", "opentmpfiles", "ifupdown")}
+OLD_INIT = {"bullseye": ("sysvinit-core", "ifupdown")}  # which has no other than systemd's
 DAEMONS = ("nginx", "php-fpm", "python3-psutil", "python3-daemon")
-BUILDING = ("build-essential", "debhelper", "dh-python", "python3-setuptools")
+BUILDING = ("build-essential", "debhelper", "dh-python", "python3-setuptools", "python3-venv")
 APT = ("apt-get", "-y", "-qq", "-o", "Dpkg::Use-Pty=0", "--no-install-recommends")
 POLICY = "/usr/sbin/policy-rc.d"
 WITHIN = 900  # seconds for any one command: a download may be slow
@@ -89,10 +89,15 @@ def bare_root(suite: str = SUITE) -> Root:
     init = OLD_INIT.get(suite, INIT)
 
     def make(new: Path) -> None:
-        include = ",".join(init)
-        _host("debootstrap", "--variant=minbase", f"--include={include}", suite, new)
-        _host("chroot", new, *APT, "update")
+        _host("debootstrap", "--variant=minbase", suite, new)
+        root = Root(new)
+        root.forbid_starts()
+        # A mirror may be a snapshot of some weeks ago.
+        _host("chroot", new, *APT, "-o", "Acquire::Check-Valid-Until=false", "update")
+        # By apt, which knows what excludes what; debootstrap does not.
+        _host("chroot", new, *APT, "install", *init)
         _host("chroot", new, *APT, "--download-only", "install", *DAEMONS)
+        root.allow_starts()
 
     return Root(cached(f"{suite}-bare", (init, DAEMONS), make))
 
@@ -108,11 +113,11 @@ def daemons_root(suite: str = SUITE) -> Root:
         root.run(*APT, "install", *DAEMONS)
         root.allow_starts()
 
-    return Root(cached(f"{suite}-daemons", (INIT, DAEMONS), make))
+    return Root(cached(f"{suite}-daemons", (OLD_INIT.get(suite, INIT), DAEMONS), make))
 
 
 def building_root(suite: str) -> Root:
-    """Return the cached root in which there is what building packages needs."""
+    """Return the cached root in which there is what building needs: packages, environments."""
     bare = bare_root(suite)
 
     def make(new: Path) -> None:
@@ -121,7 +126,7 @@ def building_root(suite: str) -> Root:
         _host("chroot", new, *APT, "--download-only", "install", *BUILDING)
         root.run(*APT, "install", *BUILDING)
 
-    return Root(cached(f"{suite}-building", (INIT, BUILDING), make))
+    return Root(cached(f"{suite}-building", (OLD_INIT.get(suite, INIT), BUILDING), make))
 
 
 def _host(*argv: str | Path) -> None:

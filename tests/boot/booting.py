@@ -122,6 +122,17 @@ class Disk:
             assert 0 == machine.power.returncode, machine.console
 
 
+def write_site(disk, fpm="php8.2-fpm"):
+    """Write nginx's site, which asks php-fpm, and have init say when all has been started."""
+    disk.write("/etc/nginx/sites-available/default", SITE.replace("php8.2-fpm", fpm))
+    disk.write("/var/www/html/index.php", SCRIPT)
+    lines = (disk.below[-1] / "etc/inittab").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if "getty" not in line]
+    assert kept != lines
+    # Instead of the terminals, whose turn is when the runlevel's scripts have ended.
+    disk.write("/etc/inittab", "".join(kept) + f"1:2345:once:/bin/echo {UP}\n")
+
+
 class Machine:
     """What runs from a disk, beginning with *argv* as process 1.
 

@@ -11,28 +11,18 @@ import pytest
 
 pytest.register_assert_rewrite("booting", "real_daemons", "real_load")
 
-from booting import SCRIPT, SITE, UP, Disk, booted  # noqa: E402
-from cache import built_debs  # noqa: E402
+from booting import Disk, booted, write_site  # noqa: E402
+from cache import built_debs, copied_tree  # noqa: E402
 from debian_root import daemons_root  # noqa: E402
-from real_load import run  # noqa: E402
 
 # Not for --doctest-modules: there is one conftest in every folder.
 collect_ignore = ["conftest.py"]
-
-TREE = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory):
     """Build the packages of this tree, as it is; return their files."""
-    tree = tmp_path_factory.mktemp("packages") / "tree"
-    git = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others"]
-    listed = run([*git, "--exclude-standard"], cwd=TREE)
-    assert 0 == listed.code, listed
-    for name in filter(None, listed.out.split("\0")):
-        if (TREE / name).is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(TREE / name, tree / name)
+    tree = copied_tree(tmp_path_factory.mktemp("packages") / "tree")
     return sorted(built_debs(tree).glob("*.deb"))
 
 
@@ -49,15 +39,8 @@ def folder():
 @pytest.fixture(scope="session")
 def debian(folder):
     """Give a disk with Debian's nginx and php-fpm, and a site, as Debian starts them."""
-    root = daemons_root().path
-    disk = Disk(folder / "debian", root)
-    disk.write("/etc/nginx/sites-available/default", SITE)
-    disk.write("/var/www/html/index.php", SCRIPT)
-    lines = (root / "etc/inittab").read_text().splitlines(keepends=True)
-    kept = [line for line in lines if "getty" not in line]
-    assert kept != lines
-    # Instead of the terminals, whose turn is when the runlevel's scripts have ended.
-    disk.write("/etc/inittab", "".join(kept) + f"1:2345:once:/bin/echo {UP}\n")
+    disk = Disk(folder / "debian", daemons_root().path)
+    write_site(disk)
     return disk
 
 
