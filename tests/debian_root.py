@@ -19,7 +19,10 @@ INIT = ("sysvinit-core", "systemd-standalone-tmpfiles", "ifupdown")
 OLD_INIT = {"bullseye": ("sysvinit-core", "ifupdown")}  # which has no other than systemd's
 DAEMONS = ("nginx", "php-fpm", "python3-psutil", "python3-daemon")
 BUILDING = ("build-essential", "debhelper", "dh-python", "python3-setuptools", "python3-venv")
-APT = ("apt-get", "-y", "-qq", "-o", "Dpkg::Use-Pty=0", "--no-install-recommends")
+APT = (
+    *("apt-get", "-y", "-qq", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0"),
+    *("-o", "Dpkg::Options::=--force-unsafe-io"),  # it does not wait for the disk
+)
 POLICY = "/usr/sbin/policy-rc.d"
 WITHIN = 900  # seconds for any one command: a download may be slow
 
@@ -117,16 +120,17 @@ def daemons_root(suite: str = SUITE) -> Root:
 
 
 def building_root(suite: str) -> Root:
-    """Return the cached root in which there is what building needs: packages, environments."""
-    bare = bare_root(suite)
+    """Return the cached root that has what builds packages and virtual environments, too."""
+    daemons = daemons_root(suite)
 
     def make(new: Path) -> None:
         new.rmdir()
-        root = bare.copy(new)
+        root = daemons.copy(new)
         _host("chroot", new, *APT, "--download-only", "install", *BUILDING)
         root.run(*APT, "install", *BUILDING)
 
-    return Root(cached(f"{suite}-building", (OLD_INIT.get(suite, INIT), BUILDING), make))
+    recipe = (OLD_INIT.get(suite, INIT), DAEMONS, BUILDING)
+    return Root(cached(f"{suite}-building", recipe, make))
 
 
 def _host(*argv: str | Path) -> None:

@@ -74,6 +74,10 @@ class Machine(Root):
         finished = self.run("service", name, action, check=False)
         return finished.returncode, finished.stdout
 
+    def python(self) -> str:
+        """Return the version of its Python, say 3.11."""
+        return self.sh("python3 -c 'import sys; print(\"%d.%d\" % sys.version_info[:2])'").strip()
+
     def read(self, path: str) -> str:
         """Return the text of a file."""
         return self.run("cat", path).stdout

@@ -62,8 +62,7 @@ def test_maintainer_scripts(debs, tmp_path):
 
 def test_bare_debian(bare, debs):
     """On a bare Debian apt installs them with their daemons in one run, all registered."""
-    unsafe = "Dpkg::Options::=--force-unsafe-io"  # does not wait for the disk
-    bare.run(*APT, "-o", unsafe, "install", *bare.put(debs))
+    bare.run(*APT, "install", *bare.put(debs))
 
     in_place(bare)
     for name in SCRIPTS:

@@ -21,7 +21,7 @@ TESTED = {
     "scripts/quickstart": "test_two_commands",
     "dpkg-buildpackage": "test_debian_packages",
     "rpmbuild": "test_red_hat_packages",
-    "python3 -m venv": "test_virtual_environment",
+    "apt-get install python3-venv": "test_virtual_environment",
     "/opt/initpy/bin/initpy install": "test_another_instance",
 }
 NGINX = """\
