@@ -17,7 +17,8 @@ from ..control.record import record_running, record_started, remove_record
 from ..control.run import locate
 from ..control.signals import refuse_unsafe, require_permission, tell_unsafe, terminate
 from ..control.stable import refuse_end_of_container, wait_until_stable
-from ..control.starting.launch import launch, refuse_idle_pools
+from ..control.starting.launch import refuse_idle_pools
+from ..control.starting.rivals import launch_unless_rival
 from ..errors import InitError
 from ..host import HERE, Host, Process
 from ..host.wait import insist
@@ -133,9 +134,11 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
         # Nothing of what it knows is there. If this script is killed before it can record
         # the new master, the workers of that are not to be strangers to an old record.
         remove_record(service, host)
-        started = launch(service, host)
-        record_started(service, started, host)
-        if started.idle:
+        started = launch_unless_rival(service, host)
+        if started is None:
+            start_service(service, host)
+        else:
+            record_started(service, started, host)
             host.mark_started(service.subsys)
             refuse_idle_pools(started)
     host.mark_started(service.subsys)

@@ -8,7 +8,15 @@ from ..host.wait import wait_until
 from ..service import Service
 from ..state.idle import why_stuck
 from ..state.titles import is_ready, workers_of
-from ..state.workers import Readiness, idle_pools, ready_workers, running_pools, unserved_places
+from ..state.workers import (
+    SETTLE,
+    Readiness,
+    idle_pools,
+    ready_workers,
+    running_pools,
+    unserved_places,
+)
+from .run import run_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,6 +98,37 @@ def workers_awaited(readiness: Readiness, master: Process) -> str:
     pools = [name for name in readiness.missing if name]
     named = ", ".join(pools[:8]) + (", ..." if pools[8:] else "")
     return f"the workers of {f'pool {named} of ' if pools else ''}master {master}"
+
+
+def await_ready_command(service: Service, master: Process, host: Host) -> None:
+    """Wait until the ``ready`` command succeeds. Raises InitError if the master ends.
+
+    Without that command, a daemon whose workers have no titles must run for a moment.
+    """
+    since = host.monotonic()
+    command = " ".join(service.ready)
+    ended = 0
+
+    def ready() -> bool:
+        nonlocal ended
+        if not host.alive(master):
+            raise InitError(f"{service.daemon} (pid {master}) ended as soon as it was up")
+        if service.ready:
+            ended = run_named("ready", service.ready, host, within=service.timeout).code
+            return ended == 0
+        return bool(service.worker_titles) or host.monotonic() - since >= SETTLE
+
+    wait_until(
+        ready,
+        within=service.timeout,
+        host=host,
+        what=lambda: (
+            f"ready {command!r} to succeed, it ended with {ended}"
+            if command
+            else f"{service.name} to live on"
+        ),
+        until=master,
+    )
 
 
 class BesideOrphans:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from daemons import FakeNginx
+from daemons import FakeFpm, FakeNginx
 from fakes import FakeHost, Run
 from moments import looks
 
@@ -96,6 +96,78 @@ def test_start_beside_a_new_binary_that_hangs(host, nginx):
     hung = nginx.masters[-1]
     told = f"an upgrade is unfinished, its new {NGINX.daemon} hangs (pid {hung.pid})"
     assert told == host.told[-1]
+
+
+@pytest.mark.parametrize("kind", [FakeNginx, FakeFpm])
+def test_start_while_another_program_starts_it(kind):
+    """Whenever a second script starts the daemon, one master serves, and that is success."""
+
+    def scene():
+        host = FakeHost()
+        return host, kind(host)
+
+    for number in range(looks(scene, lambda host, daemon: start(daemon.service, host))):
+        start_beside_a_rival(number, *scene())
+
+
+def start_beside_a_rival(number, host, daemon):
+    rivals = []
+    host.before_look(number, lambda: rivals.append(daemon.boot()))
+
+    start(daemon.service, host)
+
+    (master,) = masters(host, daemon)
+    assert ([master.pid], master.pid) == (daemon.serving(), daemon.named())
+    if rivals[0] is not None:  # it found no socket in its way
+        assert master is rivals[0]
+        ends = {"SIGTERM", "SIGQUIT", "SIGKILL"}
+        assert not ends & {sig for _, pid, sig in host.sent if pid == master.pid}
+
+
+def test_start_beside_a_rival_with_the_same_path(host, fpm):
+    """Two php-fpm may both bind one path: ours gives way, and the other's gets the path back."""
+
+    def begin(child):
+        fpm.put_in_background(
+            host.processes[child.pid], child.start["sockets"], "good", child.finish
+        )
+        rivals.append(fpm.new_master())  # its socket has taken the path
+        host.at(0.03, lambda: fpm.come_up(rivals[0]), by=rivals[0])
+
+    def program(argv):
+        return Run(seconds=999, begin=begin) if "--daemonize" in argv else fpm.program(argv)
+
+    rivals = []
+    host.programs[PHP_FPM.daemon] = program
+
+    start(PHP_FPM, host)
+
+    assert [rivals[0]] == masters(host, fpm)
+    assert [rivals[0].pid] == fpm.serving()
+
+
+def test_start_beside_a_rival_that_fails():
+    """A second one that has its title, finds no address free and ends takes nothing from ours."""
+
+    def scene():
+        host = FakeHost()
+        return host, FakeFpm(host)
+
+    for number in range(looks(scene, lambda host, _: start(PHP_FPM, host))):
+        start_beside_a_failing_rival(number, *scene())
+
+
+def start_beside_a_failing_rival(number, host, fpm):
+    def fail():
+        rival = host.add(title=fpm.title, exe=PHP_FPM.daemon, forked=True)
+        host.at(0.01, lambda: host.end(rival), by=rival)
+
+    host.before_look(number, fail)
+
+    start(PHP_FPM, host)
+
+    (master,) = masters(host, fpm)
+    assert [master.pid] == fpm.serving()
 
 
 def test_start_repairs_a_lost_pidfile(host, nginx):

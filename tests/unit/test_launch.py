@@ -4,9 +4,10 @@ import os
 import sys
 
 import pytest
-from fakes import Run
+from fakes import FakeHost, Run
 
 from initpy.control.starting.launch import Launch, launch
+from initpy.control.starting.lineage import is_started
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError, NotInstalled, WaitTimeout
@@ -100,7 +101,8 @@ def starts_by(fpm, seconds):
     def program(argv):
         if "-tt" in argv:
             return fpm.program(argv)
-        return Run(seconds=seconds, begin=lambda child: fpm.boot(child.start["sockets"]))
+        begin = lambda child: fpm.boot(child.start["sockets"], ppid=child.parent)  # noqa: E731
+        return Run(seconds=seconds, begin=begin)
 
     fpm.host.programs[PHP_FPM.daemon] = program
 
@@ -168,11 +170,11 @@ def plain(host, nginx):
     host.put(sys.executable, mode=0o755)
     born = []
 
-    def boot():
-        born.append(host.add(exe=NGINX.daemon, argv=(NGINX.daemon,)))
+    def boot(child):
+        born.append(host.add(exe=NGINX.daemon, argv=(NGINX.daemon,), ppid=child.parent))
         host.put(NGINX.pidfile, f"{born[0].pid}\n")
 
-    host.programs[sys.executable] = lambda _argv: Run(seconds=0.05, then=boot)
+    host.programs[sys.executable] = lambda _argv: Run(seconds=0.05, begin=boot)
     return born
 
 
@@ -325,6 +327,22 @@ def test_failed_start_spares_who_was_there(host, nginx):
 
     assert before == set(host.processes)
     assert host.processes[stranger.pid] is stranger
+
+
+def test_parent_exits_between_two_looks():
+    """A daemon that is going to the background is ours, whenever its parent exits."""
+    for number in range(6):
+        host = FakeHost()
+        host.put(NGINX.daemon, mode=0o755)
+        host.programs[NGINX.daemon] = lambda _argv: Run(seconds=999)
+        child = host.launch([NGINX.daemon])
+        parent = host.add(ppid=child.pid)
+        master = host.add(ppid=parent.pid)
+        other = host.add(ppid=host.add(ppid=1).pid)
+        host.before_look(number, lambda host=host, parent=parent: host.end(parent))
+
+        assert is_started(master.id, child, host), number
+        assert not is_started(other.id, child, host)
 
 
 def test_helper_of_a_start_is_told(host, nginx):

@@ -8,14 +8,22 @@ from ...host.wait import insist, wait_until
 from ...service import Service
 from ...state.pidfile import read_pidfile
 from ...state.snapshot import proven_master, take_snapshot
-from ...state.workers import SETTLE, Readiness, needed_pools
+from ...state.workers import Readiness, needed_pools
 from ...value import Value
 from ..ask import pools_on_disk
 from ..error_log import ended_early, mark_logs
-from ..ready import workers_awaited
-from ..run import run_named, start_daemon
+from ..ready import await_ready_command, wait_until_ready, workers_awaited
+from ..run import start_daemon
 from .background import background_command
-from .lineage import leaves, lineage, may_become_master, named_descendant, newest_master, undo
+from .lineage import (
+    is_started,
+    leaves,
+    lineage,
+    may_become_master,
+    named_descendant,
+    newest_master,
+    undo,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,7 +107,9 @@ class Launch:
             self._started = host.find(self._child.pid)
             self._found = self._wait_until_up()
             self._child.seal_output()
-            _await_ready(service, self._found, host)
+            await_ready_command(service, self._found, host)
+            if self._alone:
+                self._refuse_second()
         except BaseException as exc:
             self.__exit__(exc)
             raise
@@ -185,6 +195,8 @@ class Launch:
             if code is not None:  # otherwise the reason comes with the code
                 self._refuse_ended()
             return None
+        if not self._beside and master != self._found and not is_started(master, child, host):
+            self._give_way(master)
         # Until the process that puts the daemon in the background has ended, an upgrade
         # would take the master for supervised; nginx does.
         awaited = code is None and service.upgrade and not self._in_foreground
@@ -196,6 +208,23 @@ class Launch:
     def _ended_early(self, how: str) -> InitError:
         said = self._child.output()
         return ended_early(self._service, how, said, self._host, self._logs, self._beside)
+
+    def _refuse_second(self) -> None:
+        """Give way to a master that another program has started beside ours."""
+        # Two may both bind a unix socket at once: each removes the path, if nothing listens
+        # there yet (fpm_sockets_new_listening_socket).
+        seen = take_snapshot(self._service, self._host, thorough=True)
+        for rival in seen.masters:
+            if rival in seen.retiring or is_started(rival, self._child, self._host):
+                continue
+            # It may also be one that has found no address free, and is about to end.
+            if wait_until_ready(self._service, rival, self._host):
+                self._give_way(rival)
+
+    def _give_way(self, rival: Process) -> None:
+        """End ours as one with a predecessor: the rival has the pidfile, or our sockets."""
+        self._alone = False
+        raise InitError(f"master {rival} has been started by another program, ours is ended")
 
     def _refuse_ended(self) -> None:
         """Raise InitError if the master has ended, and nothing is left to be one."""
@@ -215,34 +244,3 @@ class Launch:
             path = service.pidfile
             return f"master {master} to write {path}; does its configuration name this file?"
         return workers_awaited(self._readiness, master)
-
-
-def _await_ready(service: Service, master: Process, host: Host) -> None:
-    """Wait until the ``ready`` command succeeds. Raises InitError if the master ends.
-
-    Without that command, a daemon whose workers have no titles must run for a moment.
-    """
-    since = host.monotonic()
-    command = " ".join(service.ready)
-    ended = 0
-
-    def ready() -> bool:
-        nonlocal ended
-        if not host.alive(master):
-            raise InitError(f"{service.daemon} (pid {master}) ended as soon as it was up")
-        if service.ready:
-            ended = run_named("ready", service.ready, host, within=service.timeout).code
-            return ended == 0
-        return bool(service.worker_titles) or host.monotonic() - since >= SETTLE
-
-    wait_until(
-        ready,
-        within=service.timeout,
-        host=host,
-        what=lambda: (
-            f"ready {command!r} to succeed, it ended with {ended}"
-            if command
-            else f"{service.name} to live on"
-        ),
-        until=master,
-    )

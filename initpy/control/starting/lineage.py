@@ -19,6 +19,8 @@ from ..pidfiles import remove_stale_pidfiles
 from ..signals import suspend, tell_unsafe, terminate
 from ..stable import await_titles
 
+_STEPS = 100  # from a process to its parent: more than a start has
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -31,6 +33,26 @@ def lineage(child: Launched, host: Host) -> list[Process]:
     """Return everything alive that descends from what we have started."""
     launcher = child.launcher
     return [] if launcher is None else descendants(launcher, host)[1:]
+
+
+def is_started(process: Process, child: Launched, host: Host) -> bool:
+    """Tell whether *process* descends from what we have started, also if that cannot be told.
+
+    It is followed upwards. ``lineage`` may miss a process whose parent exits between two
+    looks, as that of a daemon does which goes to the background.
+    """
+    launcher, step = child.launcher, process
+    for _ in range(_STEPS):
+        facts = host.look(step.pid)
+        if launcher is None or (facts is None and step == process):
+            return True
+        if facts is not None and facts.ppid == launcher.pid:
+            return True
+        if facts is not None and facts.ppid <= 1:
+            return False
+        # A process that has lost its parent has another one by now: begin again.
+        step = (facts and host.find(facts.ppid)) or process
+    return True
 
 
 def named_descendant(
