@@ -13,7 +13,7 @@ _initpy() {
     esac
     local offered=
     if ((cword == 1)); then
-        offered='generate install status killproc pidofproc --help --version'
+        offered='generate install uninstall status killproc pidofproc --help --version'
     else
         case ${words[1]} in
         generate | install)
@@ -22,6 +22,9 @@ _initpy() {
                 sed -n 's/^  {\(.*\)}.*/\1/p' | tr , ' ')
             offered+=' --name --version --daemon --config --pidfile --prefix --format --help'
             [[ ${words[1]} == generate ]] && offered+=' -o'
+            ;;
+        uninstall)
+            offered="--help $(grep -ls '^ *from initpy.cli import' /etc/init.d/* | xargs -r -n1 basename)"
             ;;
         status) offered='--json --explain --help' ;;
         killproc)

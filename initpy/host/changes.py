@@ -48,6 +48,27 @@ class Changes(Files):
             raise InitError(f"{path} cannot be removed: {exc.strerror}") from exc
         return same
 
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another path, where it replaces what is there. Raises InitError."""
+        try:
+            os.rename(old, new)
+        except OSError as exc:
+            raise InitError(f"{old} cannot be renamed to {new}: {exc.strerror}") from exc
+
+    def make_link(self, path: str, target: str) -> None:
+        """Make a symbolic link at *path*. Raises InitError."""
+        try:
+            os.symlink(target, path)
+        except OSError as exc:
+            raise InitError(f"the link {path} cannot be made: {exc.strerror}") from exc
+
+    def link_target(self, path: str) -> str:
+        """Return where a symbolic link leads, as it is written, or "" if it is not a link."""
+        try:
+            return os.readlink(path)
+        except OSError:
+            return ""
+
     def remove_empty(self, path: str) -> None:
         """Remove an empty directory. Never raises; anything else stays."""
         try:

@@ -33,7 +33,8 @@ _PARTS = {
     "Changes": (
         "changes",
         (
-            *("remove", "remove_socket", "remove_empty", "write", "make_directory"),
+            *("remove", "remove_socket", "remove_empty", "rename", "make_link", "link_target"),
+            *("write", "make_directory"),
             *("mark_started", "mark_stopped", "lock", "sign_lock", "unlock"),
         ),
     ),

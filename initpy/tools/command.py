@@ -18,7 +18,8 @@ from ..systemctl import DIRECTORY
 from .declarations import declarations
 from .detect import FACTS, choose, detect_service
 from .init_script import render
-from .register import install, install_unit, trusted_python
+from .installation import install, install_unit, uninstall
+from .register import trusted_python
 from .systemd_unit import render_unit
 
 TYPE_CHECKING = False
@@ -68,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
         if name == "generate":
             command.add_argument("-o", dest="output", metavar="FILE", help="default: stdout")
         command.set_defaults(run=run)
+    remove = commands.add_parser("uninstall", help="remove it; what was there before is given back")
+    remove.add_argument("name", help="name of the script")
+    remove.set_defaults(run=_uninstall)
     status = commands.add_parser("status", help="print the status of every service, a line each")
     status.add_argument("--json", action="store_true", help="print one JSON array")
     status.add_argument("--explain", action="store_true", help="print what was compared, too")
@@ -118,11 +122,15 @@ def _discovered(parsed: argparse.Namespace, host: Host) -> list[Service]:
             given[fact] = os.path.abspath(given[fact])
     declared = declarations()[parsed.service]
     name = given.get("name", declared.name)
-    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        raise UsageError(f"{name!r} cannot name a script: use letters, digits, - _ . only")
+    _check_name(name)
     prefix = os.path.abspath(parsed.prefix) if parsed.prefix else ""
     chosen = choose(declared, given, parsed.version, host)
     return [detect_service(service, given, host, prefix=prefix) for service in chosen]
+
+
+def _check_name(name: str) -> None:
+    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        raise UsageError(f"{name!r} cannot name a script: use letters, digits, - _ . only")
 
 
 def _wrapper(service: Service, parsed: argparse.Namespace, host: Host) -> str:
@@ -158,6 +166,12 @@ def _install(parsed: argparse.Namespace, console: Console, host: Host) -> int:
             console.answer(install_unit(service, wrapper, unit, host))
         else:
             console.answer(install(service, wrapper, host))
+    return ExitCode.OK
+
+
+def _uninstall(parsed: argparse.Namespace, console: Console, host: Host) -> int:
+    _check_name(parsed.name)
+    console.answer(uninstall(parsed.name, host))
     return ExitCode.OK
 
 

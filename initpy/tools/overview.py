@@ -10,14 +10,12 @@ import json
 from ..control.run import run
 from ..errors import InitError, StatusCode
 from ..host import Host
-from ..systemctl import DIRECTORY
+from .scripts import is_wrapper, scripts, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_MOST = 1 << 16  # bytes that are read of a script; the import stands near its beginning
-_IMPORT = "from initpy.cli import"
 WITHIN = 30.0  # seconds for one script to answer
 
 
@@ -29,12 +27,9 @@ def statuses(host: Host, *options: str) -> list[dict[str, Any]]:
 def _scripts(host: Host) -> list[str]:
     """Return the scripts in /etc/init.d that use this library; of links to one file the first."""
     found: dict[str, str] = {}
-    for path in host.glob(f"{DIRECTORY}/*"):
-        target = host.realpath(path)
-        facts = host.examine(target, _MOST)
-        lines = facts.text.splitlines() if facts is not None and facts.regular else []
-        if any(line.lstrip().startswith(_IMPORT) for line in lines) and host.is_executable(path):
-            found.setdefault(target, path)
+    for path in scripts(host):
+        if is_wrapper(text_of(path, host)):
+            found.setdefault(host.realpath(path), path)
     return sorted(found.values())
 
 

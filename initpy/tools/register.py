@@ -50,6 +50,14 @@ def install(service: Service, text: str, host: Host) -> str:
     return "; ".join(filter(None, (told, ensure_unit(service, host))))
 
 
+def register(name: str, host: Host) -> None:
+    """Register a script that is in ``/etc/init.d``. Raises InitError."""
+    for program, *args in _REGISTRARS:
+        if host.is_executable(program):
+            _register(f"{DIRECTORY}/{name}", [program, *(a.format(name=name) for a in args)], host)
+            return
+
+
 def install_unit(service: Service, wrapper: str, unit: str, host: Host) -> str:
     """Write the wrapper and the unit that calls it, and enable the unit.
 
@@ -63,10 +71,15 @@ def install_unit(service: Service, wrapper: str, unit: str, host: Host) -> str:
 
 
 def _register(path: str, argv: list[str], host: Host) -> str:
+    run_well(argv, host)
+    return f"{path} written, registered with {' '.join(argv)}"
+
+
+def run_well(argv: list[str], host: Host) -> None:
+    """Run a program of the host. Raises InitError, with what it said, if it fails."""
     finished = run(argv, host, within=WITHIN)
     if finished.code:
-        raise InitError(f"{path} is written, but {' '.join(argv)} failed", finished.output)
-    return f"{path} written, registered with {' '.join(argv)}"
+        raise InitError(f"{' '.join(argv)} failed", finished.output)
 
 
 # The packages that a wrapper and its children import, besides the standard library.

@@ -21,6 +21,7 @@ from real_daemons import HERE, PATIENCE, Client, wait_until
 from real_load import run
 
 UP = "The machine is up."
+INITPY = "/opt/initpy/bin/initpy"  # the command, where no package of ours is installed
 ENVIRONMENT = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=linux")
 NODES = {
     "null": (1, 3),

@@ -11,12 +11,19 @@ import pytest
 
 pytest.register_assert_rewrite("booting", "real_daemons", "real_load")
 
-from booting import Disk, booted, write_site  # noqa: E402
-from cache import built_debs, copied_tree  # noqa: E402
+from booting import INITPY, Disk, booted, write_site  # noqa: E402
+from cache import TREE, built_debs, copied_tree  # noqa: E402
 from debian_root import daemons_root  # noqa: E402
 
 # Not for --doctest-modules: there is one conftest in every folder.
 collect_ignore = ["conftest.py"]
+
+COMMAND = """#!/usr/bin/python3
+import sys
+sys.path.insert(0, "/opt/initpy")
+from initpy.tools.command import main
+sys.exit(main())
+"""
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +59,28 @@ def installed(folder, debian, packages):
     for package in packages:
         shutil.copy(package, disk.written / "srv")
     disk.run("sh", "-c", "dpkg --install /srv/*.deb")
+    return disk
+
+
+@pytest.fixture(scope="session")
+def stock(folder, debian):
+    """Give a disk with Debian's scripts, and initpy of this tree beside them, in /opt/initpy."""
+    disk = Disk(folder / "stock", *debian.layers)
+    shutil.copytree(
+        TREE / "initpy",
+        disk.written / "opt/initpy/initpy",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    disk.write(INITPY, COMMAND, 0o755)
+    return disk
+
+
+@pytest.fixture(scope="session")
+def taken_over(folder, stock):
+    """Give a disk on which initpy has installed its scripts in the place of Debian's."""
+    disk = Disk(folder / "taken-over", *stock.layers)
+    for daemon in ("nginx", "php-fpm"):
+        disk.run(INITPY, "install", daemon)
     return disk
 
 

@@ -819,6 +819,9 @@ class FakeHost(Host):
 
     def rename(self, old, new):
         """Rename a file: that sets its ctime."""
+        self._may_write(new)
+        if old not in self.files:
+            raise InitError(f"{old} cannot be renamed to {new}: No such file or directory")
         self._count += 1
         self.files[new] = self.files.pop(old)
         self.files[new].ctime, self.files[new].changed = self._count, self.now
@@ -930,6 +933,16 @@ class FakeHost(Host):
         if path in self.files and self.files[path].kind == "dir":
             raise InitError(f"{path} cannot be removed: Is a directory")
         self.files.pop(path, None)
+
+    def make_link(self, path, target):
+        self._may_write(path)
+        if path in self.files:
+            raise InitError(f"the link {path} cannot be made: File exists")
+        self.put(path, target, kind="link")
+
+    def link_target(self, path):
+        file = self.files.get(path)
+        return file.text if file is not None and file.kind == "link" else ""
 
     def remove_socket(self, path, version):
         self._may_write(path)

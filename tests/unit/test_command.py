@@ -177,6 +177,21 @@ def test_version_that_is_not_there(host, capsys, words, code, told):
     assert capsys.readouterr().err.startswith(f"initpy: {told}")
 
 
+def test_uninstall(host, nginx, capsys):
+    """What was there before is given back, and said; a bad name is wrong usage."""
+    host.put("/etc/init.d", kind="dir")
+    host.put("/etc/init.d/rtmp", "before")
+    main(["install", "nginx", *GIVEN], host)
+    capsys.readouterr()
+
+    code = main(["uninstall", "rtmp"], host)
+
+    assert ExitCode.OK == code
+    assert "before" == host.files["/etc/init.d/rtmp"].text
+    assert "/etc/init.d/rtmp is given back" in capsys.readouterr().out
+    assert ExitCode.USAGE == main(["uninstall", "../rtmp"], host)
+
+
 def test_generate_unit(host, capsys):
     """A unit calls the wrapper; that it is not there yet is said."""
     host.put("/tmp", kind="dir")
@@ -371,6 +386,7 @@ def test_pidofproc_of_nobody(host, capsys):
         ["killproc", "-d", "soon", PROGRAM],
         ["killproc", "-d", "5x", PROGRAM],
         ["pidofproc"],
+        ["uninstall"],
     ],
 )
 def test_wrong_usage_is_2(host, argv):

@@ -666,6 +666,29 @@ def test_remove(machine, host):
         host.remove(machine.folder("y"))
 
 
+def test_rename(machine, host):
+    """A file has another path, and what was there is gone; a link is not followed."""
+    old, new = machine.file("x", "text"), machine.file("y", "other")
+    link = machine.link("l", "y")
+
+    host.rename(old, new)
+    host.rename(link, machine.path("m"))
+
+    assert ("text", False) == (host.read_from(new, 0), host.exists(old))
+    assert "y" == host.link_target(machine.path("m"))
+    with pytest.raises(InitError, match="No such file or directory"):
+        host.rename(old, new)
+
+
+def test_make_link(machine, host):
+    """A link leads where it is told; what is there is not replaced, and is no link."""
+    host.make_link(machine.path("l"), "x")
+
+    with pytest.raises(InitError, match="cannot be made: File exists"):
+        host.make_link(machine.file("x"), "y")
+    assert ("x", "", "") == tuple(host.link_target(machine.path(name)) for name in ("l", "x", "z"))
+
+
 def test_remove_empty(machine, host):
     """An empty directory goes; one that is not empty, and all else, stays."""
     gone = machine.folder("y")
