@@ -13,7 +13,7 @@ _initpy() {
     esac
     local offered=
     if ((cword == 1)); then
-        offered='generate install uninstall status killproc pidofproc --help --version'
+        offered='generate install uninstall status check killproc pidofproc --help --version'
     else
         case ${words[1]} in
         generate | install)
@@ -25,6 +25,10 @@ _initpy() {
             ;;
         uninstall)
             offered="--help $(grep -ls '^ *from initpy.cli import' /etc/init.d/* | xargs -r -n1 basename)"
+            ;;
+        check)
+            [[ $cur == -* ]] || { _filedir && return; }
+            offered='--daemon --config --pidfile --json --help'
             ;;
         status) offered='--json --explain --help' ;;
         killproc)

@@ -7,18 +7,16 @@ import os.path
 
 from .. import __version__
 from ..console import Console, standard_console
-from ..control.signals import killproc, terminate
-from ..errors import ExitCode, InitError, NotPermitted, NotRunning, StatusCode, UsageError
+from ..errors import ExitCode, InitError, UsageError
 from ..host import Host
-from ..schedule import parse_schedule, signal_named
+from ..schedule import signal_named
 from ..service import Service
-from ..state.pidfile import EMPTY, Pidfile, read_pidfile
-from ..state.programs.pidof import is_hidden, pidofproc
 from ..systemctl import DIRECTORY
 from .declarations import declarations
 from .detect import FACTS, choose, detect_service
 from .init_script import render
-from .installation import install, install_unit, uninstall
+from .installing.installation import install, install_unit, uninstall
+from .lsb_functions import run_killproc, run_pidofproc
 from .register import trusted_python
 from .systemd_unit import render_unit
 
@@ -27,6 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FORMATS = ("sysv", "systemd")
+_WHAT = "Init scripts whose actions return 0 only after their effect was observed."
+_EXAMPLES = """\
+a first look:
+  initpy install nginx         write /etc/init.d/nginx; the one that is there is kept
+  /etc/init.d/nginx restart    or reload, upgrade, status --json, ...: see its --help
+  initpy status                what runs, a line for each such script
+  initpy uninstall nginx       everything as it was before
+
+initpy COMMAND --help has the options of a command; initpy(8) is the manual.
+"""
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -35,7 +43,11 @@ def main(argv: Sequence[str] | None = None, host: Host | None = None) -> int:
     import sys
 
     words = list(sys.argv[1:] if argv is None else argv)
-    parsed = _parser().parse_args(_signal_last(words))
+    parser = _parser()
+    if not words:
+        parser.print_help(sys.stderr)
+        return ExitCode.USAGE
+    parsed = parser.parse_args(_signal_last(words))
     host = host or Host()
     console = standard_console(quiet=False)
     host.tell = lambda sentence: console.complain(f"initpy: {sentence}")
@@ -50,7 +62,13 @@ def main(argv: Sequence[str] | None = None, host: Host | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="initpy", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="initpy",
+        allow_abbrev=False,
+        description=_WHAT,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"initpy {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, run, text in (
@@ -76,17 +94,23 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="print one JSON array")
     status.add_argument("--explain", action="store_true", help="print what was compared, too")
     status.set_defaults(run=_status)
+    check = commands.add_parser("check", help="try every action of any init script, on a copy")
+    check.add_argument("script", help="/etc/init.d/NAME, NAME, or a script anywhere else")
+    for fact in ("daemon", "config", "pidfile"):
+        check.add_argument(f"--{fact}", metavar="PATH", help=f"its {fact}, if that cannot be seen")
+    check.add_argument("--json", action="store_true", help="print one JSON object")
+    check.set_defaults(run=_check)
     kill = commands.add_parser("killproc", help="end a program, or signal it (LSB 20.8)")
     kill.add_argument("-p", dest="pidfile", metavar="PIDFILE")
     kill.add_argument("-b", dest="binary", metavar="BINARY")
     kill.add_argument("-d", dest="delay", metavar="DELAY", type=_delay, help="5, 0.5s, 2m")
     kill.add_argument("program")
     kill.add_argument("--signal", dest="sig", metavar="-SIGNAL", type=_signal)
-    kill.set_defaults(run=_killproc)
+    kill.set_defaults(run=run_killproc)
     pidof = commands.add_parser("pidofproc", help="print the pids of a program (LSB 20.8)")
     pidof.add_argument("-p", dest="pidfile", metavar="PIDFILE")
     pidof.add_argument("program")
-    pidof.set_defaults(run=_pidofproc)
+    pidof.set_defaults(run=run_pidofproc)
     return parser
 
 
@@ -192,46 +216,9 @@ def _status(parsed: argparse.Namespace, console: Console, host: Host) -> int:
     return max((one["code"] for one in found), default=0)
 
 
-def _killproc(parsed: argparse.Namespace, _console: Console, host: Host) -> int:
-    found = pidofproc(parsed.program, parsed.pidfile, host, binary=parsed.binary)
-    if found.reason:
-        raise NotPermitted(found.reason)
-    for process in found.processes:
-        if is_hidden(process, host):
-            raise NotPermitted(f"what pid {process} runs cannot be seen: it is not signalled")
-    if parsed.sig is not None:
-        if not found.processes:
-            raise NotRunning(f"{parsed.program} is not running")
-        for process in found.processes:
-            killproc(process, parsed.sig, host=host)
-        return ExitCode.OK
-    delay = 5.0 if parsed.delay is None else parsed.delay
-    terminate(found.processes, parse_schedule(f"TERM/{delay:f}/KILL/5"), host, what=parsed.program)
-    if found.pidfile is not None:
-        _remove_pidfile(found.pidfile, host)
-    return ExitCode.OK
+def _check(parsed: argparse.Namespace, _console: Console, host: Host) -> int:
+    from .checker import become_checker
 
-
-def _remove_pidfile(pidfile: Pidfile, host: Host) -> None:
-    """Remove what a program that has ended has left of its pidfile.
-
-    Only a file that holds a pid, or an empty one of root's or ours, is a pidfile. One
-    that was written anew meanwhile is somebody else's. In a directory that others can
-    write nothing is removed: they could have another file stand there by then.
-    """
-    is_one = pidfile.pid or (pidfile.verdict == EMPTY and not pidfile.distrust)
-    if not is_one or read_pidfile(pidfile.path, host) != pidfile:
-        return
-    if distrust := host.distrust(pidfile.path):
-        host.tell(f"{pidfile.path} is left: {distrust}")
-    else:
-        host.remove(pidfile.path)
-
-
-def _pidofproc(parsed: argparse.Namespace, console: Console, host: Host) -> int:
-    found = pidofproc(parsed.program, parsed.pidfile, host)
-    if found.reason:
-        host.tell(found.reason)
-    if found.code == StatusCode.RUNNING:
-        console.answer(" ".join(map(str, found.processes)))
-    return found.code
+    given = {fact: getattr(parsed, fact) for fact in ("daemon", "config", "pidfile")}
+    options = [f"--{fact}={path}" for fact, path in given.items() if path is not None]
+    become_checker(parsed.script, [*options, *["--json"] * parsed.json], host)

@@ -10,7 +10,7 @@ import json
 from ..control.run import run
 from ..errors import InitError, StatusCode
 from ..host import Host
-from .scripts import is_wrapper, scripts, text_of
+from .installing.scripts import is_wrapper, scripts, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

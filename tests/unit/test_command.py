@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os.path
 import sys
 
 import pytest
 from fakes import Run
 
+import initpy
 from initpy.daemons.nginx import NGINX
 from initpy.errors import ExitCode, StatusCode
 from initpy.tools.command import main
@@ -371,10 +373,39 @@ def test_pidofproc_of_nobody(host, capsys):
     assert "" == capsys.readouterr().out
 
 
+def test_first_look(host, capsys):
+    """Without a word it shows the whole help, which has examples: 2."""
+    assert ExitCode.USAGE == main([], host)
+
+    out, err = capsys.readouterr()
+    assert "" == out
+    assert "initpy uninstall nginx" in err
+
+
+def test_check(host, nginx):
+    """The checker of the checkout is executed, with what was given."""
+    become = []
+    host.become = become.append
+    checker = f"{os.path.dirname(os.path.dirname(initpy.__file__))}/scripts/check"
+    host.put(checker, mode=0o755)
+
+    main(["check", "nginx", "--pidfile", "/run/x", "--json"], host)
+    main(["check", "./x"], host)
+
+    command = [sys.executable, checker]
+    options = ["--pidfile=/run/x", "--json"]
+    assert [[*command, "/etc/init.d/nginx", *options], [*command, "./x"]] == become
+
+
+def test_check_without_a_checker(host, capsys):
+    """Where it is not installed: 5, with the places."""
+    assert ExitCode.NOT_INSTALLED == main(["check", "nginx"], host)
+    assert "or /usr/share/initpy/scripts/check\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "argv",
     [
-        [],
         ["frobnicate"],
         ["generate"],
         ["generate", "apache"],
@@ -387,6 +418,7 @@ def test_pidofproc_of_nobody(host, capsys):
         ["killproc", "-d", "5x", PROGRAM],
         ["pidofproc"],
         ["uninstall"],
+        ["check"],
     ],
 )
 def test_wrong_usage_is_2(host, argv):

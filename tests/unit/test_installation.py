@@ -7,7 +7,7 @@ from fakes import Run
 
 from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError, NotPermitted
-from initpy.tools.installation import FOLDER, install, install_unit, uninstall
+from initpy.tools.installing.installation import FOLDER, install, install_unit, uninstall
 from initpy.tools.register import UNITS
 
 PATH, SECOND = "/etc/init.d/nginx", "/etc/init.d/www"

@@ -4,7 +4,7 @@ import pytest
 
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
-from initpy.tools.scripts import is_wrapper, scripts, starts_same
+from initpy.tools.installing.scripts import is_wrapper, scripts, starts_same
 
 PATH = "/etc/init.d/www"
 OTHER = "/opt/rtmp/nginx.conf"

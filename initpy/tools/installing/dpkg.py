@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..control.run import run
-from ..host import Host
-from .register import WITHIN, run_well
+from ...control.run import run
+from ...host import Host
+from ..register import WITHIN, run_well
 
 _DPKG_QUERY, _DPKG_DIVERT = "/usr/bin/dpkg-query", "/usr/bin/dpkg-divert"
 

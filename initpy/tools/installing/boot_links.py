@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from ..host import Host
-from ..systemctl import DIRECTORY
-from .register import register, run_well
+from ...host import Host
+from ...systemctl import DIRECTORY
+from ..register import register, run_well
 
 _LINKS = ("/etc/rc?.d/[SK]*", "/etc/rc.d/rc?.d/[SK]*", "/etc/runlevels/*/*")
 _UNREGISTRARS = (

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import json
 
-from ..control.run import run
-from ..control.units import find_systemctl
-from ..errors import InitError, NotPermitted
-from ..host import Host
-from ..service import Service
-from ..systemctl import DIRECTORY
-from . import register
+from ...control.run import run
+from ...control.units import find_systemctl
+from ...errors import InitError, NotPermitted
+from ...host import Host
+from ...service import Service
+from ...systemctl import DIRECTORY
+from .. import register
+from ..register import UNITS, WITHIN, run_well
 from .boot_links import boot_links, restore_links, unregister
 from .dpkg import divert, is_diverted, owner_of, undivert
-from .register import UNITS, WITHIN, run_well
 from .scripts import is_wrapper, scripts, starts_same, text_of
 
 TYPE_CHECKING = False

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os.path
 import re
 
-from ..host import Host
-from ..service import Service
-from ..systemctl import DIRECTORY
+from ...host import Host
+from ...service import Service
+from ...systemctl import DIRECTORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
