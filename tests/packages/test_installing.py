@@ -1,0 +1,56 @@
+"""The scripts that initpy installs beside those of Debian's packages, which are upgraded."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from machines import repacked
+
+REPOSITORY = Path(__file__).parents[2]
+COMMAND = """#!/usr/bin/python3
+import sys
+sys.path.insert(0, "/opt/initpy")
+from initpy.tools.command import main
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def installed(debian):
+    """Return a machine on which initpy has put its scripts in the place of Debian's."""
+    shutil.copytree(REPOSITORY / "initpy", debian.mnt / "initpy")
+    (debian.mnt / "command").write_text(COMMAND)
+    debian.sh(
+        "mkdir /opt/initpy; cp -r /mnt/initpy /opt/initpy/\n"
+        "install -m 755 /mnt/command /usr/sbin/initpy\n"
+        "initpy install nginx; initpy install php-fpm"
+    )
+    return debian
+
+
+def test_upgrade_of_the_daemons_packages(installed, tmp_path):
+    """A new script of a package comes where the old one is kept, and that one is given back."""
+    archives = installed.path / "var/cache/apt/archives"
+    debs = [next(archives.glob(f"{name}_*.deb")) for name in ("nginx-common", "php8.2-fpm")]
+
+    def edit(tree):
+        for script in tree.glob("etc/init.d/*"):
+            with script.open("a") as file:
+                file.write("# newer\n")
+
+    wrappers = "grep -l 'from initpy.cli' /etc/init.d/*"
+    before = installed.sh(wrappers)
+    for deb in debs:
+        new = repacked(deb, tmp_path, edit)
+        installed.dpkg("--force-depends", "--install", *installed.put([new]))
+    upgraded = installed.sh(wrappers)
+    kept = installed.sh("grep -l '^# newer' /etc/initpy/*.kept").split()
+    installed.sh("for one in /etc/initpy/*.json; do initpy uninstall $(basename $one .json); done")
+
+    assert before == upgraded
+    assert ["/etc/initpy/nginx.kept", "/etc/initpy/php8.2-fpm.kept"] == kept
+    given = installed.sh("grep -l '^# newer' /etc/init.d/*").split()
+    assert ["/etc/init.d/nginx", "/etc/init.d/php8.2-fpm"] == given
+    assert "" == installed.sh("dpkg --verify nginx-common php8.2-fpm")
