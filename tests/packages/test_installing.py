@@ -30,6 +30,13 @@ def installed(debian):
     return debian
 
 
+def test_name_that_packages_call(installed):
+    """When a module of PHP is installed, its package restarts php-fpm by its own name."""
+    said = installed.sh("invoke-rc.d php8.2-fpm status 2>&1 || true")
+
+    assert "unknown initscript" not in said
+
+
 def test_upgrade_of_the_daemons_packages(installed, tmp_path):
     """A new script of a package comes where the old one is kept, and that one is given back."""
     archives = installed.path / "var/cache/apt/archives"
@@ -40,7 +47,7 @@ def test_upgrade_of_the_daemons_packages(installed, tmp_path):
             with script.open("a") as file:
                 file.write("# newer\n")
 
-    wrappers = "grep -l 'from initpy.cli' /etc/init.d/*"
+    wrappers = "grep -l 'from initpy.cli' $(find /etc/init.d -type f)"
     before = installed.sh(wrappers)
     for deb in debs:
         new = repacked(deb, tmp_path, edit)

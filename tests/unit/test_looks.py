@@ -25,7 +25,8 @@ RUNNING = {
     upgrade: 2,  # for orphans of an upgrade that has failed; for whoever is left
 }
 TAKEOVER = 4  # also for another old master, and when the old workers are gone
-STOPPED = {status: 2, stop: 1, start: 1, restart: 1}
+# A start looks twice: another program may have started the service meanwhile.
+STOPPED = {status: 2, stop: 1, start: 2, restart: 2}
 CRASHED = {status: 2, stop: 3, start: 3, restart: 3}
 
 

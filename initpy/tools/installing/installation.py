@@ -18,7 +18,8 @@ from ...host import Host
 from ...service import Service
 from ...systemctl import DIRECTORY
 from .. import register
-from ..register import UNITS, WITHIN, run_well
+from ..register import WITHIN, run_well
+from ..systemd import UNITS, remove_unit
 from .boot_links import boot_links, restore_links, unregister
 from .dpkg import divert, is_diverted, owner_of, undivert
 from .scripts import is_wrapper, scripts, starts_same, text_of
@@ -67,6 +68,9 @@ class Installation:
             divert(path, kept, host)
         else:
             host.rename(path, kept)
+        if other and path.startswith(f"{DIRECTORY}/"):
+            # What calls it by that name goes on doing so: invoke-rc.d, logrotate, a cron job.
+            host.make_link(path, self.name)
         what = f"{path}, which starts the same daemon," if other else path
         how = f", diverted from package {owner}" if owner else ""
         how += ", without its boot links" if linked else ""
@@ -82,10 +86,8 @@ class Installation:
     def undo(self) -> list[str]:
         """Have everything as it was before; return a sentence for each script. Raises InitError."""
         host = self._host
-        systemctl, unit = find_systemctl(host), f"{self.name}.service"
-        if _is_ours(f"{UNITS}/{unit}", host):
-            run_well([systemctl, "disable", unit], host)
-            host.remove(f"{UNITS}/{unit}")
+        systemctl = find_systemctl(host)
+        remove_unit(self.name, host)
         if _is_ours(f"{DIRECTORY}/{self.name}", host):
             host.remove(f"{DIRECTORY}/{self.name}")
         said = [self._give_back(path, kept) for path, kept in self._kept.items()]
@@ -105,6 +107,8 @@ class Installation:
 
     def _give_back(self, path: str, kept: str) -> str:
         host = self._host
+        if host.link_target(path) == self.name:
+            host.remove(path)
         there, here = host.exists(kept), host.exists(path)
         rename = there and not here
         if is_diverted(path, host):
