@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 # Words that end a part of a statement, where a command may begin.
 _OF_CASES = (";;", "esac")
-_ENDINGS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})
+_ENDINGS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}", "!"})
+# The special built-in utilities of 2.14, and local: no function can have their names.
+SPECIAL = frozenset(
+    {".", "break", "continue", "eval", "exec", "exit", "export", "local", "readonly", "return"}
+    | {":", "set", "shift", "times", "trap", "unset"}
+)
 
 
 class Simple(Value):
@@ -22,6 +27,7 @@ class Simple(Value):
     line: int
     words: tuple[Token, ...]
     others: tuple[Token, ...] = ()  # files of redirections
+    uncertain: str = ""  # a redirection that may fail
 
 
 class Compound(Value):
@@ -61,9 +67,12 @@ if TYPE_CHECKING:
     Command = Union[Simple, Compound, Function]
 
 
-def statements(text: str) -> Iterator[Statement]:
-    """Yield the statements of *text*. Raises Fault at the first that a shell would not read."""
-    tokens = Tokens(text)
+def statements(text: str, line: int = 1) -> Iterator[Statement]:
+    """Yield the statements of *text*, which begins in that line of a file.
+
+    Raises Fault at the first that a shell would not read.
+    """
+    tokens = Tokens(text, line)
     while (token := _first(tokens)).text:
         tokens.give_back(token)
         yield _statement(tokens)
@@ -101,8 +110,8 @@ def _statement(tokens: Tokens) -> Statement:
 
 def _pipeline(tokens: Tokens) -> Pipeline:
     token, negated = tokens.next(), False
-    while token.word and token.text == "!":
-        token, negated = tokens.next(), not negated
+    if token.word and token.text == "!":
+        token, negated = tokens.next(), True
     commands = [_command(token, tokens)]
     while (token := tokens.next()).text == "|" and not token.word:
         commands.append(_command(_first(tokens), tokens))
@@ -208,17 +217,26 @@ def _file(tokens: Tokens) -> Token:
 def _simple(token: Token, tokens: Tokens) -> Command:
     words: list[Token] = []
     files: list[Token] = []
-    line = token.line
+    line, uncertain = token.line, ""
     while token.word or token.text in REDIRECTIONS:
         if token.word:
             words.append(token)
         else:
             files.append(_file(tokens))
+            uncertain = uncertain or _may_fail(token.text, files[-1].text)
         token = tokens.next()
     if token.text == "(":
         if len(words) != 1 or words[0].key or tokens.next().text != ")":
             raise _fault(token)
+        if not is_name(words[0].text) or words[0].text in SPECIAL:
+            raise Fault(f"a function cannot have the name {words[0].text!r}", line)
         body = _command(_first(tokens), tokens)
         return Function(line=line, name=words[0].text, body=body)
     tokens.give_back(token)
-    return Simple(line=line, words=(*words,), others=(*files,))
+    return Simple(line=line, words=(*words,), others=(*files,), uncertain=uncertain)
+
+
+def _may_fail(operator: str, file: str) -> str:
+    """Return a redirection, if a shell may not be able to do it."""
+    safe = ("0", "1", "2", "-") if "&" in operator else ("/dev/null",)
+    return "" if operator.startswith("<<") or file in safe else f"{operator}{file}"

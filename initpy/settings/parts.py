@@ -17,7 +17,7 @@ class Reference(Value):
     """A variable in a word: ``$NAME``, or ``${NAME:-other}``."""
 
     name: str
-    sign: str = ""  # "-", "=" or "+"
+    sign: str = ""  # "-", "=", "+" or "?"
     or_empty: bool = False  # with a colon: an empty value counts as none
     other: tuple[Part, ...] = ()
 
@@ -27,10 +27,20 @@ class Unread(Value):
 
     why: str
     inside: tuple[Part, ...] = ()
+    ends: bool | None = False  # a shell may end at it; None: if ``set -u`` is in force
+
+
+class Calculation(Value):
+    """``$((...))``, whose value is not calculated."""
+
+    why: str
+    names: tuple[str, ...]  # all that it contains
+    sets: tuple[str, ...]  # those that it may set
+    simple: bool  # it cannot fail, if all names are those of numbers
 
 
 if TYPE_CHECKING:
-    Part = Union[str, Reference, Unread]
+    Part = Union[str, Reference, Unread, Calculation]
 
 
 class Token(Value):
@@ -55,3 +65,9 @@ class Fault(ValueError):
 def is_name(text: str) -> bool:
     """Tell whether *text* can be the name of a variable."""
     return text.isascii() and text.isidentifier()
+
+
+def names_in(text: str) -> list[str]:
+    """Return everything in *text* that could be the name of a variable."""
+    plain = "".join(one if one.isalnum() or one == "_" else " " for one in text)
+    return [word for word in plain.split() if is_name(word)]

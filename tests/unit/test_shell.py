@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +85,21 @@ SAME = [
     "A=$PATH:/opt/bin\n",
     "echo 'A=1' >/dev/null; B=2\n",
     "true\\\n || A=1\nB=2\n",
+    'export "A=Europe/Berlin" \'B=b\'\nexport -- C="-n 4096"\n',
+    "BASE=/old\nexport BASE=/new LIB=$BASE/lib\nreadonly C=$BASE D=$C\n",
+    'V=A\nexport "$V=1"\nexport $V\n\\export B=2\n',
+    "set -o allexport\nA=1\nset +o allexport\nB=2\n",
+    "set -ae\nA=1\nset +a -u\nB=2\n",
+    "set -a\nA=1\nset +a\nA=2\n",
+    'A=1 B=2 C=3 D=4\nV=A\nunset $V "B"\nunset -v C\nunset -f D\n',
+    "cat >/dev/null <<X\ntext \\\nX\nA=1\nX\nB=2\n",
+    'A="${B-x\\}y}" C=${B-"x\\}y"} D=x\\',
+    "f() { export A; }\nB=1\n",
+    "eval A=1 'B=2'\n",
+    ": ${A:=1} ${B:+$C}\nD=${A:?x} E=${A?x}\n",
+    "A=1; set -u; B=$A${C-x}\n",
+    "set -e\ntrue\nfalse || A=1\n",
+    "A=${B=1}; C=${D=2} true\n",
 ]
 
 
@@ -124,12 +141,37 @@ REFUSED = {
     "A=1\nfi\n": (2, "'fi' is not expected"),
     "A=1\nexit 0\nA=2\n": (2, "a shell ends here"),
     "[ -e / ] || return 0\nA=2\n": (2, "stops in line 1"),
-    "eval A=1\n": (1, "what eval does"),
     "read -r A < /dev/null\n": (1, "what read does"),
     "A=-a\nA+=-b\n": (2, "what A+=-b does"),
     ". /nonexistent/settings\nA=1\n": (1, "does not exist"),
     "A=1\n. /untrusted\n": (2, "is not trusted"),
     ";A=1\n": (1, "is not expected"),
+    "A=1\nreadonly A\nA=2\n": (3, "A is read only"),
+    "A=1\nreadonly B\nunset B\n": (3, "B is read only"),
+    "A=1\n: ${X:?must be set}\n": (2, "X is not set"),
+    "A=1\nset -u\nB=$MORE\n": (3, "MORE is not set"),
+    "A=1\nset -e\nfalse\n": (3, "a shell ends here"),
+    "A=1\nset -e\n[ -e / ]\n": (3, "may fail, with set -e"),
+    "A=1\nset -o pipefail\n": (2, "a shell ends here"),
+    "A=1\nset -Z\n": (2, "a shell ends here"),
+    "A=1\nshift\n": (2, "whether a shell ends"),
+    "A=1\nlocal B\n": (2, "a shell ends here"),
+    "A=1\nexport B-C=1\n": (2, "a shell ends here"),
+    "A=1\nunset B-C\n": (2, "a shell ends here"),
+    "A=1\nexec true\n": (2, "a shell ends here"),
+    "A=x > /nonexistent/y\n": (1, "depends on the redirection"),
+    "A=1\nexport B=x > /nonexistent/y\n": (2, "depends on the redirection"),
+    ": $((A=5))\n": (1, "none is run"),
+    "A=1\nB=$((1/0))\n": (2, "a calculation may fail"),
+    "A=1\nB=${C/x/y}\n": (2, "only a shell reads"),
+    "export A=$$${B=$$}\n": (1, "$$"),
+    "command export A=7\n": (1, "what command does"),
+    "true() { return 1; }\ntrue && A=1\n": (2, "the command in line 2"),
+    "export() { :; }\nexport A=1\n": (1, "a function cannot have the name"),
+    "A=$(false) && B=1\n": (1, "none is run"),
+    "A=1\n: <<X\n${B=1}\nX\n": (3, "a here-document that sets a variable"),
+    "A=1\n[ -e / ] && exit\n": (2, "whether a shell ends"),
+    "for i in 1 2; do readonly B=1; done\nA=1\n": (2, "whether a shell ends"),
 }
 
 
@@ -160,6 +202,74 @@ def test_files_that_read_each_other(reader, tmp_path):
     other.write_text(f"A=1\n. {other}\n")
 
     assert {"A"} == unknown(reader.as_initpy(f". {other}\n"))
+
+
+ANY = [
+    "export $(echo A=1)\n",
+    "readonly $(echo A=1)\n",
+    'eval "$(echo A=1)"\n',
+    "for f in {folder}/o*; do . $f; done\n",
+    '[ -e / ] && . "$(echo {folder}/other)"\n',
+    ". ./other\n",
+    "A=2\nunset $(echo A)\n",
+    "read $(echo A) </dev/null\n",
+    "$(echo export) A=1\n",
+    "alias x='A=1'\nx\n",
+]
+
+
+@pytest.mark.parametrize("text", ANY)
+def test_any_key(reader, text):
+    """What sets keys that cannot be told leaves none that is known, until it is set again."""
+    (reader.folder / "other").write_text("A=1\n")
+    text = text.replace("{folder}", str(reader.folder))
+
+    shell = agree(reader, text)
+
+    assert shell.variables.any_other.where.startswith(f"{reader.path} line ")
+    assert {} == known(shell)
+    if not text.startswith(("alias", "readonly")):
+        assert {"A": "3"} == known(agree(reader, text + "A=3\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A=1\nif [ -e / ]; then export A; fi\n",
+        "A=1\n[ -e / ] && export A\n",
+        "[ -e / ] && set -a\nA=1\n",
+        "set -a\n[ -e / ] && set +a\nA=1\n",
+        "set -a\nif [ -e /nonexistent ]; then A=1; fi\nset +a\nA=2\n",
+    ],
+)
+def test_export_in_doubt(reader, text):
+    """Whether a key is exported may be in doubt, though its value is known."""
+    shell = agree(reader, text)
+
+    assert {"A"} == known(shell).keys()
+    assert shell.variables.exported["A"].where.startswith(f"{reader.path} line ")
+
+
+LONG = [
+    *("{A}", "A={A}", 'A="{A}"', "A='{A}'", "A=${{A}}", "A={B}", "cat <<E\n{A}\nE\n", "#{A}"),
+    *("A={C}", "{D}", "export {D}", "{E}", "A=x\n{F}", "A=`{B}`", "A=${A{B}", "A=$(({C}"),
+]
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_long_text(reader, text):
+    """The time grows with the length, and not with its square."""
+
+    def seconds(length):
+        full = text
+        for sign, part in zip("ABCDEF", ("A", "\\x", "1+", "A=1 ", "A=1\n", "A=$A$A\n")):
+            full = full.replace(f"{{{sign}}}", part * (length // len(part)))
+        begun = time.process_time()
+        reader.as_initpy(full)
+        return time.process_time() - begun
+
+    seconds(4000)
+    assert min(seconds(80000) for _ in range(3)) < 10 * min(seconds(20000) for _ in range(3)) + 0.05
 
 
 def test_deep_nesting(reader):
@@ -193,10 +303,25 @@ COMMANDS = st.one_of(
     ASSIGNMENTS.map("export {}".format),
     KEYS.map("export {}".format),
     KEYS.map("unset {}".format),
+    st.tuples(KEYS, VALUES, KEYS, VALUES).map("export {0[0]}={0[1]} {0[2]}={0[3]}".format),
+    st.tuples(
+        st.sampled_from(["export", "readonly", "export --", "command export", "unset", "eval"]),
+        st.sampled_from(['"A=v w"', "'B=x'", '"C"', "$A", '"$B=1"', "$(echo A=1)", "-f A", "-v B"]),
+    ).map(" ".join),
+    st.sampled_from(["-a", "+a", "-o allexport", "-ae", "-e", "-u", "+e", "--"]).map(
+        "set {}".format
+    ),
+    st.tuples(ASSIGNMENTS, st.sampled_from([" >/nonexistent/x", " :", " true", " export A"])).map(
+        "".join
+    ),
+    ASSIGNMENTS.map("true() {{ {}\n}}".format),
+    ASSIGNMENTS.map("cat >/dev/null <<E\nx\\\nE\n{}\nE".format),
     VALUES.map(": {}".format),
     st.sampled_from(
         [
             *("true", "false", "! true", "# c", "return", "exit", "set -a", "[ -e / ]", "f", "g"),
+            *("shift", "local A=1", ": $((A=5))", ": ${A?x}", "unset A B", "export A B"),
+            *("export() { :; }", "[ -e / ] && export A", "if false; then export B; fi"),
             *("cat >/dev/null <<E\nA=9\nE", "f() { A=7; }", "g() (A=6)", "true >/dev/null"),
         ]
     ),
