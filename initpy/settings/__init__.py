@@ -11,7 +11,7 @@ from ..service import Service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .outcome import Settings
+    from .keys import Settings
 
 DIRECTORIES = ("/etc/default", "/etc/sysconfig")
 MOST = 1 << 20  # bytes that are read of one file

@@ -5,38 +5,36 @@ They are those of the init scripts of Debian, Red Hat and the daemons' own autho
 
 from __future__ import annotations
 
-from ..errors import SettingsError
+from ..errors import InitError, SettingsError
 from ..host import Host
-from ..schedule import ENDLESS, parse_schedule
+from ..schedule import parse_schedule
 from ..service import Service
 from ..state.configuration import read_configuration, split_config
 from ..state.pidfile import UNUSABLE, read_pidfile
-from .outcome import Settings
+from ..value import Value
+from .values import either, limits, nice, number_or_endless, path, positive, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..host import Limits
     from .variables import Variable, Variables
 
-# The letters of ulimit(1) that make sense for a daemon, and the bytes of one unit.
-_LIMITS = {
-    "c": ("RLIMIT_CORE", 512),
-    "d": ("RLIMIT_DATA", 1024),
-    "f": ("RLIMIT_FSIZE", 512),
-    "l": ("RLIMIT_MEMLOCK", 1024),
-    "n": ("RLIMIT_NOFILE", 1),
-    "s": ("RLIMIT_STACK", 1024),
-    "t": ("RLIMIT_CPU", 1),
-    "u": ("RLIMIT_NPROC", 1),
-    "v": ("RLIMIT_AS", 1024),
-}
-_UNLIMITED = -1  # RLIM_INFINITY of resource(3py)
-_MOST = (1 << 63) - 1
 # The fields that say which processes are the service's.
 _INSTANCE = frozenset({"daemon", "config", "options", "pidfile"})
+
+
+class Settings(Value):
+    """What the administrator's settings make of a service.
+
+    A key whose value is bad, or cannot be told, leaves its field as it was declared.
+    """
+
+    service: Service
+    errors: tuple[InitError, ...] = ()  # each names file and line
+    instance_unknown: bool = False  # an error concerns which processes are the service's
+    warnings: tuple[str, ...] = ()
 
 
 def apply(service: Service, variables: Variables, host: Host) -> Settings:
@@ -51,12 +49,14 @@ class _Application:
         self._errors: list[SettingsError] = []
         self._warnings: list[str] = []
         self._instance_unknown = False
-        self._keys = {**KEYS, **{key: (to, _path) for key, to in service.settings.items()}}
+        self._keys = {**KEYS, **{key: (to, path) for key, to in service.settings.items()}}
 
     def result(self) -> Settings:
         environment: dict[str, str] = {}
         exported, used = self._variables.exported, self._variables.used
+        self._refuse_any()
         for key, variable in self._variables.values.items():
+            doubt = exported.get(key)
             if key in self._keys:
                 self._take(key, variable)
             elif key in exported and variable.unknown:
@@ -65,7 +65,10 @@ class _Application:
                 self._warnings.append(
                     f"{variable.where}: {key} is no setting, and is not exported: it is ignored"
                 )
-            if key in exported and not variable.unknown:
+            if doubt is not None and not variable.unknown:
+                why = f"whether it is exported cannot be told: {doubt.why}"
+                self._errors.append(SettingsError(f"{doubt.where}: {key}: {why}"))
+            elif key in exported and not variable.unknown:
                 environment[key] = variable.value
         self._changes.update(_deadline(self._changes))
         if environment:
@@ -76,6 +79,13 @@ class _Application:
             instance_unknown=self._instance_unknown,
             warnings=(*self._warnings,),
         )
+
+    def _refuse_any(self) -> None:
+        """Refuse what may have set any key. Those that were set after it are known."""
+        if doubt := self._variables.any_other:
+            self._errors.append(SettingsError(f"{doubt.where}: it may set any key: {doubt.why}"))
+            missing = self._keys.keys() - self._variables.values.keys()
+            self._instance_unknown |= any(self._keys[key][0] in _INSTANCE for key in missing)
 
     def _refuse(self, key: str, why: str, field: str = "") -> None:
         where = self._variables.values[key].where
@@ -140,70 +150,6 @@ class _Application:
         return service.replace(options=options)
 
 
-def _words(text: str) -> tuple[str, ...]:
-    import shlex
-
-    return tuple(shlex.split(text))
-
-
-def _path(text: str) -> str:
-    if not text.startswith("/"):
-        raise ValueError(f"{text!r} is not an absolute path")
-    if text.endswith("/"):
-        raise ValueError(f"{text!r} is not the path of a file")
-    return text
-
-
-def _number(text: str) -> float:
-    if not text.isascii() or not text.replace(".", "", 1).isdigit():
-        raise ValueError(f"{text!r} is not a number")
-    return float(text)
-
-
-def _number_or_endless(text: str) -> float:
-    return float("inf") if text in ENDLESS else _number(text)
-
-
-def _either(*words: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"{text!r} is neither {' nor '.join(words)}")
-        return text
-
-    return read
-
-
-def _nice(text: str) -> int:
-    if not text.isascii() or not text.lstrip("+-").isdigit() or int(text) not in range(-20, 20):
-        raise ValueError(f"{text!r} is not a nice level from -20 to 19")
-    return int(text)
-
-
-def _limits(text: str) -> dict[str, Limits]:
-    """Read the arguments of ulimit(1): ``-n 4096``, ``-Sn 1024 -c unlimited``."""
-    words = list(_words(text))
-    limits: dict[str, Limits] = {}
-    while words:
-        flag = words.pop(0)
-        letter = flag.lstrip("-").strip("SH")
-        if not flag.startswith("-") or letter not in _LIMITS or not words:
-            raise ValueError(f"{text!r} is not like the arguments of ulimit: -n 4096")
-        name, unit = _LIMITS[letter]
-        value = words.pop(0)
-        if value != "unlimited" and not (value.isascii() and value.isdigit()):
-            raise ValueError(f"{value!r} is not a limit")
-        number = _UNLIMITED if value == "unlimited" else int(value) * unit
-        if number > _MOST:
-            raise ValueError(f"{value} is beyond every limit")
-        soft, hard = limits.get(name, (None, None))
-        both = "S" not in flag and "H" not in flag
-        limits[name] = (
-            number if both or "S" in flag else soft,
-            number if both or "H" in flag else hard,
-        )
-    return limits
-
-
 def _deadline(changes: dict[str, Any]) -> dict[str, float]:
     """Turn the loops and pauses of older scripts into the upgrade's deadline, in seconds.
 
@@ -220,20 +166,20 @@ def _deadline(changes: dict[str, Any]) -> dict[str, float]:
 
 
 KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "DAEMON_OPTS": ("options", _words),
-    "DAEMON_ARGS": ("options", _words),
+    "DAEMON_OPTS": ("options", words),
+    "DAEMON_ARGS": ("options", words),
     "STOP_SCHEDULE": ("stop", parse_schedule),
-    "ULIMIT": ("limits", _limits),
-    "NICELEVEL": ("nice", _nice),
-    "CONFFILE": ("config", _path),
-    "PIDFILE": ("pidfile", _path),
-    "LOCKFILE": ("lockfile", _path),
-    "TIMEOUT": ("timeout", _number),
-    "SLEEPSEC": ("_seconds", _number),
-    "SLEEPMSEC": ("_microseconds", _number),  # the argument of usleep(1)
-    "UPGRADEWAITLOOPS": ("_loops", _number),
-    "UPGRADE_CHECK": ("upgrade_check", _words),
-    "DRAIN_TIMEOUT": ("drain_timeout", _number_or_endless),
-    "RELOAD": ("_reload", _either("signal", "takeover")),
-    "RESTART": ("_restart", _either("held", "plain")),
+    "ULIMIT": ("limits", limits),
+    "NICELEVEL": ("nice", nice),
+    "CONFFILE": ("config", path),
+    "PIDFILE": ("pidfile", path),
+    "LOCKFILE": ("lockfile", path),
+    "TIMEOUT": ("timeout", positive),
+    "SLEEPSEC": ("_seconds", positive),
+    "SLEEPMSEC": ("_microseconds", positive),  # the argument of usleep(1)
+    "UPGRADEWAITLOOPS": ("_loops", positive),
+    "UPGRADE_CHECK": ("upgrade_check", words),
+    "DRAIN_TIMEOUT": ("drain_timeout", number_or_endless),
+    "RELOAD": ("_reload", either("signal", "takeover")),
+    "RESTART": ("_restart", either("held", "plain")),
 }

@@ -118,6 +118,16 @@ def test_hash_in_a_value(host):
         ('ULIMIT="-n 9999999999"', "allows no more than 1048576 open files"),
         ('ULIMIT="-n unlimited"', "allows no more than 1048576 open files"),
         ('ULIMIT="-v 9999999999999999999"', "beyond every limit"),
+        ('ULIMIT="-Sn 5000 -Hn 4000"', "the soft limit of -n is above the hard one"),
+        (f"ULIMIT='-n {'9' * 5000}'", "beyond every limit"),
+        ("NICELEVEL=+-5", "not a nice level"),
+        (f"NICELEVEL={'9' * 5000}", "not a nice level"),
+        ("TIMEOUT=0", "not more than 0"),
+        ("UPGRADEWAITLOOPS=0", "not more than 0"),
+        ("SLEEPSEC=0.0", "not more than 0"),
+        ("SLEEPMSEC=0", "not more than 0"),
+        (f"TIMEOUT={'9' * 400}", "is more than 1e.09"),
+        ("TIMEOUT=.", "not a number"),
         ('DAEMON_OPTS="-g \'x"', "No closing quotation"),
         ("NGINX='/opt/nginx", "a quote without an end"),
         ("NGINX=/opt/my nginx", "needs quotes"),
@@ -172,7 +182,43 @@ def test_empty_value(host, key):
     assert NGINX == set_by(host, f"{key}=''\n")
 
 
-BAD = ["ULIMIT=x", "PIDFILE=$(x)", "if true; then CONFFILE=/x; fi", "A='", "DAEMON_OPTS=(x)"]
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("for f in /etc/x/*; do . $f; done\n", "line 1: it may set any key: the file that is read"),
+        ("export $(cat /etc/x)\n", "line 1: it may set any key: its value comes from a command"),
+        ("A=1\nif [ x ]; then export A; fi\n", "line 2: A: whether it is exported cannot be told"),
+        ("[ x ] && set -a\nPIDFILE=/run/x\n", "line 2: PIDFILE: whether it is exported"),
+    ],
+)
+def test_doubt_is_refused(host, text, why):
+    """What may set any key, or export one, is refused with its line."""
+    with pytest.raises(SettingsError, match=why):
+        set_by(host, text)
+
+
+def test_any_key_and_nothing_seen(host):
+    """A file that cannot be told may name the instance, unless its keys are set after it."""
+    host.put(DEFAULT, ". $(x)\n")
+    assert StatusCode.UNKNOWN == main(NGINX, ["status"], host)
+
+    host.put(
+        DEFAULT,
+        ". $(x)\nPIDFILE=/run/nginx.pid NGINX=/usr/sbin/nginx CONFFILE=/etc/nginx/nginx.conf\n"
+        "DAEMON_OPTS=-q DAEMON_ARGS=-q\n",
+    )
+    assert StatusCode.STOPPED == main(NGINX, ["status"], host)
+
+
+BAD = [
+    "ULIMIT=x",
+    ". $(x)",
+    "export $(x)",
+    "PIDFILE=$(x)",
+    "if true; then CONFFILE=/x; fi",
+    "A='",
+    "DAEMON_OPTS=(x)",
+]
 
 
 @pytest.mark.parametrize("line", [*BAD, "export X=`x`"])
@@ -186,7 +232,7 @@ def test_bad_value_does_not_hold_up_a_stop(host, nginx, action, line):
     assert (action == "status") == nginx.alive(master)
 
 
-@pytest.mark.parametrize("line", [*BAD[1:3], *BAD[4:], "NGINX=`x`", "PIDFILE=/"])
+@pytest.mark.parametrize("line", [*BAD[1:5], *BAD[6:], "NGINX=`x`", "PIDFILE=/"])
 def test_bad_value_and_nothing_seen(host, line):
     """If it is not known which processes are the service's, nothing is said of them."""
     host.put(DEFAULT, f"{line}\n")
