@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .grammar import Statement
 
 _DEEPEST = 10  # files, each of which has the next one read
+_WIDEST = 200  # characters of a statement that is told
 
 
 class _Returned(Exception):
@@ -153,8 +154,8 @@ class Files:
 
     def warn(self, line: int, what: str) -> None:
         """Note what the administrator should know."""
-        first, *more = what.split("\n")
-        self.warnings.append(f"{self.where(line)}: {first}{' ...' if more else ''}")
+        first = what.partition("\n")[0][:_WIDEST]
+        self.warnings.append(f"{self.where(line)}: {first}{' ...' if first != what else ''}")
 
     def ignore(self, line: int, text: str) -> None:
         """Note that nothing is done for a statement."""

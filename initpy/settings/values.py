@@ -48,7 +48,7 @@ def number(text: str) -> float:
     if not text.isascii() or not text.replace(".", "", 1).isdigit():
         raise ValueError(f"{text!r} is not a number")
     if float(text) > _LONGEST:
-        raise ValueError(f"{text} is more than {_LONGEST:g}")
+        raise ValueError(f"it is more than {_LONGEST:g}")
     return float(text)
 
 

@@ -89,7 +89,7 @@ class Variables:
     def cannot_tell_any(self, where: str, why: str) -> None:
         """Note that every variable may have been assigned something."""
         self.values.clear()
-        self.any_other = Doubt(where=where, why=why)
+        self.any_other = self.any_other or Doubt(where=where, why=why)
 
     def export(self, key: str, where: str, doubt: str) -> None:
         """Export a variable, or note that it may have been exported."""

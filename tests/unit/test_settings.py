@@ -261,6 +261,12 @@ def test_what_is_no_assignment_is_warned_about(host, line):
     assert [f"{DEFAULT} line 2: this is not an assignment and is ignored: {line}"] == host.told
 
 
+def test_long_statement_is_told_in_short(host):
+    """A damaged file does not fill the terminal."""
+    assert NGINX == set_by(host, "A" * 100000)
+    assert len(host.told[0]) < 300
+
+
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
