@@ -97,7 +97,7 @@ def run(
     host = host or Host()
     running = "{}.{}".format(*sys.version_info)
     if python and python != running:
-        standard_console(quiet=False).complain(
+        standard_console(host, quiet=False).complain(
             f"{service.name}: this script was generated for Python {python}, "
             f"and is run by Python {running}: generate it again"
         )
@@ -124,15 +124,15 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
           is then a wrapper: it hands over to systemctl where systemd runs, and handles
           signals.
     """
+    host = host or Host()
     try:
         arguments = Arguments(sys.argv[1:] if argv is None else argv)
     except UsageError as exc:
-        console = standard_console(quiet=False)
+        console = standard_console(host, quiet=False)
         console.complain(f"{service.name}: {exc}")
         console.complain(usage(f"/etc/init.d/{service.name}"))
         return exc.exit_code
-    console = standard_console(quiet=arguments.quiet or arguments.json)
-    host = host or Host()
+    console = standard_console(host, quiet=arguments.quiet or arguments.json)
     host.tell = Sentences(service.name, console)
     if arguments.explain:
         host.explain = Sentences(service.name, console, silent=arguments.json)

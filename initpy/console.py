@@ -1,16 +1,22 @@
 """The output of an action: ``Reloading web:   [  OK  ]``, and its progress.
 
-Nothing here raises: a terminal that closes must not end an upgrade half way.
+Nothing here raises: a terminal that closes must not end an upgrade half way. And nothing
+waits for long: Ctrl-S, or a pipe that nobody reads, must not stop it half way.
 """
 
 from __future__ import annotations
 
 import sys
 
+from .errors import WaitTimeout
+from .host import HERE, Host
+from .host.wait import wait_until
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
+PATIENCE = 1.0  # seconds for a reader to take something; what it does not take is lost
 COLUMN = 60  # of the verdict, as in Red Hat's functions
 GREEN, RED, PLAIN = "\033[1;32m", "\033[1;31m", "\033[0m"
 
@@ -45,8 +51,11 @@ class Console:
         err: TextIO | None,
         *,
         quiet: bool = False,
+        host: Host = HERE,
     ) -> None:
         """Write answers to *out* and complaints to *err*."""
+        self._host = host
+        self._patience = PATIENCE
         self._out = out
         self._err = err
         self._quiet = quiet
@@ -58,7 +67,7 @@ class Console:
         """Set the headline: "Reloading web: "."""
         self._headline = headline
         if self._terminal:
-            _write(self._out, headline)
+            self._write(self._out, headline, within=0)
 
     def progress(self, what: str) -> None:
         """Write what the action waits for. Called about once a second."""
@@ -67,9 +76,9 @@ class Console:
         self._reported += 1
         what = escaped(what)
         if self._terminal:
-            _write(self._out, f"\r\033[K{self._headline}{what}")
+            self._write(self._out, f"\r\033[K{self._headline}{what}", within=0)
         elif self._reported & (self._reported - 1) == 0:
-            _write(self._out, f"{self._headline}{what}\n")
+            self._write(self._out, f"{self._headline}{what}\n", within=0)
 
     def end(self, *, ok: bool) -> None:
         """Write the verdict."""
@@ -79,11 +88,11 @@ class Console:
         colour = GREEN if ok else RED
         verdict = f"[{colour}{word}{PLAIN}]" if self._terminal else f"[{word}]"
         overwrite = "\r\033[K" if self._terminal else ""
-        _write(self._out, f"{overwrite}{self._headline:<{COLUMN}}{verdict}\n")
+        self._write(self._out, f"{overwrite}{self._headline:<{COLUMN}}{verdict}\n")
 
     def answer(self, text: str) -> bool:
         """Write a line of the answer to standard output; tell whether it could be written."""
-        return _write(self._out, escaped(text) + "\n")
+        return self._write(self._out, escaped(text) + "\n")
 
     def answer_json(self, answer: dict[str, object], explain: object) -> None:
         """Write an object in JSON, with what *explain* has kept."""
@@ -95,7 +104,51 @@ class Console:
 
     def complain(self, text: str) -> None:
         """Write a line to standard error, even if quiet."""
-        _write(self._err, escaped(text) + "\n")
+        self._write(self._err, escaped(text) + "\n")
+
+    def _write(self, stream: TextIO | None, text: str, *, within: float | None = None) -> bool:
+        """Write to a stream; tell whether all of it was written.
+
+        within: seconds for its reader to take something; None for what is left of the
+                patience, which is spent once, and returns when a reader goes on.
+        """
+        if stream is None:
+            return False
+        try:
+            if (fd := _descriptor(stream)) is None:
+                stream.write(text)
+            stream.flush()  # also what a program that calls us has written before
+            if fd is not None:
+                rest = text.encode(stream.encoding, stream.errors or "strict")
+                while rest:
+                    patience = self._patience if within is None else within
+                    rest = rest[self._taken(fd, rest, patience) :]
+        except WaitTimeout:
+            if within is None:
+                self._patience = 0
+            return False
+        except (OSError, ValueError):  # closed, full, or its terminal is gone
+            # The interpreter flushes the rest of the buffer when it ends. That would fail
+            # again, and the exit code would be 120. A None stream is not flushed.
+            if stream is sys.stdout:
+                sys.stdout = None
+            if stream is sys.stderr:
+                sys.stderr = None
+            return False
+        return True
+
+    def _taken(self, fd: int, data: bytes, within: float) -> int:
+        """Return how many bytes the reader has taken. Raises WaitTimeout."""
+        if taken := self._host.offer(fd, data):
+            return taken
+        taken = wait_until(
+            lambda: self._host.offer(fd, data),
+            within=within,
+            host=self._host,
+            what="the output to be read",
+        )
+        self._patience = PATIENCE
+        return taken
 
 
 class Sentences:
@@ -121,23 +174,14 @@ def _is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
-def _write(stream: TextIO | None, text: str) -> bool:
-    if stream is None:
-        return False
+def _descriptor(stream: TextIO) -> int | None:
+    """Return the number of the file of a stream; None if it is in memory."""
     try:
-        stream.write(text)
-        stream.flush()
-    except (OSError, ValueError):  # closed, full, or its terminal is gone
-        # The interpreter flushes the rest of the buffer when it ends. That would fail
-        # again, and the exit code would be 120. A None stream is not flushed.
-        if stream is sys.stdout:
-            sys.stdout = None
-        if stream is sys.stderr:
-            sys.stderr = None
-        return False
-    return True
+        return stream.fileno()
+    except OSError:
+        return None
 
 
-def standard_console(*, quiet: bool) -> Console:
+def standard_console(host: Host = HERE, *, quiet: bool) -> Console:
     """Return the console of this process. ``sys`` has None for a stream that is closed."""
-    return Console(sys.stdout, sys.stderr, quiet=quiet)
+    return Console(sys.stdout, sys.stderr, quiet=quiet, host=host)

@@ -165,9 +165,36 @@ class Files:
 
         return sorted(glob.glob(pattern))
 
+    def offer(self, fd: int, data: bytes) -> int:
+        """Write to a standard stream what it takes at once; return how many bytes it took.
+
+        Our caller shares the stream, so it is not made non-blocking: a pipe or a terminal
+        is opened once more. Where that is refused (a socket) poll(2) tells if it takes any.
+        """
+        if stat.S_ISREG(os.fstat(fd).st_mode):  # it has a position, which is shared, too
+            return os.write(fd, data)
+        try:
+            own = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        except OSError:
+            return _write_polled(fd, data)
+        try:
+            return os.write(own, data)
+        except BlockingIOError:
+            return 0
+        finally:
+            os.close(own)
+
     def exists(self, path: str) -> bool:
         """Tell whether *path* exists; a dangling link exists, too."""
         return os.path.lexists(path)
+
+
+def _write_polled(fd: int, data: bytes) -> int:
+    import select
+
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return os.write(fd, data[: select.PIPE_BUF]) if poll.poll(0) else 0
 
 
 def source_of(module: str) -> str:

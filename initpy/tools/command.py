@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None, host: Host | None = None) -> int:
         return ExitCode.USAGE
     parsed = parser.parse_args(_signal_last(words))
     host = host or Host()
-    console = standard_console(quiet=False)
+    console = standard_console(host, quiet=False)
     host.tell = lambda sentence: console.complain(f"initpy: {sentence}")
     try:
         code: int = parsed.run(parsed, console, host)

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Callable
 
 from initpy.contracts import UDP
-from initpy.errors import InitError, NotPermitted, Refused
+from initpy.errors import HostError, InitError, NotPermitted, Refused
 from initpy.host import (
     AppendedFile,
     BoundSocket,
@@ -291,6 +291,7 @@ class FakeHost(Host):
         self.users = {"root": (0, 0), "www-data": (33, 33)}
         self.groups = {"root": 0, "www-data": 33}
         self.memory = {}  # descriptor of a file without a name: its text
+        self.room = {}  # descriptor: how many bytes it takes yet, or the error of a write
         self.names = {}  # host name: its addresses
         self.unbindable = {}  # "address:port": why it cannot be bound
         self.read_only = set()  # folders in which nothing can be made
@@ -919,6 +920,15 @@ class FakeHost(Host):
             for path in self.files
             if fnmatch.fnmatchcase(path, pattern) and path.count("/") == pattern.count("/")
         )
+
+    def offer(self, fd, data):
+        room = self.room.get(fd, len(data))
+        if isinstance(room, Exception):
+            raise HostError(f"offer ({fd}) failed", room)
+        taken = min(room, len(data))
+        if fd in self.room:
+            self.room[fd] -= taken
+        return taken
 
     def exists(self, path):
         self.happen()

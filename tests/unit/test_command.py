@@ -72,14 +72,12 @@ def test_generate_into_a_file(host):
 
 def test_generate_onto_a_full_disk(host, nginx, monkeypatch):
     """A script that could not be printed was not generated."""
-    with open("/dev/full", "w") as full:
+    host.room = {1: OSError(28, "No space left on device")}
+    with open("/dev/null", "w") as full:
+        full.fileno = lambda: 1
         monkeypatch.setattr(sys, "stdout", full)
 
         assert ExitCode.GENERIC == main(["generate", "nginx", *GIVEN], host)
-
-        monkeypatch.undo()
-        with pytest.raises(OSError, match="No space"):
-            full.close()
 
 
 def test_generate_for_what_is_missing(host, capsys):

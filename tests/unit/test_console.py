@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import fcntl
 import io
+import os
 import sys
+import threading
+import time
 
 import pytest
 
-from initpy.console import Console, standard_console
+from initpy.console import PATIENCE, Console, standard_console
 
 
 class Terminal(io.StringIO):
@@ -26,6 +30,24 @@ class Broken(io.StringIO):
     def isatty(self):
         """Fail."""
         raise OSError
+
+
+class Pipe(Terminal):
+    """A stream that is a file of our caller's, perhaps a terminal, as the host has it."""
+
+    encoding, errors = "utf-8", "strict"
+
+    def __init__(self, number, *, terminal=False):
+        super().__init__()
+        self._number, self._terminal = number, terminal
+
+    def fileno(self):
+        """Return its number."""
+        return self._number
+
+    def isatty(self):
+        """Tell whether it is a terminal."""
+        return self._terminal
 
 
 @pytest.fixture
@@ -155,3 +177,83 @@ def test_nothing_that_a_terminal_obeys(err, text, shown):
 
     assert f"{shown}\n" == err.getvalue()
     assert f"{shown}\n" * 2 == out.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_output_that_is_stuck(host, terminal):
+    """Ctrl-S, or a pipe that nobody reads: progress waits for nothing, all the rest for 1 s."""
+    host.room = {1: 0, 2: 0}
+    console = Console(Pipe(1, terminal=terminal), Pipe(2), host=host)
+
+    console.begin("Upgrading nginx: ")
+    console.progress("1 s")
+    console.progress("2 s")
+    before = host.now
+    console.complain("no")
+    console.end(ok=False)
+    answered = console.answer("{}")
+
+    assert 0 == before
+    assert not answered
+    assert PATIENCE == pytest.approx(host.now)
+    host.room = {}
+    assert console.answer("{}")
+
+
+def test_one_stuck_stream_of_two(host):
+    """What one of them takes at once does not make the other one wait again."""
+    host.room = {1: 0}
+    console = Console(Pipe(1), Pipe(2), host=host)
+
+    for _ in range(9):
+        console.answer("a")
+        console.complain("b")
+
+    assert PATIENCE == pytest.approx(host.now)
+
+
+def test_slow_reader(host):
+    """A long answer is read page by page, slower than it comes: nothing is lost."""
+    host.room = {1: 4096}
+    console = Console(Pipe(1), None, host=host)
+
+    def read():
+        host.room[1] = 4096
+        host.at(0.7, read)
+
+    host.at(0.7, read)
+
+    assert console.answer("x" * 5 * 4096)
+    assert 0.7 * 5 == pytest.approx(host.now, abs=0.1)
+
+
+def test_slow_reader_of_a_real_pipe():
+    """It is read slower than it is written: it comes whole, and in order."""
+    text = "".join(map(str, range(9000)))
+    fd, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    with open(writing, "w") as out, open(fd, "rb", 0) as reader:
+        read = []
+
+        def keep_reading():
+            while page := reader.read(1000):
+                read.append(page)
+                time.sleep(0.001)
+
+        thread = threading.Thread(target=keep_reading)
+        thread.start()
+        answered = Console(out, None).answer(text)
+        out.close()
+        thread.join()
+
+    assert answered
+    assert f"{text}\n" == b"".join(read).decode()
+
+
+def test_stream_of_a_full_disk(host, monkeypatch):
+    """It cannot be written, and that is told."""
+    host.room = {1: OSError(28, "No space left on device")}
+    monkeypatch.setattr(sys, "stdout", Pipe(1))
+
+    assert not standard_console(host, quiet=False).answer("a")
+    assert sys.stdout is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -193,6 +194,15 @@ class FakeMachine:
             self.host.write_line(process, line.encode(), 1)
         self.host.end(process)
 
+    def stream(self, _kind):
+        """Return a stream for 4096 bytes, what reads so many of it, and what closes its reader."""
+        self.host.room[1] = 4096
+
+        def read():
+            self.host.room[1] = 4096
+
+        return 1, read, lambda: self.host.room.update({1: BrokenPipeError(32, "Broken pipe")})
+
     def listener(self):
         """Return a process that listens, and where."""
         process = self.host.add(sockets={77: "127.0.0.1:8080"})
@@ -217,6 +227,7 @@ class RealMachine(FakeMachine):
         self.directory = str(directory)
         self.started = []
         self.sockets = []
+        self.streams = []
 
     def file(self, name, text="", mode=0o644):
         """Have a file."""
@@ -325,6 +336,16 @@ class RealMachine(FakeMachine):
         with open(self.path("awaits")) as file:
             return self.host.find(int(file.read())), self.process()
 
+    def stream(self, kind):
+        """Return a stream for 4096 bytes, what reads so many of it, and what closes its reader."""
+        if kind == "pipe":
+            reader, writer = map(open, os.pipe(), ("rb", "wb"), (0, 0))
+            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        else:
+            reader, writer = socket.socketpair()
+        self.streams += [reader, writer]
+        return writer.fileno(), lambda: os.read(reader.fileno(), 4096), reader.close
+
     def write_lines(self, writer, *lines):
         """Have a process write these lines, and end."""
         with open(self.path("orders"), "w") as file:
@@ -354,8 +375,8 @@ class RealMachine(FakeMachine):
             if popen.returncode is None:
                 os.killpg(popen.pid, signal.SIGKILL)
                 popen.wait()
-        for listener in self.sockets:
-            listener.close()
+        for one in (*self.sockets, *self.streams):
+            one.close()
 
 
 @pytest.fixture(params=["real", "fake"])
@@ -1353,3 +1374,22 @@ def test_file_limits(machine, host):
     assert 0 < soft <= most
     assert (soft, most) == host.file_limits()
     assert (0, 0) == host.file_limits(process)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_stream_that_nobody_reads(machine, host, kind):
+    """It takes what it has room for, then nothing, and nobody waits; without a reader it fails."""
+    fd, read, close = machine.stream(kind)
+    taken = host.offer(fd, b"x" * 10000)
+    while host.offer(fd, b"x" * 10000):
+        pass
+
+    assert 4096 == taken
+    assert 0 == host.offer(fd, b"x")
+    while not host.offer(fd, b"x"):
+        read()
+    close()
+    with pytest.raises(InitError, match="Broken pipe") as caught:
+        while True:
+            host.offer(fd, b"x")
+    assert isinstance(caught.value, OSError)

@@ -15,10 +15,10 @@ ROOT = os.path.dirname(initpy.__file__)
 # The rooms, the lowest first: folders, and the modules that stand beside them. A room
 # imports from the rooms below it, and from nowhere else.
 FLOORS = [
-    {"errors", "value", "console"},
+    {"errors", "value"},
     {"schedule"},
     {"host"},
-    {"service", "contracts"},
+    {"service", "contracts", "console"},
     {"daemons"},
     {"state"},
     {"control", "settings"},
