@@ -184,6 +184,18 @@ class Processes:
         return [(line.split(":", 2)[1], line.split(":", 2)[2]) for line in lines]
 
 
+def unreaped(pid: int) -> bool:
+    """Tell whether that child of ours still has its number: it lives, or is a zombie.
+
+    If SIGCHLD is ignored the kernel reaps a child that ends, and may reuse its number.
+    """
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def _read(path: str, *, paged: bool = False, begins: bool = False) -> str:
     """Return the content of a file of /proc.
 

@@ -49,6 +49,8 @@ def main(argv: Sequence[str] | None = None, host: Host | None = None) -> int:
         return ExitCode.USAGE
     parsed = parser.parse_args(_signal_last(words))
     host = host or Host()
+    if argv is None:
+        host.settle()
     console = standard_console(host, quiet=False)
     host.tell = lambda sentence: console.complain(f"initpy: {sentence}")
     try:

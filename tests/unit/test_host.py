@@ -241,6 +241,26 @@ def test_closed_while_it_runs(machine):
     os.waitpid(process.pid, 0)
 
 
+@pytest.mark.parametrize("how", ["spawn", "launch"])
+def test_number_of_a_child_that_the_kernel_has_reaped(machine, monkeypatch, how):
+    """With SIGCHLD ignored its number may be another's by now: nothing is signalled."""
+    sent = []
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        child = getattr(machine, how)(["/bin/true"])
+        ours = child.pid if how == "spawn" else child.launcher.pid
+        if how == "launch":
+            os.kill(ours, signal.SIGKILL)
+        wait_until(lambda: machine.find(ours) is None, within=9, host=machine, what="its end")
+        monkeypatch.setattr(os, "killpg", lambda *how: sent.append(how))
+        monkeypatch.setattr(os, "kill", lambda *how: sent.append(how))
+        (child.kill_group if how == "spawn" else child.release)()
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+    assert [] == sent
+
+
 @pytest.fixture
 def signals():
     """Put the dispositions of signals back."""

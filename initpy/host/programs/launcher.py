@@ -16,7 +16,7 @@ import errno
 import os
 
 from ...errors import translated
-from ..processes import Processes
+from ..processes import Processes, unreaped
 from ..procfs import Process
 from . import spawn
 from .forking import fork
@@ -199,10 +199,11 @@ class Launched:
         """End the launcher, by KILL, and see it gone: init adopts what it has started."""
         if self._launcher:
             try:
-                os.kill(self._launcher, _signal.SIGKILL)
-                os.waitpid(self._launcher, 0)
+                if unreaped(self._launcher):
+                    os.kill(self._launcher, _signal.SIGKILL)
+                    os.waitpid(self._launcher, 0)
             except (ProcessLookupError, ChildProcessError):
-                pass  # the kernel has reaped it: our SIGCHLD is ignored
+                pass  # the kernel has reaped it meanwhile: our SIGCHLD is ignored
             self._launcher = 0
 
     def close(self) -> None:

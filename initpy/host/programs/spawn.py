@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ...errors import translated
-from ..processes import Processes
+from ..processes import Processes, unreaped
 from .forking import fork
 from .limits import adopt_limits, set_limits, start_limits
 from .refusal import refused, unprepared
@@ -215,7 +215,7 @@ class Child:
         """
         import _signal
 
-        if self._code is None:
+        if self._code is None and unreaped(self.pid):
             os.killpg(self.pid, _signal.SIGKILL)
             self.reap()
 
