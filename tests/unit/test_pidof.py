@@ -347,6 +347,26 @@ def test_link_is_followed(host):
     assert (process.id,) == pidofproc(PROGRAM, host=host).processes
 
 
+@pytest.mark.parametrize("pidfile", [None, PIDFILE])
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"argv": ("foo",), "comm": "foo"}, StatusCode.RUNNING),
+        ({"argv": ("/usr/sbin/foo3.11",), "comm": "foo3.11"}, StatusCode.RUNNING),
+        ({"argv": ("foo: master process",), "comm": "foo"}, StatusCode.RUNNING),
+        ({"argv": ("bar",), "comm": "bar"}, StatusCode.DEAD_PIDFILE),  # another program of it
+    ],
+)
+def test_bare_name_of_a_link(host, pidfile, facts, code):
+    """A bare name is looked for on PATH, and its links are followed: python3 is python3.11."""
+    host.put("/usr/sbin/foo3.11", mode=0o755)
+    host.put(PROGRAM, "foo3.11", kind="link")
+    host.add(42, exe="/usr/sbin/foo3.11", **facts)
+    host.put(PIDFILE, "42\n")
+
+    assert code == pidofproc("foo", pidfile, host).code
+
+
 def test_given_pidfile_is_the_only_place(host, foo):
     """With a pidfile nothing else is looked at."""
     found = pidofproc(PROGRAM, "/run/other.pid", host)

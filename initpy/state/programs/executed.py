@@ -23,8 +23,11 @@ def executed(facts: ProcessFacts, program: str, host: Host) -> str:
     name = os.path.basename(program)
     if facts.exe is None:
         return facts.comm if facts.argv and facts.comm == name[:_COMM] else ""
-    by_path = "/" in program
-    if _runs(facts, program, host) if by_path else os.path.basename(facts.exe) == name:
+    if "/" in program:
+        runs = _runs(facts, program, host)
+    else:
+        runs = os.path.basename(facts.exe) == name or _runs_link(facts, name, host)
+    if runs:
         return facts.exe
     return _executed_script(facts, program, host)
 
@@ -35,6 +38,23 @@ def _runs(facts: ProcessFacts, binary: str, host: Host) -> bool:
         return True
     running = host.exe_file(facts.process)
     return running is not None and running == host.file_id(binary)
+
+
+def _runs_link(facts: ProcessFacts, name: str, host: Host) -> bool:
+    """Tell whether a program of that name leads to the executable of a process.
+
+    It is looked for along the PATH that our children have, as python3 is for python3.11.
+    One binary may be several programs, such as busybox, so the process must have been
+    called by this name, or by that of the binary.
+    """
+    from ...host.programs.spawn import CLEAN_ENVIRONMENT
+
+    names = {name, os.path.basename(facts.exe or "")}
+    names |= {one[:_COMM] for one in names}
+    if names.isdisjoint({facts.comm, *map(os.path.basename, facts.argv[:1])}):
+        return False
+    folders = CLEAN_ENVIRONMENT["PATH"].split(":")
+    return any(_runs(facts, f"{folder}/{name}", host) for folder in folders)
 
 
 def _executed_script(facts: ProcessFacts, program: str, host: Host) -> str:
