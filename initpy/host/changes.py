@@ -90,6 +90,8 @@ class Changes(Files):
             except BaseException:
                 os.unlink(temporary)
                 raise
+        except PermissionError as exc:
+            raise NotPermitted(f"{path} cannot be written: {exc.strerror}") from exc
         except OSError as exc:
             raise InitError(f"{path} cannot be written: {exc.strerror}") from exc
 

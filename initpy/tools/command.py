@@ -7,11 +7,12 @@ import os.path
 
 from .. import __version__
 from ..console import Console, standard_console
-from ..errors import ExitCode, InitError, UsageError
+from ..errors import ExitCode, InitError, StatusCode, UsageError, failure_of
 from ..host import Host
 from ..schedule import signal_named
 from ..service import Service
 from ..systemctl import DIRECTORY
+from .arguments import Parser
 from .declarations import declarations
 from .detect import FACTS, choose, detect_service
 from .init_script import render
@@ -49,22 +50,25 @@ def main(argv: Sequence[str] | None = None, host: Host | None = None) -> int:
         return ExitCode.USAGE
     parsed = parser.parse_args(_signal_last(words))
     host = host or Host()
-    if argv is None:
+    parsed.ours = argv is None  # this process: then its signals, too
+    if parsed.ours:
         host.settle()
     console = standard_console(host, quiet=False)
     host.tell = lambda sentence: console.complain(f"initpy: {sentence}")
     try:
         code: int = parsed.run(parsed, console, host)
-    except InitError as exc:
-        if exc.output:
-            console.complain(exc.output)
-        console.complain(f"initpy: {exc}")
-        return exc.exit_code
+    except Exception as exc:  # noqa: BLE001 - the last handler: there is no traceback
+        failure = failure_of(exc)
+        if failure.output:
+            console.complain(failure.output)
+        console.complain(f"initpy: {failure}")
+        looks = parsed.command in ("status", "pidofproc")
+        return StatusCode.UNKNOWN if looks else failure.exit_code
     return code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="initpy",
         allow_abbrev=False,
         description=_WHAT,
@@ -136,7 +140,8 @@ def _signal(text: str) -> object:
 
 def _delay(text: str) -> float:
     number = text.rstrip("smhd")
-    if not number.replace(".", "", 1).isdigit() or text[len(number) :] not in _SECONDS:
+    digits = number.isascii() and number.replace(".", "", 1).isdigit()
+    if not digits or text[len(number) :] not in _SECONDS or float(number) == float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a time: 5, 0.5s, 2m")
     return float(number) * _SECONDS[text[len(number) :]]
 
@@ -145,11 +150,11 @@ def _discovered(parsed: argparse.Namespace, host: Host) -> list[Service]:
     given = {fact: value for fact in FACTS if (value := getattr(parsed, fact)) is not None}
     for fact in ("daemon", "config", "pidfile"):
         if fact in given:
-            given[fact] = os.path.abspath(given[fact])
+            given[fact] = _absolute(given[fact])
     declared = declarations()[parsed.service]
     name = given.get("name", declared.name)
     _check_name(name)
-    prefix = os.path.abspath(parsed.prefix) if parsed.prefix else ""
+    prefix = _absolute(parsed.prefix) if parsed.prefix else ""
     chosen = choose(declared, given, parsed.version, host)
     return [detect_service(service, given, host, prefix=prefix) for service in chosen]
 
@@ -157,6 +162,20 @@ def _discovered(parsed: argparse.Namespace, host: Host) -> list[Service]:
 def _check_name(name: str) -> None:
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise UsageError(f"{name!r} cannot name a script: use letters, digits, - _ . only")
+
+
+def _absolute(path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        why = "the working directory was removed, so give an absolute path"
+        raise InitError(f"{path!r} leads nowhere: {why}") from None
+
+
+def _shield(parsed: argparse.Namespace, host: Host) -> None:
+    """Let no signal leave half done from now on what is written and registered."""
+    if parsed.ours:
+        host.heed_signals()
 
 
 def _wrapper(service: Service, parsed: argparse.Namespace, host: Host) -> str:
@@ -178,15 +197,18 @@ def _generate(parsed: argparse.Namespace, console: Console, host: Host) -> int:
     else:
         text, mode = _wrapper(service, parsed, host), 0o755
     if parsed.output is not None:
-        host.write(os.path.abspath(parsed.output), text, mode)
+        path = _absolute(parsed.output)
+        _shield(parsed, host)
+        host.write(path, text, mode)
     elif not console.answer(text.rstrip("\n")):
         raise InitError("standard output cannot be written: use -o FILE")
     return ExitCode.OK
 
 
 def _install(parsed: argparse.Namespace, console: Console, host: Host) -> int:
-    for service in _discovered(parsed, host):
-        wrapper = _wrapper(service, parsed, host)
+    services = [(one, _wrapper(one, parsed, host)) for one in _discovered(parsed, host)]
+    _shield(parsed, host)
+    for service, wrapper in services:
         if parsed.format == "systemd":
             unit = render_unit(service, f"{DIRECTORY}/{service.name}")
             console.answer(install_unit(service, wrapper, unit, host))
@@ -197,6 +219,7 @@ def _install(parsed: argparse.Namespace, console: Console, host: Host) -> int:
 
 def _uninstall(parsed: argparse.Namespace, console: Console, host: Host) -> int:
     _check_name(parsed.name)
+    _shield(parsed, host)
     console.answer(uninstall(parsed.name, host))
     return ExitCode.OK
 

@@ -249,6 +249,28 @@ def test_killproc_delay(host, foo, delay, seconds):
     assert [(0, 42, "SIGTERM"), (seconds, 42, "SIGKILL")] == host.sent
 
 
+@pytest.mark.parametrize("delay", ["9" * 400, "1e5", "\u00b2", "", "s", "-1", "nan", "inf"])
+def test_killproc_delay_that_is_no_time(host, capsys, delay):
+    """What is no number of seconds is wrong usage, in one sentence."""
+    with pytest.raises(SystemExit) as ended:
+        main(["killproc", "-d", delay, PROGRAM], host)
+
+    assert ExitCode.USAGE == ended.value.code
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["killproc", PROGRAM], ExitCode.GENERIC), (["pidofproc", PROGRAM], StatusCode.UNKNOWN)],
+)
+def test_what_nobody_expects(host, capsys, monkeypatch, words, code):
+    """Whatever fails is told in a sentence; where something is only looked at the code is 4."""
+    monkeypatch.setattr(host, "pids", lambda: {}["x"])
+
+    assert code == main(words, host)
+    assert "initpy: initpy cannot be used: KeyError" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("sig", ["-USR2", "-SIGUSR2", "-12", "-usr2"])
 def test_killproc_signal(host, foo, sig):
     """With a signal that is sent, as the seed's script writes it."""

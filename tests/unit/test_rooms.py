@@ -235,7 +235,13 @@ def test_errors_are_caught_at_the_edge():
 
 # Where whatever comes is caught: at the edge, which has a sentence for it, and where two
 # masters would be left.
-LAST_HANDLERS = {"cli", "protocols.oldbin", "protocols.takeover", "protocols.unfinished"}
+LAST_HANDLERS = {
+    "cli",
+    "protocols.oldbin",
+    "protocols.takeover",
+    "protocols.unfinished",
+    "tools.command",
+}
 
 
 @pytest.mark.parametrize("module", sorted(set(TREES) - LAST_HANDLERS))
