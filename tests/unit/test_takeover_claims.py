@@ -33,7 +33,8 @@ from initpy.state.record import read_record, record_path
 from initpy.state.workers import recorded_pools
 
 EXAMPLES = int(os.environ.get("INITPY_MODEL_EXAMPLES", "200"))
-SERVICE = PHP_FPM.replace(**QUICK)
+# The folder of its pools, too: a start makes it.
+SERVICE = PHP_FPM.replace(pidfile="/run/php/php-fpm.pid", **QUICK)
 ACTIONS = {
     "start": start,
     "reload": reload,
