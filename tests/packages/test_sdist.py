@@ -14,6 +14,7 @@ from machines import sh
 import initpy
 
 NAME = f"sysv_initpy-{initpy.__version__}"
+SHARED = f"{NAME}.data/data/share/initpy/"
 
 
 def output(*argv, **how):
@@ -60,13 +61,16 @@ def test_sdist_holds_the_repository(clone, sdist):
 
 
 def test_wheel_holds_the_package(clone, sdist, tmp_path):
-    """Every module, every sub-package and py.typed are in the wheel, and nothing else is."""
+    """Every module and py.typed are in the wheel, and the checker; nothing else is."""
     python("-m", "pip", "wheel", "--no-deps", "--wheel-dir", tmp_path, sdist)
 
     with zipfile.ZipFile(tmp_path / f"{NAME}-py3-none-any.whl") as wheel:
         files = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert {name for name in tracked(clone) if name.startswith("initpy/")} == files
+    checker = {name for name in files if name.startswith(SHARED)}
+    assert {name for name in tracked(clone) if name.startswith("initpy/")} == files - checker
     assert "initpy/py.typed" in files
+    assert f"{SHARED}scripts/check" in checker  # what "initpy check" runs
+    assert {name.removeprefix(SHARED) for name in checker} <= tracked(clone)
 
 
 def test_installed_command(venv):
