@@ -88,6 +88,13 @@ def machine(folder, installed):
         yield machine
 
 
+@pytest.fixture(autouse=True)
+def starts_forgotten(request):
+    """Have systemd forget how often it has started a unit: more than 5 times in 10 s is refused."""
+    if "machine" in request.fixturenames:
+        request.getfixturevalue("machine").run("systemctl", "reset-failed")
+
+
 def status(machine, name):
     """Return what a service says of itself to a machine: service(8) would ask systemctl."""
     return machine.run(f"/etc/init.d/{name}", "status", "--json").json

@@ -87,10 +87,10 @@ class Installation:
         """Have everything as it was before; return a sentence for each script. Raises InitError."""
         host = self._host
         systemctl = find_systemctl(host)
-        remove_unit(self.name, host)
+        said = [told] if (told := remove_unit(self.name, host)) else []
         if _is_ours(f"{DIRECTORY}/{self.name}", host):
             host.remove(f"{DIRECTORY}/{self.name}")
-        said = [self._give_back(path, kept) for path, kept in self._kept.items()]
+        said += [self._give_back(path, kept) for path, kept in self._kept.items()]
         for name, links in self._links.items():
             restore_links(name, links, host)
         for unit in self._units:
