@@ -14,7 +14,7 @@ from conformance import sandbox
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import Host
-from initpy.tools.detect import detect_service
+from initpy.tools.detect import choose, detect_service
 from initpy.tools.init_script import render
 
 pytestmark = pytest.mark.conformance
@@ -55,7 +55,9 @@ def wrappers():
     """Give name -> text of the three wrappers, as a package for Debian's Python has them."""
     found = {}
     for name, (declared, pidfile) in INSTANCES.items():
-        service = detect_service(declared, {"name": name, "pidfile": pidfile}, Host())
+        given = {"name": name, "pidfile": pidfile}
+        (installed,) = choose(declared, given, "", Host())
+        service = detect_service(installed, given, Host())
         found[name] = render(service, declared, **PYTHON)
     return found
 
