@@ -15,6 +15,7 @@ from shells import Reader, agree
 
 from initpy.cli import main
 from initpy.daemons.nginx import NGINX
+from initpy.settings import with_settings
 
 pytestmark = pytest.mark.real
 
@@ -74,7 +75,9 @@ def test_default_files(place):
         master = nginx.run()
         host.put("/etc/default/nginx", text)
 
-        assert 0 == main(NGINX, ["stop"], host), path
-        assert not nginx.alive(master), path
+        # Some name another configuration in DAEMON_OPTS: then the one that runs is not theirs.
+        ours = NGINX.config == with_settings(NGINX, host, action="stop").config
+        assert (0 if ours else 1) == main(NGINX, ["stop"], host), path
+        assert ours != nginx.alive(master), path
 
     assert len(more) >= DOWNLOADED
