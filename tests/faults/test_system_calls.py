@@ -144,7 +144,7 @@ class Trial:
             uncopied = (self.action, result.code) == ("upgrade", 3) and call.startswith("pidfd_")
             if result.code not in allowed and not uncopied:
                 yield f"the code: {result}"
-            said = result.err.splitlines()[-1:] or [""]
+            said = (result.err or result.out).splitlines()[-1:] or [""]  # status tells on stdout
             if not unheard and len(said[0].partition(": ")[2]) < len("it"):
                 yield f"no sentence: {result}"
         try:
