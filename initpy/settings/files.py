@@ -26,21 +26,27 @@ class Exited(Exception):
 
 
 class Files:
-    """What reads files, statement by statement, each of which ``run`` is given.
+    """What reads files, statement by statement, and hands each on.
 
     Why a statement may not be run at all, as a sentence, is passed on as *doubt*; it is ""
     for one that is run.
     """
 
-    def __init__(self, read_file: Callable[[str], str | None]) -> None:
-        """Prepare to read files by *read_file*.
+    def __init__(
+        self,
+        read_file: Callable[[str], str | None],
+        run_statement: Callable[[Statement, str], None],
+    ) -> None:
+        """Prepare to read files by *read_file*, and to run statements by *run_statement*.
 
-        It returns None for one that is not there, and raises InitError for one that is not
-        to be read.
+        read_file: returns None for a file that is not there, and raises InitError for one
+                   that is not to be read.
+        run_statement: is given the doubt, too, and raises Fault.
         """
         self.variables = Variables()
         self.warnings: list[str] = []
         self._read_file = read_file
+        self._run_statement = run_statement
         self._files: list[str] = []  # the one that is read, after those that have it read
         self._stops = ""  # why a shell may not read the rest of the file
         self._ends = ""  # why it may have ended
@@ -63,13 +69,9 @@ class Files:
             self._files.pop()
             self._stops = before
 
-    def run(self, statement: Statement, doubt: str) -> None:
-        """Run a statement. Raises Fault."""
-        raise NotImplementedError
-
     def _read(self, text: str, line: int, doubt: str) -> None:
         for statement in statements(text, line):
-            self.run(statement, doubt or self.doubt)
+            self._run_statement(statement, doubt or self.doubt)
 
     @property
     def doubt(self) -> str:

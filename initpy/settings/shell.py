@@ -27,7 +27,7 @@ class Shell(Files):
 
     def __init__(self, read_file: Callable[[str], str | None]) -> None:
         """Prepare to read files by *read_file*, as of Files."""
-        super().__init__(read_file)
+        super().__init__(read_file, self.run)
         self._functions: dict[str, tuple[Command, ...]] = {}  # all that it may be
         self.in_function = False
         self._in_loop = False

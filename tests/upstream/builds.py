@@ -51,11 +51,11 @@ cd "$1"
 shift
 nice -n 5 ./configure "$@"
 nice -n 5 make -j2
-make install DESTDIR="$PWD/../root" INSTALL_ROOT="$PWD/../root"
+make install DESTDIR="$PWD/../installed" INSTALL_ROOT="$PWD/../installed"
 """
 # At the path that it was built for, which nobody else sees there.
 EXTEND = """
-mount --bind "$PWD/root/usr/local" /usr/local
+mount --bind installed/usr/local /usr/local
 cd php-*/ext/"$1"
 /usr/local/php/bin/phpize
 nice -n 5 ./configure --with-php-config=/usr/local/php/bin/php-config
@@ -78,14 +78,14 @@ def upstream() -> Path:
         _sh(folder, BUILD, nginx, *NGINX)
         _sh(folder, BUILD, php, *PHP)
         _sh(folder, EXTEND, EXTENSION, enter=("unshare", "--mount"))
-        local = folder / "root/usr/local"
+        local = folder / "installed/usr/local"
         shutil.copy(php / "sapi/fpm/init.d.php-fpm", local / "php")
         for path in list(folder.iterdir()):
-            if path.name != "root":
+            if path.name != "installed":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     made = cached("upstream", (SUITE, PACKAGES, NGINX, PHP, EXTENSION, FETCH, BUILD, EXTEND), make)
-    return made / "root/usr/local"
+    return made / "installed/usr/local"
 
 
 def _sh(
