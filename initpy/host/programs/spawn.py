@@ -56,13 +56,14 @@ class Programs:
         # the end of it.
         output = output_file()
         reading = null()
+        start = start_limits()  # now, and not in the child: see forking
         failure, failing = map(above_standard, os.pipe())  # why it could not be executed
         child = fork()  # not subprocess: to import it costs as much as the interpreter's start
         if child == 0:  # pragma: no cover - coverage does not measure in a child
             try:
                 os.setsid()
                 prepare(reading, output, descriptors)
-                adopt_limits(start_limits())
+                adopt_limits(start)
                 set_limits(nice, limits or {})
             except (OSError, ValueError, OverflowError) as exc:
                 os.write(failing, unprepared(exc))
