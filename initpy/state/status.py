@@ -66,14 +66,15 @@ class Status(Value):
 def look(service: Service, host: Host) -> Status:
     """Return the status of the service as it is at this moment."""
     seen = take_snapshot(service, host)
-    code = _code(service, seen, host)
     if seen.master is None:
-        if not host.sees_all():  # a master may be hidden, of which these are workers
+        hidden = "" if host.sees_all() else f", because {_HIDDEN}"
+        if hidden:  # a master may be hidden, of which these are workers
             seen = seen.replace(orphans=())
+        code = _code(service, seen, hidden, host)
         return Status(
             name=service.name,
             code=code,
-            sentence=_absence(service, code, seen, host),
+            sentence=_absence(service, code, seen, hidden, host),
             notes=_snapshot_notes(seen),
             snapshot=seen,
         )
@@ -84,7 +85,7 @@ def look(service: Service, host: Host) -> Status:
     replaced = None if running is None else running != disk
     return Status(
         name=service.name,
-        code=code,
+        code=StatusCode.RUNNING,
         sentence=f"running, master {seen.master}, {_workers(len(serving))}, up {_duration(uptime)}",
         notes=(
             *_upgrade_notes(service, seen, host),
@@ -99,12 +100,10 @@ def look(service: Service, host: Host) -> Status:
     )
 
 
-def _code(service: Service, seen: Snapshot, host: Host) -> int:
-    if seen.master is not None:
-        return StatusCode.RUNNING
+def _code(service: Service, seen: Snapshot, hidden: str, host: Host) -> int:
     verdict = seen.pidfile.verdict
     # We may not see the process, or the pidfile cannot tell.
-    if not host.sees_all() or (verdict == UNUSABLE and not seen.pidfile.regular):
+    if hidden or (verdict == UNUSABLE and not seen.pidfile.regular):
         return StatusCode.UNKNOWN
     if verdict not in (MISSING, EMPTY):
         return StatusCode.DEAD_PIDFILE
@@ -116,7 +115,7 @@ def _code(service: Service, seen: Snapshot, host: Host) -> int:
     return StatusCode.DEAD_LOCKFILE if marked else StatusCode.STOPPED
 
 
-def _absence(service: Service, code: int, seen: Snapshot, host: Host) -> str:
+def _absence(service: Service, code: int, seen: Snapshot, hidden: str, host: Host) -> str:
     if seen.orphans:
         pids = ", ".join(map(str, seen.orphans))
         places = " ".join(_places(seen, host))
@@ -128,7 +127,7 @@ def _absence(service: Service, code: int, seen: Snapshot, host: Host) -> str:
         return f"dead, and its lock file {service.subsys} is still there"
     if code == StatusCode.STOPPED:
         return "stopped"
-    return "unknown: no master can be seen" + ("" if host.sees_all() else f", because {_HIDDEN}")
+    return f"unknown: no master can be seen{hidden}"
 
 
 def _upgrade_notes(service: Service, seen: Snapshot, host: Host) -> tuple[str, ...]:
