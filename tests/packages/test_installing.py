@@ -61,3 +61,25 @@ def test_upgrade_of_the_daemons_packages(installed, tmp_path):
     given = installed.sh("grep -l '^# newer' /etc/init.d/*").split()
     assert ["/etc/init.d/nginx", "/etc/init.d/php8.2-fpm"] == given
     assert "" == installed.sh("dpkg --verify nginx-common php8.2-fpm")
+
+
+def test_our_packages_beside(installed, debs):
+    """Our packages leave the diversions of ``initpy install`` alone, and come and go."""
+
+    def files():
+        return {line for line in installed.files() if "__pycache__" not in line}
+
+    before = files()
+    links = installed.sh("find /etc/rc?.d | sort")
+
+    said = installed.dpkg("--force-depends", "--install", *installed.put(debs)).stdout
+    status = [installed.service(name, "status")[0] for name in ("nginx", "php8.2-fpm")]
+    installed.dpkg("--purge", "initpy-nginx", "initpy-php-fpm", "python3-initpy")
+
+    assert "/etc/init.d/nginx is diverted already, and is left as it is" in said
+    assert "/etc/init.d/php8.2-fpm is diverted already, and is left as it is" in said
+    assert [3, 3] == status
+    assert before == files()
+    assert links == installed.sh("find /etc/rc?.d | sort")
+    installed.sh("for one in /etc/initpy/*.json; do initpy uninstall $(basename $one .json); done")
+    assert "" == installed.sh("dpkg --verify nginx-common php8.2-fpm")
