@@ -165,3 +165,12 @@ class Chamber:
             self._log.close()
             for directory in (self._inner, self._outer):
                 shutil.rmtree(directory)
+
+
+def install(chamber, site):
+    """Install a daemon under the name of its kind; return its script."""
+    script = f"/etc/init.d/{site.kind}"
+    facts = ("--daemon", site.daemon, "--config", site.config, "--pidfile", site.pidfile)
+    made = chamber("initpy", "generate", site.kind, *facts, "-o", script)
+    assert 0 == made.code, made
+    return script

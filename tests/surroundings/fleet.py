@@ -1,8 +1,4 @@
-"""A fleet: machines with sshd in a network of their own, and Ansible to administer them.
-
-Each machine is a ``Chamber``. The one called control has the bridge that joins the others,
-and Ansible runs there. Nothing of it can be reached from outside.
-"""
+"""A fleet: machines with sshd in a network of their own, and Ansible to administer them."""
 
 from __future__ import annotations
 
@@ -10,11 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import ExitStack, closing
+from contextlib import closing
 
-from chamber import Chamber
-from real_daemons import HERE, Client, Place
-from real_load import run
+from network import Network, do
+from real_daemons import HERE, Client
 
 CONFIG = "/etc/nginx/nginx.conf"
 DAEMON = "/usr/sbin/nginx"
@@ -59,71 +54,42 @@ cp /usr/sbin/nginx /run/genuine
 """
 
 
-class Fleet:
+class Fleet(Network):
     """Machines called *hosts*, and one called balancer in front; ``close`` ends all of them."""
 
-    def __init__(self, *hosts):
-        self._end = ExitStack()
-        try:
-            self.control = self._machine("control")
-            self._do(self.control, "sh", "-ec", "ip link add web type bridge; ip link set web up")
-            self._do(self.control, "ip", "address", "add", "10.0.0.1/24", "dev", "web")
-            self._do(self.control, *KEYGEN, "/run/key")
-            self.balancer = self._joined("balancer", 2)
-            inventory = {"balancers": "balancer ansible_host=10.0.0.2", "web": ""}
-            self.hosts, servers = {}, ""
-            for number, name in enumerate(hosts, 3):
-                self.hosts[name] = self._joined(name, number)
-                self._serve(self.hosts[name], f'return 200 "{name}";')
-                servers += f"server 10.0.0.{number};\n"
-                inventory["web"] += f"{name} ansible_host=10.0.0.{number} address=10.0.0.{number}\n"
-            self.balancer.write("/etc/nginx/web.servers", servers)
-            self._serve(self.balancer, "proxy_pass http://web;", UPSTREAM)
-            lines = (f"[{group}]\n{machines}\n" for group, machines in inventory.items())
-            self.control.write("/run/inventory", "".join(lines))
-        except BaseException:
-            self.close()
-            raise
+    def make(self, *hosts):
+        """Make them, and Ansible's inventory."""
+        do(self.control, *KEYGEN, "/run/key")
+        self.balancer = self._administered("balancer")
+        inventory = {"balancers": f"balancer ansible_host={self.address('balancer')}", "web": ""}
+        self.hosts, servers = {}, ""
+        for name in hosts:
+            self.hosts[name] = self._administered(name)
+            self._serve(self.hosts[name], f'return 200 "{name}";')
+            address = self.address(name)
+            servers += f"server {address};\n"
+            inventory["web"] += f"{name} ansible_host={address} address={address}\n"
+        self.balancer.write("/etc/nginx/web.servers", servers)
+        self._serve(self.balancer, "proxy_pass http://web;", UPSTREAM)
+        lines = (f"[{group}]\n{machines}\n" for group, machines in inventory.items())
+        self.control.write("/run/inventory", "".join(lines))
 
-    def close(self):
-        """End everything."""
-        self._end.close()
-
-    def _machine(self, name):
-        place = Place()
-        self._end.callback(place.close)
-        machine = self._end.enter_context(closing(Chamber(place, island=True)))
-        self._do(machine, "hostname", name)
-        return machine
-
-    def _joined(self, name, number):
-        """Make a machine with an address in the network, and sshd."""
-        machine = self._machine(name)
-        pair = ("type", "veth", "peer", "name", "eth0", "netns", str(machine.init))
-        entered = ("nsenter", "--target", str(self.control.init), "--net")
-        # By the numbers that processes have outside.
-        for words in (["add", name, *pair], ["set", name, "up", "master", "web"]):
-            made = run([*entered, "ip", "link", *words])
-            assert 0 == made.code, made
-        self._do(machine, "ip", "address", "add", f"10.0.0.{number}/24", "dev", "eth0")
-        self._do(machine, "ip", "link", "set", "eth0", "up")
-        self._do(machine, "mkdir", "/run/sshd")
-        self._do(machine, *KEYGEN, "/run/sshd/host_key")
+    def _administered(self, name):
+        """Make a machine with sshd, on which programs can be installed."""
+        machine = self.join(name)
+        do(machine, "mkdir", "/run/sshd")
+        do(machine, *KEYGEN, "/run/sshd/host_key")
         with open(self.control.path("/run/key.pub")) as file:
             machine.write("/run/sshd/key.pub", file.read())
         machine.write("/run/sshd/config", SSHD)
-        self._do(machine, "/usr/sbin/sshd", "-f", "/run/sshd/config")
-        self._do(machine, "sh", "-ec", OWN_PROGRAMS)
+        do(machine, "/usr/sbin/sshd", "-f", "/run/sshd/config")
+        do(machine, "sh", "-ec", OWN_PROGRAMS)
         return machine
 
     def _serve(self, machine, location, http=""):
         machine.write(CONFIG, NGINX.format(location=location, http=http))
-        self._do(machine, "initpy", "generate", "nginx", "-o", SCRIPT)
-        self._do(machine, SCRIPT, "start")
-
-    def _do(self, machine, *argv):
-        done = machine(*argv)
-        assert 0 == done.code, done
+        do(machine, "initpy", "generate", "nginx", "-o", SCRIPT)
+        do(machine, SCRIPT, "start")
 
     def play(self, playbook, **variables):
         """Play a playbook on it; return how that ended."""
@@ -148,7 +114,7 @@ class Fleet:
 
     def load(self):
         """Return clients that ask the balancer without a pause."""
-        return self._end.enter_context(closing(Load(self.balancer)))
+        return self.end.enter_context(closing(Load(self.balancer)))
 
 
 class Load(Client):
