@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import fcntl
 import io
-import os
 import sys
 import threading
 import time
 
 import pytest
+from small_pipes import page_pipe
 
 from initpy.console import PATIENCE, Console, standard_console
 
@@ -230,8 +229,7 @@ def test_slow_reader(host):
 def test_slow_reader_of_a_real_pipe():
     """It is read slower than it is written: it comes whole, and in order."""
     text = "".join(map(str, range(9000)))
-    fd, writing = os.pipe()
-    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    fd, writing = page_pipe()
     with open(writing, "w") as out, open(fd, "rb", 0) as reader:
         read = []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import socket
@@ -11,6 +10,7 @@ import sys
 
 import pytest
 from fakes import ALL_SIGNALS, FakeHost, Run
+from small_pipes import page_pipe
 
 from initpy.control.run import end_group
 from initpy.control.starting.lineage import descendants
@@ -339,8 +339,7 @@ class RealMachine(FakeMachine):
     def stream(self, kind):
         """Return a stream for 4096 bytes, what reads so many of it, and what closes its reader."""
         if kind == "pipe":
-            reader, writer = map(open, os.pipe(), ("rb", "wb"), (0, 0))
-            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+            reader, writer = map(open, page_pipe(), ("rb", "wb"), (0, 0))
         else:
             reader, writer = socket.socketpair()
         self.streams += [reader, writer]
