@@ -50,10 +50,12 @@ def unit_tests(python: str, tools: str | Path) -> tuple[str, ...]:
     tools: the folder in which this Python finds them, see ``packages_for``.
     """
     sample = ("INITPY_MODEL_EXAMPLES=25", "INITPY_TEST_EVERY=5")  # as scripts/test --fast
-    pytest = ("-m", "pytest", "-q", "-n", "2", "-m", "not real", "-p", "no:cacheprovider")
-    where = ("-o", "testpaths=tests/unit initpy")
+    # No other plugin that somebody has installed for this Python.
+    pytest = ("-m", "pytest", "-q", "-p", "xdist.plugin", "-n", "2", "-p", "no:cacheprovider")
+    where = ("-m", "not real", "-o", "testpaths=tests/unit initpy")
+    environment = (*sample, f"PYTHONPATH={tools}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1")
     # What runs in the background ignores INT, and these tests look whether they get it.
-    return ("env", "--default-signal", *sample, f"PYTHONPATH={tools}", python, *pytest, *where)
+    return ("env", "--default-signal", *environment, python, *pytest, *where)
 
 
 def passed(said: str) -> int:
