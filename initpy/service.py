@@ -80,9 +80,13 @@ class Service(Value):
     # Its command lines.
     start_args: tuple[str, ...] = ()
     test_args: tuple[str, ...] | None = None
+    test: tuple[str, ...] = ()  # the same by another program: a whole command line
     options: tuple[str, ...] = ()  # added at start and configtest; those of the settings follow
     expands_environment: bool = False  # its configuration may name variables of its environment
     background: bool = False  # it stays in the foreground: initpy puts it in the background
+    # Keys of its settings file that its command lines hold, as {KEY}, with their defaults. An
+    # argument that is {KEY} alone stands for the words of the value, as $KEY in a shell.
+    words: Mapping[str, str] = {}
 
     # The titles that its processes show in ps(1), if it sets them. A master's title
     # contains {argv}, its command line, or {config}, the path of its configuration.
@@ -96,7 +100,9 @@ class Service(Value):
     # Its signals.
     stop: tuple[Step, ...] = parse_schedule("TERM/30/KILL/5")
     force_quit: tuple[Step, ...] = parse_schedule("TERM/5/KILL/5")
-    reload: str | None = None
+    stop_command: tuple[str, ...] = ()  # asks it to end; then the schedule follows
+    outlives: bool = False  # what it has started goes on when it ends: sessions, jobs
+    reload: str | tuple[str, ...] | None = None  # a signal, or a command; {pid} is the master
     reload_execs: bool = False  # a reload executes the binary again and rewrites the pidfile
     reopen: str | None = None
     reopens_in_place: bool = False  # a log that is opened anew keeps its descriptor
@@ -121,7 +127,16 @@ class Service(Value):
     upgrade_check: tuple[str, ...] = ()  # must exit with 0 before the old master is retired
 
     # How it is started.
-    ready: tuple[str, ...] = ()  # a command that exits with 0 once the daemon serves
+    user: str = ""  # whose it is from the start: "name" or "name:group"; "" is root
+    directories: Mapping[str, int] = {}  # made before it starts, for its user: path and mode
+    directory: str = "/"  # its working directory
+    umask: int = 0o022
+    # A command that exits with 0 once the daemon serves; or "notify": it tells us itself, as
+    # sd_notify(3) does.
+    ready: tuple[str, ...] | str = ()
+    listens: tuple[str, ...] = ()  # where it takes requests: "127.0.0.1:6379", "*:80", "/run/x"
+    logs: tuple[str, ...] = ()  # absolute paths: what reopen opens anew
+    environment_files: tuple[str, ...] = ()  # read at every start: EnvironmentFile= of a unit
     nice: int = 0
     limits: Mapping[str, Limits] = {}  # by the name in resource(3py): RLIMIT_NOFILE
     environment: Mapping[str, str] = {}  # variables that it has besides PATH and LANG
