@@ -10,7 +10,8 @@ from ..errors import HostError, InitError
 from ..host import Host
 from ..value import Value
 
-MOST = 32  # bytes; a pid and a newline need at most 11
+DIGITS = 10  # of a pid
+MOST = 1024  # bytes; some daemons write more about themselves below their pid
 
 # The verdicts on a pidfile.
 OK = "ok"
@@ -41,9 +42,9 @@ class Pidfile(Value):
 def read_pidfile(path: str, host: Host) -> Pidfile:
     """Read the pidfile *path*. Every problem is a verdict, but a system call that fails.
 
-    OK is a regular file of at most 32 bytes that holds one positive number and nothing
-    else. It belongs to root or us, and no other user can write it or its directories. An
-    untrusted pidfile still yields its pid, because that is only a hint.
+    OK is a regular file of at most 1024 bytes whose first line is one positive number. It
+    belongs to root or us, and no other user can write it or its directories. An untrusted
+    pidfile still yields its pid, because that is only a hint.
     """
     try:
         facts = host.examine(path, MOST + 1)
@@ -53,13 +54,13 @@ def read_pidfile(path: str, host: Host) -> Pidfile:
         return Pidfile(path=path, verdict=UNUSABLE, reason=str(exc))
     if facts is None:
         return Pidfile(path=path, verdict=MISSING)
-    word = facts.text.strip()
+    word = facts.text.partition("\n")[0].strip()
     distrust = host.distrust_file(facts) or host.distrust(path)
     if not facts.regular:
         verdict, pid, reason = UNUSABLE, 0, "it is not a regular file"
     elif facts.size == 0:
         verdict, pid, reason = EMPTY, 0, ""
-    elif facts.size > MOST or not (word.isascii() and word.isdigit() and int(word) > 0):
+    elif facts.size > MOST or not _is_number(word):
         verdict, pid, reason = UNUSABLE, 0, "it does not hold one process number"
     elif distrust:
         verdict, pid, reason = UNTRUSTED, int(word), distrust
@@ -75,3 +76,7 @@ def read_pidfile(path: str, host: Host) -> Pidfile:
         fixed=facts.fixed,
         version=facts.version,
     )
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) <= DIGITS and int(word) > 0

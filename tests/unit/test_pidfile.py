@@ -21,7 +21,11 @@ PATH = "/run/x.pid"
         ("-42\n", UNUSABLE, 0),
         ("+42\n", UNUSABLE, 0),
         ("42 43\n", UNUSABLE, 0),
-        ("42\n43\n", UNUSABLE, 0),
+        ("42\n43\n", OK, 42),
+        (f"{42:>32}\n", OK, 42),  # as postfix pads it
+        ("42\n/var/lib/db\n1700000000\n5432\n/run/db\n*\n", OK, 42),  # as PostgreSQL writes
+        ("x\n42\n", UNUSABLE, 0),
+        ("\n42\n", UNUSABLE, 0),
         ("4_2\n", UNUSABLE, 0),
         ("0x2a\n", UNUSABLE, 0),
         ("42.0\n", UNUSABLE, 0),
@@ -30,11 +34,12 @@ PATH = "/run/x.pid"
         ("42\0", UNUSABLE, 0),
         ("$(reboot)\n", UNUSABLE, 0),
         ("9" * 33, UNUSABLE, 0),
-        ("42" + " " * 40, UNUSABLE, 0),
+        ("42" + " " * 40, OK, 42),
+        ("42\n" + "x" * 2000, UNUSABLE, 0),
     ],
 )
 def test_contents(host, text, verdict, pid):
-    """One positive number and nothing else is a pidfile's text."""
+    """The first line of a pidfile is one positive number and nothing else."""
     host.put(PATH, text)
 
     pidfile = read_pidfile(PATH, host)
