@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .network.sock_diag import BoundSocket, SockDiag
     from .network.sockets import CannotCopy, Listener, Sockets
     from .network.trials import Spot, Trials
+    from .owners import Owners
     from .programs.launcher import Launched, Launching
     from .programs.limits import Limits
     from .programs.pipes import Pipe, Pipes
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         SockDiag,
         Access,
         Logs,
+        Owners,
         Pipes,
         Changes,
         Signalling,

@@ -76,8 +76,13 @@ class Changes(Files):
         except OSError:
             return
 
-    def write(self, path: str, text: str, mode: int = 0o644) -> None:
-        """Write a file completely or not at all: a new file, then rename(2). Raises InitError."""
+    def write(
+        self, path: str, text: str, mode: int = 0o644, *, owner: tuple[int, int] | None = None
+    ) -> None:
+        """Write a file completely or not at all: a new file, then rename(2). Raises InitError.
+
+        owner: its user and group, if not ours.
+        """
         temporary = f"{path}.{os.urandom(8).hex()}"  # a name that cannot be guessed
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -85,6 +90,8 @@ class Changes(Files):
             try:
                 with open(fd, "w", encoding="utf-8") as file:
                     file.write(text)
+                    if owner is not None:
+                        os.fchown(fd, *owner)
                     os.fchmod(fd, mode)
                 os.rename(temporary, path)
             except BaseException:

@@ -110,7 +110,7 @@ class Files:
         ``distrust_file`` checks the owner.
         """
         directory = os.path.dirname(path)
-        chains = {*_upwards(directory), *_upwards(os.path.realpath(directory))}
+        chains = {*upwards(directory), *upwards(os.path.realpath(directory))}
         for step in sorted(chains):
             try:
                 info = os.stat(step)
@@ -237,7 +237,8 @@ def _facts(info: os.stat_result, text: str) -> FileFacts:
     )
 
 
-def _upwards(directory: str) -> list[str]:
+def upwards(directory: str) -> list[str]:
+    """Return a directory and every one above it."""
     chain = [directory]
     while chain[-1] != os.path.dirname(chain[-1]):
         chain.append(os.path.dirname(chain[-1]))

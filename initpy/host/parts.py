@@ -50,9 +50,13 @@ _PARTS = {
     "Holders": ("network.holders", ("holders",)),
     "Launching": ("programs.launcher", ("launch",)),
     "Logs": ("logs", ("descriptors",)),
+    "Owners": ("owners", ("owner", "distrust_but")),
     "Pipes": ("programs.pipes", ("pipes_between", "relay")),
     "Programs": ("programs.spawn", ("spawn", "memory_file")),
-    "Signalling": ("signalling", ("kill", "require_permission", "why_unsafe")),
+    "Signalling": (
+        "signalling",
+        ("kill", "require_permission", "why_unsafe", "blocked_by_threads"),
+    ),
     "SockDiag": ("network.sock_diag", ("listening_sockets", "most_backlog", "unix_sockets")),
     "Sockets": (
         "network.sockets",

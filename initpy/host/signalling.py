@@ -7,8 +7,9 @@ import os
 
 from ..errors import InitError, NotPermitted, translated
 from .processes import Processes
-from .procfs import Process
+from .procfs import Process, parse_masks
 
+_ALL = (1 << 64) - 1  # signals
 _REFUSED = (errno.EPERM, errno.EACCES, errno.ENOSYS)  # of a system call: seccomp(2)
 
 
@@ -64,6 +65,23 @@ class Signalling(Processes):
                 raise
             return f"the kernel refuses {call}(2): {exc.strerror}"
         return ""
+
+    def blocked_by_threads(self, process: Process) -> int:
+        """Return the signals that every thread of it blocks, as bits; 0 if it is gone.
+
+        A thread in sigwait(3) counts as one that blocks all: the kernel shows those that it
+        waits for as not blocked meanwhile (do_sigtimedwait in the kernel's signal.c).
+        """
+        folder, common = f"/proc/{process.pid}/task", -1
+        try:
+            for thread in os.listdir(folder):
+                with open(f"{folder}/{thread}/wchan") as file:
+                    waits = file.read().startswith("do_sigtimedwait")
+                with open(f"{folder}/{thread}/status") as file:
+                    common &= -1 if waits else parse_masks(file.read()).blocked
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
+        return common & _ALL
 
     def require_permission(self, process: Process) -> None:
         """Raise NotPermitted if we may not signal that process. No signal is sent."""

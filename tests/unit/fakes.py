@@ -72,6 +72,7 @@ class FakeProcess:
     caught: int = ALL_SIGNALS
     ignored: int = 0
     blocked: int = 0
+    waited: int = 0  # signals for which a thread waits, and which the others block: sigwait(3)
     pending: int = 0
     held: list = field(default_factory=list)  # signals it was sent while it was stopped
     appends: dict = field(default_factory=dict)  # descriptor: the file opened to append
@@ -129,6 +130,7 @@ class FakeFile:
 
     text: str = ""
     uid: int = 0
+    gid: int = 0
     mode: int = 0o644
     kind: str = "file"
     inode: int = 0
@@ -565,6 +567,10 @@ class FakeHost(Host):
             state=found.state,
         )
 
+    def blocked_by_threads(self, process):
+        found = self.processes.get(process.pid)
+        return found.blocked | found.waited if found else 0  # of all its threads
+
     def exe_file(self, process):
         self.happen()
         found = self._seen(process.pid)
@@ -967,11 +973,25 @@ class FakeHost(Host):
         if path in self.files and self.files[path].kind == "dir" and not inside:
             del self.files[path]
 
-    def write(self, path, text, mode=0o644):
+    def owner(self, path):
+        file = self.files.get(path)
+        return file and (file.uid, file.gid)
+
+    def distrust_but(self, path, uid):
+        file, named = self.files[path], f"belongs to {self.name_of(uid)}"
+        if file.uid not in (0, self.euid, uid):
+            return f"{path} belongs to {self.name_of(file.uid)}"
+        if file.mode & 0o022:
+            return f"{path} can be written by others"
+        why = self.distrust(path)
+        return "" if why.endswith(named) else why
+
+    def write(self, path, text, mode=0o644, *, owner=None):
         self._may_write(path)
         if os.path.dirname(path) not in self.files:
             raise InitError(f"{path} cannot be written: No such file or directory")
-        self.put(path, text, mode=mode, uid=self.euid)
+        uid, gid = owner or (self.euid, 0)
+        self.put(path, text, mode=mode, uid=uid, gid=gid)
 
     def make_directory(self, path, mode=0o755):
         self._may_write(path)

@@ -24,6 +24,7 @@ from initpy.host.network.holders import Holders
 from initpy.host.network.sock_diag import SockDiag
 from initpy.host.network.sockets import Sockets
 from initpy.host.network.trials import Trials
+from initpy.host.owners import Owners
 from initpy.host.programs.launcher import Launching
 from initpy.host.programs.pipes import Pipes
 from initpy.host.programs.spawn import Programs
@@ -44,6 +45,13 @@ os.rename(sys.argv[1] + ".new", sys.argv[1])
 time.sleep(60)
 """
 
+WAIT = """
+import signal, threading, time
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+threading.Thread(target=lambda: signal.sigwait({signal.SIGUSR2})).start()
+time.sleep(60)
+"""
+
 LAUNCH_AND_DIE = """
 import os, sys
 from initpy.host import Host
@@ -61,6 +69,7 @@ def test_every_public_method_is_faked():
         Holders,
         Trials,
         Signalling,
+        Owners,
     )
     public = {name for part in parts for name in dir(part) if not name.startswith("_")}
     composed = {"alive", "children"}  # of what is overridden
@@ -119,6 +128,10 @@ class FakeMachine:
         """Start a process that does not end by itself, and catches USR2 only."""
         exe = self.file("sleeper", mode=0o755)
         return self.host.add(argv=(exe, "60"), exe=exe, caught=USR2, ppid=4242).id
+
+    def waits_for_usr2(self):
+        """Start a process of which one thread waits for USR2, and the others block it."""
+        return self.host.add(argv=("x",), caught=0, waited=USR2, ppid=4242).id
 
     def end(self, process):
         """End it, and reap it."""
@@ -278,6 +291,14 @@ class RealMachine(FakeMachine):
     def await_true(self, probe):
         """Wait until a condition holds."""
         wait_until(probe, within=10, host=self.host, what="the machine")
+
+    def waits_for_usr2(self):
+        """Start a process of which one thread waits for USR2, and the others block it."""
+        argv = [sys.executable, "-IS", "-c", WAIT]
+        self.started.append(subprocess.Popen(argv, start_new_session=True))
+        process = self.host.find(self.started[-1].pid)
+        self.await_true(lambda: self.host.blocked_by_threads(process))
+        return process
 
     def end(self, process):
         """End it, and reap it."""
@@ -806,6 +827,45 @@ def test_distrust_file(machine, host, mode, reason):
 
     assert reason == host.distrust_file(facts)
     assert "it belongs to" in host.distrust_file(facts.replace(uid=54321))
+
+
+def test_owner(machine, host):
+    """A file has a user and a group, which it can be written for; what is not there has none."""
+    path = machine.file("x")
+    ours = host.owner(path)
+
+    host.write(machine.path("y"), "42\n", owner=ours)
+
+    assert host.geteuid() == ours[0]
+    assert ours == host.owner(machine.path("y"))
+    assert None is host.owner(machine.path("missing"))
+
+
+@pytest.mark.parametrize(("mode", "reason"), [(0o644, ""), (0o646, " can be written by others")])
+def test_distrust_but(machine, host, mode, reason):
+    """A file of ours is distrusted on behalf of a user only if others can write it."""
+    path = machine.file("x", mode=mode)
+
+    assert host.distrust_but(path, 54321) == (path + reason if reason else "")
+
+
+def test_distrust_but_of_a_folder(machine, host):
+    """So is one in a folder in which others can write."""
+    machine.folder("loose", 0o777)
+
+    why = host.distrust_but(machine.file("loose/x"), 54321)
+
+    assert f"{machine.path('loose')} can be written by others" == why
+
+
+def test_blocked_by_threads(machine, host):
+    """A signal for which one thread waits, and which the others block, is told."""
+    process = machine.waits_for_usr2()
+
+    assert host.blocked_by_threads(process) & USR2
+    assert not host.signals(process).caught & USR2
+    machine.end(process)
+    assert 0 == host.blocked_by_threads(process)
 
 
 def test_lock(machine, host):

@@ -235,3 +235,13 @@ def test_freeze_of_the_gone(host):
     suspend(process.id, host)
 
     assert host.now < 1
+
+
+@pytest.mark.parametrize("where", ["blocked", "waited"])
+def test_signal_that_a_thread_waits_for(host, where):
+    """A daemon that takes a request by signalfd(2) or sigwait(3) blocks it, and does not die."""
+    process = host.add(caught=0, **{where: 1 << (signal.SIGHUP - 1)})
+
+    killproc(process.id, signal.SIGHUP, host=host)
+
+    assert [(0, process.pid, "SIGHUP")] == host.sent
