@@ -28,10 +28,17 @@ from ..state.workers import SETTLE, ready_workers
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 # Seconds after the master is idle again: by then an old worker says in its title that it
 # was told to finish, and one that cannot live has ended.
 LAG = 0.5
+
+# Of a master without telling workers, in seconds: for how long it lives on after the signal,
+# for how long it must not have run then, and after which time it is taken for busy.
+LASTING, RESTING, BUSY = 0.5, 0.03, 3.0
 
 
 def reload(service: Service, master: Process, host: Host) -> None:
@@ -43,7 +50,7 @@ def reload(service: Service, master: Process, host: Host) -> None:
     """
     assert service.reload is not None
     if not service.worker_titles:
-        _send_and_see_it_live(service, master, host)
+        _send_and_see_it_taken(service, master, host)
         return
     await_idle(master, host, within=service.timeout)
     found, version = _Generations(service, master, host), host.version(service.pidfile)
@@ -56,24 +63,44 @@ def reload(service: Service, master: Process, host: Host) -> None:
     _wait(service, host, found.renewed, found.awaited)
 
 
-def _wait(service: Service, host: Host, probe: Callable[[], bool], what: Callable[[], str]) -> None:
+def _wait(service: Service, host: Host, probe: Callable[[], T], what: Callable[[], str]) -> T:
     try:
-        wait_until(probe, within=service.timeout, host=host, what=what, interruptible=True)
+        return wait_until(probe, within=service.timeout, host=host, what=what, interruptible=True)
     except WaitTimeout as exc:
         raise InitError(f"the reload is under way: {exc}") from exc
 
 
-def _send_and_see_it_live(service: Service, master: Process, host: Host) -> None:
-    """Reload a daemon whose workers cannot be told apart: it has to survive the signal."""
+def _send_and_see_it_taken(service: Service, master: Process, host: Host) -> None:
+    """Reload a daemon whose workers cannot be told apart, and judge by what the kernel tells.
+
+    The signal is not pending any more, the master lives on for a while, and then it rests:
+    it has not run for a moment. Raises InitError if it dies, or does not take the signal.
+    """
     assert service.reload is not None
-    killproc(master, signal_named(service.reload), host=host)
-    sent = host.monotonic()
+    sig = signal_named(service.reload)
+    killproc(master, sig, host=host)
+    sent = rests = host.monotonic()
+    last = host.signals(master)
 
-    def survived() -> bool:
+    def taken() -> str:
+        nonlocal rests, last
         _require_alive(master, host)
-        return host.monotonic() - sent >= SETTLE
+        now, masks = host.monotonic(), host.signals(master)
+        if masks is None or masks.state != "S" or masks != last:
+            rests, last = now, masks
+        if masks is None or now - sent < LASTING or masks.pending >> (sig - 1) & 1:
+            return ""
+        if why := why_stuck(master, host):
+            raise InitError(f"the reload is under way: master {master} is {why}")
+        if now - rests >= RESTING:
+            return "rests"
+        return "busy" if now - sent >= BUSY else ""
 
-    wait_until(survived, within=service.timeout, host=host, what=f"master {master} to live on")
+    if _wait(service, host, taken, lambda: f"master {master} to take the signal") == "busy":
+        host.tell(
+            f"master {master} has taken the signal, and lives on; it is too busy to see "
+            "whether it has finished its reload"
+        )
 
 
 def _require_alive(master: Process, host: Host) -> None:
