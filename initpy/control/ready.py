@@ -6,10 +6,11 @@ from ..errors import InitError, WaitTimeout
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
+from ..state.configuration import serves_at
 from ..state.idle import why_stuck
+from ..state.record import held_sockets
 from ..state.titles import is_ready, workers_of
 from ..state.workers import (
-    SETTLE,
     Readiness,
     idle_pools,
     ready_workers,
@@ -20,9 +21,10 @@ from .run import run_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 REPLACING = 1.0  # seconds; a worker that ends after so many requests is replaced sooner
+LASTING = 0.5  # seconds; a daemon that tells nothing and lives so long has come up
 STARTING = 2.0  # seconds; a master of that age is not starting any more
 
 
@@ -100,23 +102,38 @@ def workers_awaited(readiness: Readiness, master: Process) -> str:
     return f"the workers of {f'pool {named} of ' if pools else ''}master {master}"
 
 
-def await_ready_command(service: Service, master: Process, host: Host) -> None:
+def await_ready_command(
+    service: Service, master: Process, host: Host, family: Callable[[], Collection[Process]] = set
+) -> None:
     """Wait until the ``ready`` command succeeds. Raises InitError if the master ends.
 
-    Without that command, a daemon whose workers have no titles must run for a moment.
+    Without that command, a daemon whose workers have no titles must listen where the
+    declaration says, or run for half a second.
+
+    family: returns everything alive that the start has made.
     """
     since = host.monotonic()
     command = " ".join(service.ready)
-    ended = 0
+    ended, missing = 0, list(service.listens)
+
+    def require_alive() -> None:
+        if not host.alive(master):
+            raise InitError(f"{service.daemon} (pid {master}) ended as soon as it was up")
 
     def ready() -> bool:
         nonlocal ended
-        if not host.alive(master):
-            raise InitError(f"{service.daemon} (pid {master}) ended as soon as it was up")
+        require_alive()
         if service.ready:
-            ended = run_named("ready", service.ready, host, within=service.timeout).code
+            within = service.timeout
+            ended = run_named("ready", service.ready, host, within=within, check=require_alive).code
+            require_alive()  # another server may have answered, at whose port ours has died
             return ended == 0
-        return bool(service.worker_titles) or host.monotonic() - since >= SETTLE
+        if missing:
+            held = [socket for one in {master, *family()} for socket in held_sockets(one, host)]
+            places = {socket.place for socket in held}
+            missing[:] = [one for one in missing if not serves_at(one, places)]
+            return not missing
+        return bool(service.worker_titles) or host.monotonic() - since >= LASTING
 
     wait_until(
         ready,
@@ -125,6 +142,8 @@ def await_ready_command(service: Service, master: Process, host: Host) -> None:
         what=lambda: (
             f"ready {command!r} to succeed, it ended with {ended}"
             if command
+            else f"master {master} to listen at {', '.join(missing)}"
+            if missing
             else f"{service.name} to live on"
         ),
         until=master,

@@ -16,7 +16,7 @@ from ..value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Protocol
 
     from ..host import Child, Launched, Limits, Process, Surroundings
@@ -120,16 +120,24 @@ def locate(what: str, argv: Sequence[str], host: Host) -> tuple[str, ...]:
 
 
 def run_named(
-    what: str, argv: Sequence[str], host: Host, *, within: float, interruptible: bool = False
+    what: str,
+    argv: Sequence[str],
+    host: Host,
+    *,
+    within: float,
+    interruptible: bool = False,
+    check: Callable[[], object] = bool,
 ) -> Finished:
     """Run a command that the setting or the field *what* names.
+
+    check: what it raises ends the command.
 
     Raises SettingsError if there is no such program; InitError, which names *what*, if the
     command does not end in time; Interrupted.
     """
     program = locate(what, argv, host)
     try:
-        return run(program, host, within=within, interruptible=interruptible)
+        return run(program, host, within=within, interruptible=interruptible, check=check)
     except WaitTimeout as exc:
         command = " ".join(argv)
         raise InitError(f"{what} {command!r} has not ended after {exc.seconds:g} s") from exc
@@ -146,12 +154,14 @@ def run(  # noqa: PLR0913 - each by its name
     descriptors: Sequence[int] = (),
     surroundings: Surroundings | None = None,
     most: int = 1 << 16,
+    check: Callable[[], object] = bool,
 ) -> Finished:
     """Run a program and return its code and output.
 
     limits, environment: as of ``Host.spawn``.
     surroundings: if given, their environment counts if it is known, and nothing else of them.
     most:   bytes of its output, the last ones.
+    check:  is called at each look; what it raises ends the program.
     within: seconds of monotonic time. Then its process group is killed, and WaitTimeout
             is raised.
 
@@ -167,6 +177,7 @@ def run(  # noqa: PLR0913 - each by its name
 
     def ended() -> Finished | None:
         code = child.poll()
+        check()
         return None if code is None else Finished(code=code, output=child.output(most))
 
     try:

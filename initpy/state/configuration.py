@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ..contracts import ReadConfiguration, TakeConfig
 
 
+_ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - it is compared
+
+
 def read_configuration(service: Service, host: Host) -> Configuration:
     """Read the configuration. It is empty if the declaration names no reader."""
     if service.read_configuration is None:
@@ -42,6 +45,24 @@ def listens_at(config: Configuration, place: str, host: Host) -> bool | None:
     if any(address in addresses for addresses in known):
         return True
     return False if all(known) else None
+
+
+def serves_at(declared: str, places: set[str]) -> bool:
+    """Tell whether one of *places*, as the kernel has them, is the place of a declaration.
+
+    >>> serves_at("*:80", {"0.0.0.0:80"}), serves_at("127.0.0.1:80", {"0.0.0.0:81"})
+    (True, False)
+    """
+    if declared.startswith("/"):
+        return any(os.path.normpath(place) == os.path.normpath(declared) for place in places)
+    address, _, port = declared.rpartition(":")
+    address = address.strip("[]")
+    wild = address in ("", "*")
+    for place in places:
+        its, _, its_port = place.rpartition(":")
+        if its_port == port and (wild or its.strip("[]") in (address, *_ANYWHERE)):
+            return True
+    return False
 
 
 def _name_in(place: str, port: str) -> str:
