@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..control.lock import ActionLock
 from ..control.pidfiles import refuse_conflict, remove_stale_pidfiles
-from ..control.record import remove_record
+from ..control.record import remove_record, write_record
 from ..control.signals import require_permission, tell_unsafe, terminate
 from ..control.stable import supervisor, wait_until_stable
 from ..errors import InitError, WaitTimeout
@@ -13,7 +13,7 @@ from ..host.wait import wait_until
 from ..schedule import Step
 from ..service import Service
 from ..state.snapshot import Snapshot, take_snapshot
-from ..state.titles import workers_of
+from ..state.titles import tells_instance, workers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +61,10 @@ def terminate_service(
     seen = wait_until_stable(service, host)
     if seen.processes:
         tell_unsafe(host)
+    apart = service.outlives
+    if seen.master is not None and not tells_instance(service):
+        # What the master leaves is known by the record, and is ended after it.
+        apart = write_record(service, seen.master, host) or apart
     ended_at: float | None = None
     sockets: set[int] = set()
     while seen.processes:
@@ -73,6 +77,8 @@ def terminate_service(
             _end_upgrade_children(service, master, seen.masters, host)
 
         def workers(masters: tuple[Process, ...] = seen.masters) -> list[Process]:
+            if apart:
+                return []
             return [worker for master in masters for worker in workers_of(service, master, host)]
 
         require_permission(seen.masters if service.channel else [*seen.masters, *workers()], host)
@@ -107,7 +113,8 @@ def _end_upgrade_children(
     service: Service, master: Process, masters: Collection[Process], host: Host
 ) -> None:
     """End what else *master* has started: the new binary of an upgrade that hangs."""
-    if not {*host.children(master)} - {*masters, *workers_of(service, master, host)}:
+    workers = workers_of(service, master, host)
+    if service.outlives or not {*host.children(master)} - {*masters, *workers}:
         return
     from ..control.starting.lineage import terminate_upgrade_children
 

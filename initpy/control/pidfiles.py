@@ -10,10 +10,13 @@ from ..service import Service
 from ..state.configuration import read_configuration
 from ..state.conflict import pidfile_conflict
 from ..state.pidfile import MISSING, UNUSABLE, read_pidfile
-from ..state.record import held_sockets, lost_paths
+from ..state.record import held_sockets, lost_paths, read_record
 from ..state.snapshot import Snapshot, named_master
+from ..state.titles import tells_instance
 
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..state.pidfile import Pidfile
 
 
 def restore_pidfile(service: Service, seen: Snapshot, host: Host, *, needed: bool = True) -> None:
@@ -28,9 +31,10 @@ def restore_pidfile(service: Service, seen: Snapshot, host: Host, *, needed: boo
         write_pidfile(service.oldbin, seen.old_master, host)
     if seen.master is None or not seen.lost:
         return
-    was = seen.pidfile.reason or f"it was {seen.pidfile.verdict}"
+    named = f"it named pid {seen.pidfile.pid}" if seen.pidfile.pid else ""
+    was = seen.pidfile.reason or named or f"it was {seen.pidfile.verdict}"
     try:
-        write_pidfile(service.pidfile, seen.master, host)
+        write_pidfile(service.pidfile, seen.master, host, owner=_owner(service, host))
     except InitError as exc:
         sentence = f"the pidfile is lost and cannot be restored: {exc}"
         if needed:
@@ -40,23 +44,34 @@ def restore_pidfile(service: Service, seen: Snapshot, host: Host, *, needed: boo
     host.tell(f"restored {service.pidfile}: it names the master, pid {seen.master} ({was})")
 
 
-def write_pidfile(path: str, master: Process, host: Host) -> None:
+def _owner(service: Service, host: Host) -> tuple[int, int] | None:
+    """Return whose the pidfile was: a daemon without root writes it anew, and removes it."""
+    record = read_record(service, host)
+    return record.owner if record is not None and host.geteuid() == 0 else None
+
+
+def write_pidfile(
+    path: str, master: Process, host: Host, *, owner: tuple[int, int] | None = None
+) -> None:
     """Write the pid of *master* to the pidfile at *path*, by rename. Raises InitError."""
     if read_pidfile(path, host).fixed:
         raise PidfileError(f"{path} is a directory or a device")
-    host.write(path, f"{master}\n")
+    host.write(path, f"{master}\n", owner=owner)
 
 
 def remove_stale_pidfiles(service: Service, host: Host) -> None:
     """Remove the stale pidfiles of a service that is stopped, and Red Hat's lock file.
 
-    Stale is one that names no living process. A link or a FIFO goes too: the daemon
+    Stale is one that names no living process, or one that the kernel or a record proves to
+    be another's, where no title tells. A link or a FIFO goes too: the daemon
     would follow the one, to wherever it leads, and hang on the other. A directory, a
     device, and a file that holds no pid at all stay, which is said.
     """
     for path in (service.pidfile, service.oldbin):
         pidfile = read_pidfile(path, host)
-        if pidfile.verdict == MISSING or (pidfile.pid and host.find(pidfile.pid)):
+        if pidfile.verdict == MISSING:
+            continue
+        if pidfile.pid and host.find(pidfile.pid) and not _names_another(service, pidfile, host):
             continue
         if pidfile.fixed:
             host.tell(f"{path} is a directory or a device, and left alone")
@@ -65,6 +80,15 @@ def remove_stale_pidfiles(service: Service, host: Host) -> None:
         else:
             host.remove(path)
     host.mark_stopped(service.subsys)
+
+
+def _names_another(service: Service, pidfile: Pidfile, host: Host) -> bool:
+    """Tell whether a pidfile surely does not mean the living process whose number it holds."""
+    if tells_instance(service):
+        return False
+    from ..state.programs.instance import judge_named
+
+    return judge_named(service, pidfile, host).stale
 
 
 def refuse_conflict(service: Service, seen: Snapshot, host: Host) -> None:

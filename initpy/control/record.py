@@ -16,6 +16,7 @@ from ..state.record import (
     record_path,
 )
 from ..state.snapshot import named_master, take_snapshot
+from ..state.titles import tells_instance
 from ..state.workers import recorded_pools
 
 TYPE_CHECKING = False
@@ -64,11 +65,12 @@ def write_record(
         exe=host.exe_file(master),
         members=members,
         signs=_signs(members, host),
-        sockets=_sockets(master, host),
+        sockets=_sockets([master] if tells_instance(service) else [master, *members], host),
         config=service.config or "",
         pools=tuple(pools),
         rotated=tuple(rotated if rotated is not None else before.rotated if before else ()),
         remains=remains or _living(before.remains if before else Remains(), host),
+        owner=host.owner(service.pidfile) or (before.owner if before else None),
     )
     if not host.alive(master):  # it has died meanwhile: what was seen of it may be less
         return False
@@ -145,8 +147,9 @@ def _signs(members: Iterable[Process], host: Host) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sign_of(facts, host) for facts in looks if facts is not None))
 
 
-def _sockets(master: Process, host: Host) -> tuple[RecordedSocket, ...]:
+def _sockets(holders: Iterable[Process], host: Host) -> tuple[RecordedSocket, ...]:
+    found = {socket.inode: socket for one in holders for socket in held_sockets(one, host)}
     return tuple(
         RecordedSocket(inode=socket.inode, cookie=socket.cookie, place=socket.place)
-        for socket in held_sockets(master, host)
+        for socket in found.values()
     )

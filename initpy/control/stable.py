@@ -13,7 +13,6 @@ from ..errors import (
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
-from ..state.identity import runs
 from ..state.pidfile import MISSING
 from ..state.snapshot import Snapshot, take_snapshot
 from ..state.titles import looks_like_master, workers_of
@@ -65,14 +64,8 @@ def wait_until_stable(service: Service, host: Host, *, thorough: bool = False) -
         raise InitError(
             f"master {frozen[0]} is frozen with its cgroup: thaw it first, no signal was sent"
         )
-    hint = seen.pidfile
-    if seen.master is None and service.master_title is None and hint.pid and not hint.trusted:
-        facts = host.look(hint.pid)
-        if facts is not None and runs(service, facts, host):
-            raise PidfileError(
-                f"pid {hint.pid} may be the service or not: {hint.path} is not trusted, "
-                f"{hint.reason}"
-            )
+    if seen.doubt:
+        raise PidfileError(f"{seen.doubt}; nothing was done: end it by hand, or remove that file")
     return seen
 
 

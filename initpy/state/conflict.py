@@ -7,7 +7,7 @@ from ..service import Service
 from .configuration import read_configuration
 from .identity import configuration_in_force, is_master, runs, why_elsewhere_whoever
 from .pidfile import Pidfile
-from .titles import looks_like_master
+from .titles import looks_like_master, tells_instance
 
 
 def pidfile_conflict(service: Service, pidfile: Pidfile, host: Host) -> str:
@@ -18,7 +18,7 @@ def pidfile_conflict(service: Service, pidfile: Pidfile, host: Host) -> str:
     configuration names another pidfile.
     """
     facts = host.look(pidfile.pid) if pidfile.pid else None
-    if facts is None or service.master_title is None or is_master(service, facts, host):
+    if facts is None or not tells_instance(service) or is_master(service, facts, host):
         return ""
     if why_elsewhere_whoever(facts, host) or not looks_like_master(service, facts.title):
         return ""

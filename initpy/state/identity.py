@@ -13,7 +13,7 @@ import os.path
 from ..errors import NotPermitted
 from ..host import Host, Process, ProcessFacts
 from ..service import Service, resolve
-from .titles import template, told_by
+from .titles import tells_instance, template, told_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,6 +146,19 @@ def runs(service: Service, facts: ProcessFacts, host: Host) -> bool:
         f"{service.daemon} is file {disk}"
     )
     return running is not None and running == host.file_id(service.daemon)
+
+
+def binary_replaced(service: Service, process: Process, host: Host) -> bool | None:
+    """Tell whether the daemon on disk is another file than that which *process* runs.
+
+    None if we may not see it, or if the daemon is a script: its interpreter runs.
+    """
+    running = host.exe_file(process)
+    replaced = None if running is None else running != host.file_id(service.daemon)
+    if replaced and not tells_instance(service):
+        exe = host.exe(process.pid)
+        return True if exe is not None and _is_daemon(service, exe, host) else None
+    return replaced
 
 
 def _file(device_and_inode: tuple[int, int] | None) -> str:

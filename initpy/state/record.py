@@ -53,6 +53,7 @@ class Record(Value):
     pools: tuple[Pool, ...] = ()  # that the master was started with; () if that is not known
     rotated: tuple[tuple[int, int], ...] = ()  # logs that a process may still write to
     remains: Remains = Remains()
+    owner: tuple[int, int] | None = None  # user and group of the pidfile, if it was there
 
 
 def record_path(service: Service, kind: str = "record") -> str:
@@ -82,9 +83,7 @@ def _read(path: str, host: Host) -> Record | None:
         facts = host.examine(path, MOST)
     except NotPermitted:  # it is root's
         return None
-    if facts is None or not facts.regular:
-        return None
-    if host.distrust_file(facts) or host.distrust(path):
+    if facts is None or not facts.regular or host.distrust_file(facts) or host.distrust(path):
         return None
     try:
         return _parse(facts.text, circumstances(host))
@@ -178,6 +177,7 @@ def format_record(record: Record, host: Host) -> str:
         *(f"pool {_ways(pool)} {pool.name}" for pool in record.pools),
         *(f"rotated {device} {inode}" for device, inode in record.rotated),
         *_format_remains(record.remains),
+        *(["owner {} {}".format(*record.owner)] if record.owner else []),
         f"config {record.config}",
     ]
     return "".join(f"{line}\n" for line in [*lines, "end"])
@@ -210,6 +210,7 @@ def _parse(text: str, here: str) -> Record | None:
             for inode, cookie, place in sockets
         ),
         config=values["config"],
+        owner=_file(values["owner"]) if "owner" in values else None,
         pools=tuple(_pool(value) for key, value in lines if key == "pool"),
         rotated=tuple(_file(value) for key, value in lines if key == "rotated"),
         remains=Remains(
@@ -230,8 +231,8 @@ def _pool(text: str) -> Pool:
 
 
 def _file(text: str) -> tuple[int, int]:
-    device, inode = map(int, text.split())
-    return device, inode
+    first, second = map(int, text.split())
+    return first, second
 
 
 def _dropped(text: str) -> tuple[str, tuple[int, int]]:

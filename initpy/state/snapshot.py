@@ -13,7 +13,7 @@ from ..service import Service
 from ..value import Value
 from .identity import is_master
 from .pidfile import MISSING, Pidfile, read_pidfile
-from .titles import workers_of
+from .titles import tells_instance, workers_of
 
 
 class Snapshot(Value):
@@ -31,6 +31,8 @@ class Snapshot(Value):
     retiring: tuple[Process, ...] = ()  # old masters that only finish: a script waits for that
     finishing: tuple[Process, ...] = ()  # the same of workers whose master is dead
     executing: bool = False  # a process inside execve(2), whose arguments are not visible yet
+    why_not: str = ""  # why the process that the pidfile names is not the master
+    doubt: str = ""  # of a process that may be the service, and is not proven: what there is to say
 
     @property
     def lost(self) -> bool:
@@ -81,6 +83,8 @@ def take_snapshot(service: Service, host: Host, *, thorough: bool = False) -> Sn
               and orphans that no pidfile names.
     """
     pidfile = read_pidfile(service.pidfile, host)
+    if not tells_instance(service):
+        return _apart(service, _known(service, pidfile, host, thorough=thorough), host)
     facts = _proven(service, pidfile, host)
     master = facts.process if facts else None
     oldbin = read_pidfile(service.oldbin, host)
@@ -100,6 +104,30 @@ def take_snapshot(service: Service, host: Host, *, thorough: bool = False) -> Sn
         if not apart.leftover:
             return apart
     return _apart(service, _scan(service, host, found), host)
+
+
+def _known(service: Service, pidfile: Pidfile, host: Host, *, thorough: bool) -> Snapshot:
+    """Return the snapshot of a service whose titles do not tell: see ``programs.instance``."""
+    from .programs.instance import judge_named, search
+
+    named = judge_named(service, pidfile, host)
+    known = named.master.process if named.master else None
+    family = search(service, host, known=known, thorough=thorough or known is None)
+    master, old = known, family.master.process if family.master else None
+    if master in (None, old):
+        master, old = old, None
+    doubt = f"pid {pidfile.pid} may be the service or not: {named.why_not}" if named.doubt else ""
+    return Snapshot(
+        pidfile=pidfile,
+        oldbin=read_pidfile(service.oldbin, host),
+        master=master,
+        old_master=old,
+        orphans=family.orphans,
+        unjudged=family.unjudged,
+        executing=family.executing,
+        why_not=named.why_not,
+        doubt=doubt if master is None else "",
+    )
 
 
 def _apart(service: Service, found: Snapshot, host: Host) -> Snapshot:
@@ -148,12 +176,12 @@ def _proven(service: Service, pidfile: Pidfile, host: Host) -> ProcessFacts | No
         f"{f', it names pid {pidfile.pid}' if pidfile.pid else ''}"
         f"{f', {pidfile.reason}' if pidfile.reason else ''}"
     )
+    if not tells_instance(service):
+        from .programs.instance import judge_named
+
+        return judge_named(service, pidfile, host).master
     facts = host.look(pidfile.pid) if pidfile.pid else None
-    if facts is None or not is_master(service, facts, host):
-        return None
-    if service.master_title is None and not pidfile.trusted:
-        return None  # the binary alone proves nothing: another service may run it, too
-    return facts
+    return facts if facts is not None and is_master(service, facts, host) else None
 
 
 def named_master(service: Service, path: str, host: Host) -> Process | None:

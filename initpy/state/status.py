@@ -6,10 +6,11 @@ from ..errors import StatusCode
 from ..host import HERE, Host, Process
 from ..service import Service
 from ..value import Value
+from .identity import binary_replaced
 from .pidfile import EMPTY, MISSING, UNTRUSTED, UNUSABLE
 from .record import lost_paths, read_record
 from .snapshot import Snapshot, take_snapshot
-from .titles import is_ready, workers_of
+from .titles import is_ready, tells_instance, workers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,14 +76,13 @@ def look(service: Service, host: Host) -> Status:
             name=service.name,
             code=code,
             sentence=_absence(service, code, seen, hidden, host),
-            notes=_snapshot_notes(seen),
+            notes=_snapshot_notes(service, seen),
             snapshot=seen,
         )
     workers = workers_of(service, seen.master, host)
     serving = [worker for worker, title in workers.items() if is_ready(service, title)]
     uptime = host.age(seen.master)
-    running, disk = host.exe_file(seen.master), host.file_id(service.daemon)
-    replaced = None if running is None else running != disk
+    replaced = binary_replaced(service, seen.master, host)
     return Status(
         name=service.name,
         code=StatusCode.RUNNING,
@@ -90,8 +90,8 @@ def look(service: Service, host: Host) -> Status:
         notes=(
             *_upgrade_notes(service, seen, host),
             *_work_notes(service, seen.master, workers, serving, host),
-            *_binary_notes(replaced, disk),
-            *_snapshot_notes(seen),
+            *_binary_notes(service, replaced, host),
+            *_snapshot_notes(service, seen),
         ),
         snapshot=seen,
         workers=tuple(workers),
@@ -103,7 +103,7 @@ def look(service: Service, host: Host) -> Status:
 def _code(service: Service, seen: Snapshot, hidden: str, host: Host) -> int:
     verdict = seen.pidfile.verdict
     # We may not see the process, or the pidfile cannot tell.
-    if hidden or (verdict == UNUSABLE and not seen.pidfile.regular):
+    if hidden or seen.doubt or (verdict == UNUSABLE and not seen.pidfile.regular):
         return StatusCode.UNKNOWN
     if verdict not in (MISSING, EMPTY):
         return StatusCode.DEAD_PIDFILE
@@ -127,7 +127,7 @@ def _absence(service: Service, code: int, seen: Snapshot, hidden: str, host: Hos
         return f"dead, and its lock file {service.subsys} is still there"
     if code == StatusCode.STOPPED:
         return "stopped"
-    return f"unknown: no master can be seen{hidden}"
+    return f"unknown: {seen.doubt or 'no master can be seen'}{hidden}"
 
 
 def _upgrade_notes(service: Service, seen: Snapshot, host: Host) -> tuple[str, ...]:
@@ -161,7 +161,7 @@ def _work_notes(
 ) -> tuple[str, ...]:
     """Say what keeps a service whose master lives from serving."""
     notes = []
-    idle = [] if serving else [""]
+    idle = [] if serving or not service.worker_titles else [""]
     if service.on_demand:
         from .workers import idle_pools  # others have no pools
 
@@ -193,26 +193,25 @@ def _lost_paths(service: Service, master: Process, host: Host) -> list[str]:
     return lost_paths(there, master, host)
 
 
-def _binary_notes(replaced: bool | None, disk: tuple[int, int] | None) -> tuple[str, ...]:
+def _binary_notes(service: Service, replaced: bool | None, host: Host) -> tuple[str, ...]:
     if not replaced:
         return ()
-    if disk is None:
+    if host.file_id(service.daemon) is None:
         return ("the binary on disk is gone",)
-    return ("the binary on disk is newer than the running one: upgrade",)
+    mend = "upgrade" if service.upgrade else "restart"
+    return (f"the binary on disk is newer than the running one: {mend}",)
 
 
-def _snapshot_notes(seen: Snapshot) -> tuple[str, ...]:
-    return tuple(note for note in (_pidfile_note(seen), seen.unjudged_sentence) if note)
-
-
-def _pidfile_note(seen: Snapshot) -> str:
-    pidfile = seen.pidfile
-    if pidfile.verdict in (UNTRUSTED, UNUSABLE):
-        return f"pidfile {pidfile.path} is not trusted: {pidfile.reason}"
-    if seen.lost:
+def _snapshot_notes(service: Service, seen: Snapshot) -> tuple[str, ...]:
+    pidfile, note = seen.pidfile, ""
+    titled = tells_instance(service)
+    if pidfile.verdict in (UNTRUSTED, UNUSABLE) and (titled or seen.master is None):
+        note = f"pidfile {pidfile.path} is not trusted: {pidfile.reason}"
+    elif seen.lost:
         why = "names another process" if pidfile.pid else f"is {pidfile.verdict}"
-        return f"pidfile {pidfile.path} is lost, it {why}; a process scan found the master"
-    return ""
+        how = "a process scan found" if titled else "the record tells"
+        note = f"pidfile {pidfile.path} is lost, it {why}; {how} the master"
+    return tuple(filter(None, (note, seen.unjudged_sentence)))
 
 
 def _places(seen: Snapshot, host: Host) -> list[str]:

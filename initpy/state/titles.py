@@ -6,6 +6,13 @@ from ..host import Host, Process
 from ..service import Service
 
 
+def tells_instance(service: Service) -> bool:
+    """Tell whether a master's title says for which instance of the daemon it works."""
+    title = service.master_title or ""
+    named = "{config}" in title or (service.read_command_line is not None and "{argv}" in title)
+    return named and service.config is not None
+
+
 def looks_like_master(service: Service, title: str) -> bool:
     """Tell whether a title is that of a master, of this instance or of another one.
 

@@ -88,12 +88,14 @@ def test_untrusted_pidfile_is_a_place_to_look_first(host, fpm):
 
 def test_binary_alone_needs_a_trusted_pidfile(host):
     """A daemon without a title is its pidfile's word, so that must be good."""
+    silent = SILENT.replace(start_args=())
+    host.put(NGINX.daemon, mode=0o755)
     master = host.add(exe=NGINX.daemon, argv=(NGINX.daemon,))
     host.put(NGINX.pidfile, f"{master.pid}\n")
-    before = take_snapshot(SILENT, host).master
+    before = take_snapshot(silent, host).master
     host.files[NGINX.pidfile].mode = 0o666
 
-    after = take_snapshot(SILENT, host).master
+    after = take_snapshot(silent, host).master
 
     assert (master.id, None) == (before, after)
 

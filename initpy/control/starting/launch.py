@@ -7,7 +7,7 @@ from ...host import Host, Process
 from ...host.wait import insist, wait_until
 from ...service import Service
 from ...state.pidfile import read_pidfile
-from ...state.snapshot import proven_master, take_snapshot
+from ...state.snapshot import take_snapshot
 from ...state.workers import Readiness, needed_pools
 from ...value import Value
 from ..ask import pools_on_disk
@@ -20,9 +20,10 @@ from .lineage import (
     leaves,
     lineage,
     may_become_master,
-    named_descendant,
+    named_in_start,
     newest_master,
     undo,
+    why_not_named,
 )
 
 TYPE_CHECKING = False
@@ -102,12 +103,13 @@ class Launch:
         self._pools = pools_on_disk(service, host, wanted)
         self._readiness = Readiness(service, needed_pools(service, self._pools), host)
         self._logs = mark_logs(service, host)
+        self._argv = argv
         self._child = start_daemon(service, argv, host, inheritance)
         try:
             self._started = host.find(self._child.pid)
             self._found = self._wait_until_up()
             self._child.seal_output()
-            await_ready_command(service, self._found, host)
+            await_ready_command(service, self._found, host, lambda: self.family)
             if self._alone:
                 self._refuse_second()
         except BaseException as exc:
@@ -189,7 +191,7 @@ class Launch:
         master = (
             newest_master(service, child, host)
             if self._beside
-            else proven_master(service, hint, host) or named_descendant(service, hint, child, host)
+            else named_in_start(service, hint, child, self._argv, host)
         )
         if master is None:
             if code is not None:  # otherwise the reason comes with the code
@@ -238,9 +240,10 @@ class Launch:
     def _awaited(self) -> str:
         service, host = self._service, self._host
         master = self._found or take_snapshot(service, host).master
+        hint = read_pidfile(service.pidfile, host)
         if master is None:
-            return f"{service.name} to come up"
-        if not self._beside and read_pidfile(service.pidfile, host).pid != master.pid:
-            path = service.pidfile
-            return f"master {master} to write {path}; does its configuration name this file?"
+            return f"{service.name} to come up{why_not_named(service, hint, host)}"
+        if not self._beside and hint.pid != master.pid:
+            why = f"; does its configuration name this file?{why_not_named(service, hint, host)}"
+            return f"master {master} to write {hint.path}{why}"
         return workers_awaited(self._readiness, master)

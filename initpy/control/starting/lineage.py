@@ -12,8 +12,9 @@ from ...host import Host, Process
 from ...host.wait import wait_until
 from ...schedule import parse_schedule, signal_named
 from ...service import Service
-from ...state.identity import why_not
-from ...state.titles import is_worker, looks_like_master, workers_of
+from ...state.identity import why_elsewhere_whoever, why_not
+from ...state.snapshot import proven_master, take_snapshot
+from ...state.titles import is_worker, looks_like_master, tells_instance, workers_of
 from ..drain import drain, retire
 from ..pidfiles import remove_stale_pidfiles
 from ..signals import suspend, tell_unsafe, terminate
@@ -23,7 +24,7 @@ _STEPS = 100  # from a process to its parent: more than a start has
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from ...host import Launched
     from ...state.pidfile import Pidfile
@@ -55,17 +56,42 @@ def is_started(process: Process, child: Launched, host: Host) -> bool:
     return True
 
 
-def named_descendant(
-    service: Service, hint: Pidfile, child: Launched, host: Host
+def named_in_start(
+    service: Service, hint: Pidfile, child: Launched, argv: Sequence[str], host: Host
 ) -> Process | None:
-    """Return the master that a pidfile names if we have started it, whatever its binary.
+    """Return the master that the pidfile *hint* names: one that we have started, or a rival's.
 
-    The daemon may be a script that executes another one.
+    argv: the command line that we have started.
+
+    Ours may run another binary: the daemon may be a script that executes it. Where no title
+    tells, lineage alone proves it, whatever its user and its binary; but as long as it has
+    the arguments that we gave to what puts it in the background, it is not the daemon yet.
     """
-    facts = host.look(hint.pid) if hint.pid and service.master_title else None
+    if tells_instance(service):
+        return proven_master(service, hint, host) or _descendant(service, hint, child, host)
+    facts = host.look(hint.pid) if hint.pid else None
+    if facts is None or not is_started(facts.process, child, host):
+        return proven_master(service, hint, host)
+    executed = not service.background or list(facts.argv) != list(argv)
+    return facts.process if executed and not why_elsewhere_whoever(facts, host) else None
+
+
+def _descendant(service: Service, hint: Pidfile, child: Launched, host: Host) -> Process | None:
+    facts = host.look(hint.pid) if hint.pid else None
     if facts is None or facts.process not in lineage(child, host):
         return None
     return None if why_not(service, facts, host, any_binary=True) else facts.process
+
+
+def why_not_named(service: Service, hint: Pidfile, host: Host) -> str:
+    """Say why the process that a pidfile names is not the master, as a part of a sentence."""
+    facts = host.look(hint.pid) if hint.pid else None
+    if facts is None:
+        return ""
+    titled = tells_instance(service)
+    why = why_not(service, facts, host) if titled else take_snapshot(service, host).why_not
+    named = f"pid {facts.process}, which {hint.path} names"
+    return f"; {named}, is not the master: {why}" if why else ""
 
 
 def newest_master(service: Service, child: Launched, host: Host) -> Process | None:
@@ -117,8 +143,10 @@ def undo(service: Service, child: Launched, host: Host, *, shared: bool) -> None
         # Only now: until it was stopped, the daemon could fork a master.
         for master in masters_among(service, started(), host):
             drain(service, retire(service, master, host), host, what="new workers")
-    elif leaders := masters_among(service, started(), host):
-        terminate(started(), service.force_quit, host, more=started, leaders=leaders, what=what)
+    else:
+        leaders = masters_among(service, started(), host)
+        if leaders or not tells_instance(service):
+            terminate(started(), service.force_quit, host, more=started, leaders=leaders, what=what)
     if service.worker_titles:
         # Workers of a new master that was killed from outside may have requests, too.
         left = [one for one in started() if is_worker(service, host.title(one.pid))]

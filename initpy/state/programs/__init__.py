@@ -1,1 +1,1 @@
-"""The processes of a program, for the functions of LSB 20.8."""
+"""What processes execute: by it the processes of a program are known, and some services'."""
