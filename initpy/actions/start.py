@@ -129,7 +129,7 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
     host.make_directory(service.pidfile.rpartition("/")[0] or "/")
     if not (seen.orphans and _recover(service, seen.orphans, host)):
         terminate(seen.orphans, service.stop, host, what="workers of a dead master")
-        remove_stale_pidfiles(service, host)
+        remove_stale_pidfiles(service, host, starting=True)
         remove_stale_sockets(service, host)
         # Nothing of what it knows is there. If this script is killed before it can record
         # the new master, the workers of that are not to be strangers to an old record.

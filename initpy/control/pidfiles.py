@@ -59,19 +59,23 @@ def write_pidfile(
     host.write(path, f"{master}\n", owner=owner)
 
 
-def remove_stale_pidfiles(service: Service, host: Host) -> None:
+def remove_stale_pidfiles(service: Service, host: Host, *, starting: bool = False) -> None:
     """Remove the stale pidfiles of a service that is stopped, and Red Hat's lock file.
 
     Stale is one that names no living process, or one that the kernel or a record proves to
     be another's, where no title tells. A link or a FIFO goes too: the daemon
     would follow the one, to wherever it leads, and hang on the other. A directory, a
     device, and a file that holds no pid at all stay, which is said.
+
+    starting: the daemon is started next, and would write its pidfile over one that names
+              another program; some refuse to start beside a living process.
     """
     for path in (service.pidfile, service.oldbin):
         pidfile = read_pidfile(path, host)
         if pidfile.verdict == MISSING:
             continue
-        if pidfile.pid and host.find(pidfile.pid) and not _names_another(service, pidfile, host):
+        living = pidfile.pid and host.find(pidfile.pid)
+        if living and not _names_another(service, pidfile, host, starting=starting):
             continue
         if pidfile.fixed:
             host.tell(f"{path} is a directory or a device, and left alone")
@@ -82,13 +86,14 @@ def remove_stale_pidfiles(service: Service, host: Host) -> None:
     host.mark_stopped(service.subsys)
 
 
-def _names_another(service: Service, pidfile: Pidfile, host: Host) -> bool:
+def _names_another(service: Service, pidfile: Pidfile, host: Host, *, starting: bool) -> bool:
     """Tell whether a pidfile surely does not mean the living process whose number it holds."""
     if tells_instance(service):
         return False
     from ..state.programs.instance import judge_named
 
-    return judge_named(service, pidfile, host).stale
+    named = judge_named(service, pidfile, host)
+    return named.stale or (starting and named.master is None and not named.doubt)
 
 
 def refuse_conflict(service: Service, seen: Snapshot, host: Host) -> None:

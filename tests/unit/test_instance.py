@@ -279,8 +279,9 @@ def test_start_says_why(host):
     """At the deadline it is told why the process that the pidfile names was not believed."""
     host.put("/usr/bin/sleep", mode=0o755)
     stranger = host.add(exe="/usr/bin/sleep", argv=("sleep", "9"))
-    host.programs[DAEMON] = lambda _argv: Run(seconds=60)
-    host.put(PIDFILE, f"{stranger.pid}\n")
+    host.programs[DAEMON] = lambda _argv: Run(
+        seconds=60, begin=lambda _child: host.put(PIDFILE, f"{stranger.pid}\n")
+    )
 
     with pytest.raises(WaitTimeout, match="not the master: it runs /usr/bin/sleep, not"):
         start(PLAIN, host)
