@@ -297,3 +297,80 @@ def test_record_of_another_boot(host, monkeypatch):
 
     with pytest.raises(PidfileError, match=f"pid {master.pid} may be"):
         wait_until_stable(PLAIN, host)
+
+
+@pytest.fixture
+def wrapped(host):
+    """Have the daemon be a script that executes another binary, which has a user of its own."""
+    host.users["example"] = (77, 77)
+    host.put("/opt/example", mode=0o755)
+    facts = {"exe": "/opt/example", "uid": 77, "sockets": {7: "0.0.0.0:7000"}}
+
+    def boot(child):
+        title = f"exampled: master {len(host.spawned)}"
+        master = host.add(ppid=child.parent, title=title, **facts)
+        host.on("SIGTERM", host.end, master)
+        host.at(0.01, lambda: fork(host, master, argv=("exampled: worker",)), by=master)
+        host.put(PIDFILE, f"{master.pid}\n", uid=77)
+
+    host.programs[DAEMON] = lambda _argv: Run(seconds=0.02, begin=boot)
+
+
+TITLED = PLAIN.replace(master_title="exampled: master", worker_titles=("exampled: worker",))
+
+
+@pytest.mark.parametrize("service", [PLAIN, TITLED], ids=["no title", "title"])
+def test_what_was_started(host, wrapped, service):
+    """What a start has made is the master, whatever its user and binary; the record knows it."""
+    start(service, host)
+    master = take_snapshot(service, host).master
+    told = status(service, host)
+    stop(service, host)
+
+    assert master.pid == host.sent[0][1]
+    assert (StatusCode.RUNNING, "", {}) == (told.code, "".join(told.notes), host.processes)
+
+
+@pytest.mark.parametrize("service", [PLAIN, TITLED], ids=["no title", "title"])
+def test_what_was_started_crashes(host, wrapped, service):
+    """After a crash its workers are ended, and another master serves."""
+    start(service, host)
+    master = take_snapshot(service, host).master
+    host.end(host.processes[master.pid])
+    host.sleep(1)
+    host.on("SIGTERM", host.end)
+
+    assert 1 == len(take_snapshot(service, host).orphans)
+    start(service, host)
+
+    assert take_snapshot(service, host).master not in (None, master)
+    host.sleep(1)
+    assert 2 == len(host.processes)
+
+
+def test_last_half_a_second(host, wrapped):
+    """A daemon that dies within half a second, and tells nothing, was never up."""
+    program = host.programs[DAEMON]
+
+    def boot(child):
+        program(()).begin(child)
+        master = max(host.processes.values(), key=lambda process: process.pid)
+        host.at(0.4, lambda: host.end(master))
+
+    host.programs[DAEMON] = lambda _argv: Run(seconds=0.02, begin=boot)
+
+    with pytest.raises(InitError, match="ended as soon as it was up"):
+        start(PLAIN, host)
+
+    assert {} == {pid: one for pid, one in host.processes.items() if not one.forked}
+
+
+def test_listens(host, wrapped):
+    """One that says where it listens is up as soon as it does, and not before."""
+    with pytest.raises(WaitTimeout, match=r"to listen at 127\.0\.0\.1:7001"):
+        start(PLAIN.replace(listens=("127.0.0.1:7001",)), host)
+    began = host.now
+
+    start(PLAIN.replace(listens=("*:7000",)), host)
+
+    assert host.now - began < 0.5
