@@ -50,15 +50,16 @@ def write_record(
     facts = host.look(master.pid)
     if facts is None or facts.process != master:
         return False
-    helpers, session = (started.helpers, started.session) if started else ((), 0)
+    helpers, launcher = (started.helpers, started.session) if started else ((), 0)
     before = read_record(service, host)
     old = [member for member in before.members if host.alive(member)] if before else []
     members = tuple(dict.fromkeys([*host.children(master), *helpers, *old]))
     members = tuple(member for member in members if member != master)
     if pools is None:
         pools = recorded_pools(service, master, host)
+    # What a start has made is in its launcher's session, or in one that it has made itself.
     # The session of a first master goes on in what an upgrade has made of it.
-    known = (master.pid, session, before.session if before else 0)
+    known = (master.pid, before.session if before else 0, facts.session if launcher else 0)
     record = Record(
         master=master,
         session=facts.session if facts.session in known else 0,

@@ -308,7 +308,7 @@ def wrapped(host):
 
     def boot(child):
         title = f"exampled: master {len(host.spawned)}"
-        master = host.add(ppid=child.parent, title=title, **facts)
+        master = host.add(ppid=child.parent, title=title, session=child.pid, **facts)
         host.on("SIGTERM", host.end, master)
         host.at(0.01, lambda: fork(host, master, argv=("exampled: worker",)), by=master)
         host.put(PIDFILE, f"{master.pid}\n", uid=77)
@@ -346,6 +346,19 @@ def test_what_was_started_crashes(host, wrapped, service):
     assert take_snapshot(service, host).master not in (None, master)
     host.sleep(1)
     assert 2 == len(host.processes)
+
+
+def test_forked_in_the_background(host, wrapped):
+    """A daemon without sockets is known by its session, whose leader has ended as it should."""
+    start(PLAIN, host)
+    master = host.processes[take_snapshot(PLAIN, host).master.pid]
+    late = fork(host, master, sockets={})
+    job = host.add(exe="/opt/job", session=master.session)
+    host.end(master)
+
+    orphans = take_snapshot(PLAIN, host).orphans
+
+    assert (True, False) == (late.id in orphans, job.id in orphans)
 
 
 def test_last_half_a_second(host, wrapped):
