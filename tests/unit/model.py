@@ -105,11 +105,11 @@ class ModelHost(FakeHost):
             self.wrongs.append(f"{sig.name} to {target.title!r}")
         return super().kill(process, sig)
 
-    def write(self, path, text, mode=0o644):
+    def write(self, path, text, mode=0o644, *, owner=None):
         self.act()
         if path in self.full:
             raise InitError(f"{path} cannot be written: No space left on device")
-        super().write(path, text, mode)
+        super().write(path, text, mode, owner=owner)
 
     def lock(self, path):
         if path in self.full and path not in self.files:
