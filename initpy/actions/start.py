@@ -14,10 +14,10 @@ from ..control.pidfiles import (
 )
 from ..control.ready import BesideOrphans, wait_until_ready
 from ..control.record import record_running, record_started, remove_record
-from ..control.run import locate
 from ..control.signals import refuse_unsafe, require_permission, tell_unsafe, terminate
 from ..control.stable import refuse_end_of_container, wait_until_stable
 from ..control.starting.launch import refuse_idle_pools
+from ..control.starting.prepare import require_startable
 from ..control.starting.rivals import launch_unless_rival
 from ..errors import InitError
 from ..host import HERE, Host, Process
@@ -113,8 +113,7 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
     """Test, start, and record; orphans go on serving until the new master does."""
     if host.getpid() == 1:
         host.tell("this script is process 1: the container ends with it, and the service too")
-    if service.ready:
-        locate("ready", service.ready, host)
+    require_startable(service, host)
     refuse_conflict(service, seen, host)
     if not seen.pidfile.regular:
         # Before the test: it opens the pidfile, too, and would follow a link.
@@ -167,8 +166,7 @@ def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
     # Before the test: it opens the pidfile, too, and would follow a link.
     restore_pidfile(service, seen, host)
     refuse_other_pidfile(service, host)
-    if service.ready:
-        locate("ready", service.ready, host)
+    require_startable(service, host)
     if service.test_args is not None:
         configtest(service, host)
     kept = _foresee(service, seen, host)

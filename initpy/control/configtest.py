@@ -10,7 +10,7 @@ from ..service import Service
 from ..state.pidfile import EMPTY, read_pidfile
 from .error_log import read_log
 from .pidfiles import refuse_other_pidfile
-from .run import CannotExecute, Finished, run
+from .run import CannotExecute, Finished, account_of, environment_of, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def configtest(
 ) -> None:
     """Let the daemon on disk test its configuration, under the limits of the settings.
 
+    The test is run as the daemon's own user: what it makes is that user's.
     What it warns of is told.
 
     binary: run this executable instead of the one on disk.
@@ -45,6 +46,7 @@ def configtest(
     argv = service.command(service.test_args)
     if binary:
         argv[0] = binary
+    account = account_of(service, host)
     try:
         finished = run(
             argv,
@@ -52,8 +54,9 @@ def configtest(
             within=service.timeout,
             interruptible=True,
             limits=service.limits,
-            environment=service.environment,
+            environment=environment_of(service, account),
             surroundings=surroundings,
+            account=account,
         )
     except (WaitTimeout, CannotExecute) as exc:
         raise TestCannotRun(str(exc)) from exc

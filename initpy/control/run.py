@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Protocol
 
-    from ..host import Child, Launched, Limits, Process, Surroundings
+    from ..host import Account, Child, Launched, Limits, Process, Surroundings
     from ..service import Service
 
     class Inheritance(Protocol):
@@ -58,13 +58,16 @@ def start_daemon(
 ) -> Launched:
     """Start a daemon by a launcher (``Host.launch``), as the settings of its service want it.
 
+    One that is put in the background is given its user and its directory there.
+
     Raises NotInstalled, NotPermitted or CannotExecute.
     """
     _require_installed(argv[0], host)
     surroundings = inheritance.surroundings if inheritance else None
     if surroundings is None:
-        surroundings = host.start_surroundings()
-    environment, limits = service.environment, service.limits
+        surroundings = host.start_surroundings().replace(umask=service.umask)
+    account = account_of(service, host)
+    environment, limits = environment_of(service, account), service.limits
     if inheritance is not None:
         environment = {**environment, **inheritance.environment}
         told = surroundings.limits
@@ -78,9 +81,29 @@ def start_daemon(
             environment=environment,
             descriptors=inheritance.descriptors if inheritance else (),
             surroundings=surroundings,
+            account=None if service.background else account,
+            directory="/" if service.background else service.directory,
         )
     except Refused as exc:
         raise _cannot_execute(argv[0], exc, host) from exc
+
+
+def account_of(service: Service, host: Host) -> Account | None:
+    """Return the user that the daemon is started as; None for ours.
+
+    Raises SettingsError if there is none; NotPermitted.
+    """
+    if not service.user:
+        return None
+    try:
+        return host.account(service.user)
+    except SettingsError as exc:
+        raise SettingsError(f"user {service.user!r}: {exc}") from exc
+
+
+def environment_of(service: Service, account: Account | None) -> Mapping[str, str]:
+    """Return the variables that the daemon is given, those that name its user among them."""
+    return {**(account.environment if account else {}), **service.environment}
 
 
 def _require_installed(program: str, host: Host) -> None:
@@ -153,12 +176,13 @@ def run(  # noqa: PLR0913 - each by its name
     environment: Mapping[str, str] | None = None,
     descriptors: Sequence[int] = (),
     surroundings: Surroundings | None = None,
+    account: Account | None = None,
     most: int = 1 << 16,
     check: Callable[[], object] = bool,
 ) -> Finished:
     """Run a program and return its code and output.
 
-    limits, environment: as of ``Host.spawn``.
+    limits, environment, account: as of ``Host.spawn``.
     surroundings: if given, their environment counts if it is known, and nothing else of them.
     most:   bytes of its output, the last ones.
     check:  is called at each look; what it raises ends the program.
@@ -171,7 +195,13 @@ def run(  # noqa: PLR0913 - each by its name
     try:
         if surroundings is not None and surroundings.environment is not None:
             environment = surroundings.environment
-        child = host.spawn(argv, limits=limits, environment=environment, descriptors=descriptors)
+        child = host.spawn(
+            argv,
+            limits=limits,
+            environment=environment,
+            descriptors=descriptors,
+            account=account,
+        )
     except Refused as exc:
         raise _cannot_execute(argv[0], exc, host) from exc
 

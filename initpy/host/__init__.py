@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .programs.pipes import Pipe, Pipes
     from .programs.spawn import Child, Programs
     from .programs.surroundings import Conditions, Surroundings
+    from .programs.users import Account, Accounts
     from .signalling import Signalling
     from .system_log import SystemLog
 
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         Launching,
         Addresses,
         Conditions,
+        Accounts,
         SystemLog,
         Trials,
     ):
@@ -65,6 +67,7 @@ else:
 
 __all__ = [
     "HERE",
+    "Account",
     "AppendedFile",
     "BoundSocket",
     "CannotCopy",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # Classes that describe programs, sockets and logs, and the modules that they stand in.
 _CLASSES = {
+    "Account": "programs.users",
     "AppendedFile": "logs",
     "BoundSocket": "network.sock_diag",
     "CannotCopy": "network.sockets",
@@ -29,6 +30,7 @@ _CLASSES = {
 # its methods, and loaded when one of them is first called.
 _PARTS = {
     "Access": ("network.access", ("socket_access", "user_id", "group_id", "name_of")),
+    "Accounts": ("programs.users", ("account",)),
     "Addresses": ("network.addresses", ("place", "addresses_of")),
     "Changes": (
         "changes",

@@ -73,6 +73,18 @@ def test_start(redis):
     assert facts.session != os.getsid(0)
 
 
+def test_standard_streams(redis):
+    """It has standard input, output and error, on /dev/null: no file of its own gets their numbers.
+
+    Without them what a library writes to standard error went into the daemon's database.
+    """
+    master = redis.start()
+
+    streams = [os.readlink(f"/proc/{master}/fd/{number}") for number in range(3)]
+
+    assert ["/dev/null"] * 3 == streams
+
+
 def test_stop(redis):
     """Stop ends it, frees its port and removes its pidfile."""
     redis.start()

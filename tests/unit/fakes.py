@@ -16,8 +16,9 @@ from types import SimpleNamespace
 from typing import Callable
 
 from initpy.contracts import UDP
-from initpy.errors import HostError, InitError, NotPermitted, Refused
+from initpy.errors import HostError, InitError, NotPermitted, Refused, SettingsError
 from initpy.host import (
+    Account,
     AppendedFile,
     BoundSocket,
     CannotCopy,
@@ -523,6 +524,17 @@ class FakeHost(Host):
 
     def group_id(self, name):
         return self.groups.get(name)
+
+    def account(self, user):
+        name, _, group = user.partition(":")
+        if name not in self.users or (group and group not in self.groups):
+            what = f"group {group}" if name in self.users else f"user {name}"
+            raise SettingsError(f"the {what} does not exist: create it, or name another")
+        uid, gid = self.users[name]
+        if self.euid not in (0, uid):
+            raise NotPermitted(f"only root can start a program as the user {name}")
+        gid = self.groups[group] if group else gid
+        return Account(name=name, uid=uid, gid=gid, groups=(gid,), home=f"/home/{name}")
 
     def name_of(self, number, *, group=False):
         names = self.groups if group else {name: uid for name, (uid, _) in self.users.items()}
@@ -1039,20 +1051,31 @@ class FakeHost(Host):
         self.memory[self._count] = text
         return self._count
 
-    def spawn(self, argv, *, nice=0, limits=None, environment=None, descriptors=()):
+    def spawn(self, argv, *, nice=0, limits=None, environment=None, descriptors=(), account=None):
         run = self._found(argv)
         self.spawned.append((list(argv), nice, dict(limits or {})))
         process = self.add(argv=tuple(argv), exe=self._resolved(argv[0]), ppid=self.getpid())
+        process.uid = account.uid if account else process.uid
         start = self._inherited(environment, descriptors)
         return self._begun(FakeChild(self, process, run, **start), process, run)
 
-    def launch(
-        self, argv, *, nice=0, limits=None, environment=None, descriptors=(), surroundings=None
+    def launch(  # noqa: PLR0913 - as that of the host
+        self,
+        argv,
+        *,
+        nice=0,
+        limits=None,
+        environment=None,
+        descriptors=(),
+        surroundings=None,
+        account=None,
+        directory="/",
     ):
         run = self._found(argv)
         self.spawned.append((list(argv), nice, dict(limits or {})))
         launcher = self.add(title="an init script", ppid=self.getpid(), subreaper=True)
         process = self.add(argv=tuple(argv), exe=self._resolved(argv[0]), ppid=launcher.pid)
+        process.uid, process.cwd = account.uid if account else process.uid, directory
         given = surroundings or SURROUNDINGS
         base = CLEAN_ENVIRONMENT if given.environment is None else given.environment
         process.surroundings = given.replace(

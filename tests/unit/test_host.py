@@ -203,7 +203,7 @@ def test_limits_and_nice_level(machine):
 
 def test_limit_that_cannot_be_set(machine):
     """What the kernel refuses is told as it tells of a program that cannot be executed."""
-    with pytest.raises(OSError, match="limits or nice level cannot be set"):
+    with pytest.raises(OSError, match="limits, nice level or user cannot be set"):
         machine.spawn(["/bin/true"], limits={"RLIMIT_NOFILE": (10**12, 10**12)})
 
 

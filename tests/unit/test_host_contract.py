@@ -14,7 +14,7 @@ from small_pipes import page_pipe
 
 from initpy.control.run import end_group
 from initpy.control.starting.lineage import descendants
-from initpy.errors import InitError, Refused
+from initpy.errors import InitError, Refused, SettingsError
 from initpy.host import Descriptors, Host, Process, Spot
 from initpy.host.changes import Changes
 from initpy.host.logs import Logs
@@ -29,6 +29,7 @@ from initpy.host.programs.launcher import Launching
 from initpy.host.programs.pipes import Pipes
 from initpy.host.programs.spawn import Programs
 from initpy.host.programs.surroundings import Conditions
+from initpy.host.programs.users import Accounts
 from initpy.host.signalling import Signalling
 from initpy.host.wait import wait_until
 
@@ -65,6 +66,7 @@ def test_every_public_method_is_faked():
     """What the fake leaves out would reach the real machine."""
     parts = (
         *(Host, Changes, Programs, Sockets, Addresses, SockDiag, Access, Launching, Logs, Pipes),
+        Accounts,
         Conditions,
         Holders,
         Trials,
@@ -1358,6 +1360,19 @@ def test_users_and_groups(host):
     assert ("root", "root") == (host.name_of(0), host.name_of(0, group=True))
     assert host.user_id("nobody of that name") is host.group_id("nobody of that name") is None
     assert ("uid 54321", "gid 54321") == (host.name_of(54321), host.name_of(54321, group=True))
+
+
+def test_account(host):
+    """A user has a number, a group, and perhaps another group instead; or there is none."""
+    root, other = host.account("root"), host.account("root:www-data")
+
+    assert ("root", 0, 0) == (root.name, root.uid, root.gid)
+    assert (0, host.group_id("www-data")) == (other.uid, other.gid)
+    assert other.gid in other.groups
+    with pytest.raises(SettingsError, match="the user redix does not exist"):
+        host.account("redix:root")
+    with pytest.raises(SettingsError, match="the group redix does not exist"):
+        host.account("root:redix")
 
 
 def test_greatest_backlog(host):

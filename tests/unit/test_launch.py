@@ -6,11 +6,14 @@ import sys
 import pytest
 from fakes import FakeHost, Run
 
+from initpy.actions.restart import restart
+from initpy.actions.start import start
+from initpy.control.run import start_daemon
 from initpy.control.starting.launch import Launch, launch
 from initpy.control.starting.lineage import is_started
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
-from initpy.errors import InitError, NotInstalled, WaitTimeout
+from initpy.errors import InitError, NotInstalled, SettingsError, WaitTimeout
 from initpy.host import HERE
 from initpy.host.programs import launcher
 from initpy.host.wait import wait_until
@@ -186,6 +189,36 @@ def test_daemon_that_cannot_background_itself(host, plain):
     assert plain[0].id == started.master
     assert [sys.executable, "-IS", "-c"] == argv[:3]
     assert [NGINX.pidfile, NGINX.daemon] == argv[4:6]
+
+
+def test_working_directory_that_is_missing(host):
+    """It is said in a sentence, and nothing is left."""
+    with pytest.raises(InitError, match=r"its working directory cannot be entered: No such file"):
+        start_daemon(PLAIN.replace(daemon="/bin/true", directory="/nowhere"), ["/bin/true"], HERE)
+
+
+def test_user_is_handed_down(host, nginx):
+    """The daemon is started as the user whom its declaration names, and so is its test."""
+    service = NGINX.replace(user="www-data", directory="/srv", umask=0o027)
+
+    child = start_daemon(service, [NGINX.daemon, "-c"], host)
+
+    process = host.processes[child.pid]
+    assert (33, "/srv") == (process.uid, process.cwd)
+    assert 0o027 == process.surroundings.umask
+    assert "/home/www-data" == process.surroundings.environment["HOME"]
+
+
+@pytest.mark.parametrize("action", [start, restart])
+def test_unknown_user(host, nginx, action):
+    """A user that does not exist is 6, and nothing is stopped or started."""
+    running = [master.id for master in nginx.masters] if action is start else [nginx.run().id]
+
+    with pytest.raises(SettingsError, match="user 'nobodi': the user nobodi does not exist"):
+        action(NGINX.replace(user="nobodi"), host)
+
+    assert [] == host.spawned
+    assert all(map(host.alive, running))
 
 
 def test_daemon_that_tells_nothing_must_last(host, plain):

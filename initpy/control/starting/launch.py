@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import InitError, NotInstalled, WaitTimeout
+from ...errors import InitError, WaitTimeout
 from ...host import Host, Process
 from ...host.wait import insist, wait_until
 from ...service import Service
@@ -14,7 +14,6 @@ from ..ask import pools_on_disk
 from ..error_log import ended_early, mark_logs
 from ..ready import await_ready_command, wait_until_ready, workers_awaited
 from ..run import start_daemon
-from .background import background_command
 from .lineage import (
     is_started,
     leaves,
@@ -25,6 +24,7 @@ from .lineage import (
     undo,
     why_not_named,
 )
+from .prepare import start_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,11 +94,7 @@ class Launch:
     def __enter__(self) -> Self:
         """Start the daemon, and wait until it serves."""
         service, host, inheritance = self._service, self._host, self._inheritance
-        argv = service.command(service.start_args)
-        if service.background:
-            if host.file_id(service.daemon) is None:
-                raise NotInstalled(f"{service.daemon} is not installed")
-            argv = background_command(service.pidfile, argv)
+        argv = start_command(service, host)
         wanted = inheritance.surroundings if inheritance else None
         self._pools = pools_on_disk(service, host, wanted)
         self._readiness = Readiness(service, needed_pools(service, self._pools), host)

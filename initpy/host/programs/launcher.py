@@ -16,11 +16,13 @@ import errno
 import os
 
 from ...errors import translated
+from ...value import Value
 from ..processes import Processes, unreaped
 from ..procfs import Process
 from . import spawn
 from .forking import fork
 from .limits import set_limits
+from .output import above_standard, output_file, seal, tail
 from .refusal import refused, unprepared
 from .watch import ASK, UNDO, end_children, tell, watch
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from .limits import Limits
     from .surroundings import Surroundings
+    from .users import Account
 
 _PR_SET_CHILD_SUBREAPER = 36
 _ANSWER = 1.0  # seconds for which its answer is awaited
@@ -39,7 +42,7 @@ _ANSWER = 1.0  # seconds for which its answer is awaited
 class Launching:
     """How daemons are started on this machine."""
 
-    def launch(
+    def launch(  # noqa: PLR0913 - each by its name
         self,
         argv: Sequence[str],
         *,
@@ -48,9 +51,12 @@ class Launching:
         environment: Mapping[str, str] | None = None,
         descriptors: Sequence[int] = (),
         surroundings: Surroundings | None = None,
+        account: Account | None = None,
+        directory: str = "/",
     ) -> Launched:
         """Start a daemon as ``spawn`` starts a program, by a launcher.
 
+        account, directory: whose it is, None for ours; and its working directory.
         surroundings: those that it gets, instead of the clean environment and of our own;
                       *environment*, *nice* and *limits* come on top of them.
 
@@ -64,9 +70,9 @@ class Launching:
             from . import environ  # noqa: F401
 
         libc = ctypes.CDLL(None)
-        output = spawn.output_file()
-        reading, control = map(spawn.above_standard, os.pipe())
-        reports, telling = map(spawn.above_standard, os.pipe())
+        output = output_file()
+        reading, control = map(above_standard, os.pipe())
+        reports, telling = map(above_standard, os.pipe())
         pid = fork()
         if pid == 0:  # pragma: no cover - in the child of a fork
             try:
@@ -74,9 +80,17 @@ class Launching:
                 os.setsid()
                 # We alone hold the other end: it closes when we are killed.
                 os.close(control)
-                daemon, said, why = _start(
-                    argv, environment or {}, output, descriptors, nice, limits, surroundings
+                prepared = _Preparation(
+                    environment=environment or {},
+                    output=output,
+                    descriptors=descriptors,
+                    nice=nice,
+                    limits=limits or {},
+                    surroundings=surroundings,
+                    account=account,
+                    directory=directory,
                 )
+                daemon, said, why = _start(argv, prepared)
                 # Before it is reported: the caller may unlock what we would hold.
                 spawn.keep_only(reading, telling)
                 report = f"failed {why}" if why else f"started {daemon}"
@@ -101,32 +115,39 @@ class Launching:
         return started
 
 
+class _Preparation(Value):
+    """What the daemon is given."""
+
+    environment: Mapping[str, str]
+    output: int
+    descriptors: Sequence[int]
+    nice: int
+    limits: Mapping[str, Limits]
+    surroundings: Surroundings | None
+    account: Account | None
+    directory: str
+
+
 def _start(
-    argv: Sequence[str],
-    environment: Mapping[str, str],
-    output: int,
-    descriptors: Sequence[int],
-    nice: int,
-    limits: Mapping[str, Limits] | None,
-    surroundings: Surroundings | None,
+    argv: Sequence[str], given: _Preparation
 ) -> tuple[int, str, str]:  # pragma: no cover - in the child of a fork
     """Fork and execute the daemon; return its pid, what ``adopt`` says, and why it failed."""
-    told, failing = map(spawn.above_standard, os.pipe())
+    told, failing = map(above_standard, os.pipe())
     daemon = os.fork()
     if daemon == 0:
         try:
             os.setpgid(0, 0)  # in the launcher's session: see control/stable.py
-            spawn.prepare(spawn.null(), output, descriptors)
+            spawn.prepare(spawn.null(), given.output, given.descriptors, given.directory)
             base: Mapping[str, str] = spawn.CLEAN_ENVIRONMENT
-            if surroundings is not None:
+            if given.surroundings is not None:
                 from .surroundings import adopt
 
-                base = adopt(surroundings, failing)
-            set_limits(nice, limits or {})
+                base = adopt(given.surroundings, failing)
+            set_limits(given.nice, given.limits, given.account)
         except (OSError, ValueError, OverflowError) as exc:
             os.write(failing, unprepared(exc))
         else:
-            spawn.execute(argv, {**base, **environment}, failing)
+            spawn.execute(argv, {**base, **given.environment}, failing)
         finally:
             os._exit(127)
     os.close(failing)
@@ -189,11 +210,11 @@ class Launched:
 
     def output(self) -> str:
         """Return what the daemon has said until now, the last 64 KiB of it."""
-        return spawn.tail(self._output, 1 << 16)
+        return tail(self._output, 1 << 16)
 
     def seal_output(self) -> None:
         """Let its output not grow any more: its logs may lead there, and nothing empties it."""
-        spawn.seal(self._output, 1 << 16)
+        seal(self._output, 1 << 16)
 
     def release(self) -> None:
         """End the launcher, by KILL, and see it gone: init adopts what it has started."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 
+from .users import become
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Union
+
+    from .users import Account
 
     # Soft and hard; -1 for no limit, and None for one that stays as it is.
     Limits = tuple[Union[int, None], Union[int, None]]
@@ -18,9 +22,9 @@ _NOFILE_BY_SYSTEMD = (1024, 524288)
 
 
 def set_limits(
-    nice: int, limits: Mapping[str, Limits]
+    nice: int, limits: Mapping[str, Limits], account: Account | None = None
 ) -> None:  # pragma: no cover - in the child of a fork
-    """Set the limits and the nice level of this process."""
+    """Set the limits and the nice level of this process, and then, for good, its user."""
     if limits:
         import resource
 
@@ -34,6 +38,8 @@ def set_limits(
             resource.setrlimit(number, (soft, hard))
     if nice:
         os.nice(nice)
+    if account is not None:
+        become(account.uid, account.gid, account.groups)
 
 
 def _beyond(soft: int, hard: int) -> bool:  # pragma: no cover - in the child of a fork

@@ -19,7 +19,8 @@ from ...value import Value
 from ..processes import Processes
 from ..procfs import Process
 from .forking import fork
-from .spawn import above_standard, keep_only, null, prepare
+from .output import above_standard
+from .spawn import keep_only, null, prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

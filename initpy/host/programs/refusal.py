@@ -15,15 +15,21 @@ _LACKS = (
 
 
 def unprepared(why: Exception) -> bytes:
-    """Return the errno of a system call that failed before execve(2); that of limits is EPERM."""
+    """Say which system call failed before execve(2): its errno, if this machine lacks something."""
     number = getattr(why, "errno", None)
+    if number is not None and getattr(why, "filename", None):  # chdir(2)
+        return b"directory %d" % number
     return b"%d" % number if number in _LACKS else b"unprepared"
 
 
 def refused(why: str, program: str) -> HostError:
-    """Return the error of a program that was not executed: *why* is an errno, or "unprepared"."""
+    """Return the error of a program that was not executed: *why* as ``unprepared`` says it."""
     if not why.isdigit():
-        why_not = OSError(errno.EPERM, "its limits or nice level cannot be set")
+        said, _, number = why.partition(" ")
+        what = "its limits, nice level or user cannot be set"
+        if said == "directory":
+            what = f"its working directory cannot be entered: {os.strerror(int(number))}"
+        why_not = OSError(int(number or errno.EPERM), what)
         return Refused(f"{program} cannot be executed", why_not)
     kind = HostError if int(why) in _LACKS else Refused
     return kind(f"{program} cannot be executed", OSError(int(why), os.strerror(int(why)), program))

@@ -8,6 +8,7 @@ from ...errors import translated
 from ..processes import Processes, unreaped
 from .forking import fork
 from .limits import adopt_limits, set_limits, start_limits
+from .output import STANDARD, above_standard, output_file, tail
 from .refusal import refused, unprepared
 
 TYPE_CHECKING = False
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .limits import Limits
+    from .users import Account
 
 # The environment of a daemon. It must not depend on the user or the program that calls.
 CLEAN_ENVIRONMENT = {
@@ -35,6 +37,7 @@ class Programs:
         limits: Mapping[str, Limits] | None = None,
         environment: Mapping[str, str] | None = None,
         descriptors: Sequence[int] = (),
+        account: Account | None = None,
     ) -> Child:
         """Start a program in the environment that a daemon needs, and return it.
 
@@ -47,6 +50,7 @@ class Programs:
         limits:      by the name in resource(3py): RLIMIT_NOFILE.
         environment: variables that are added to the clean environment.
         descriptors: descriptors that it inherits, with the same numbers.
+        account:     whose it is; None: ours.
 
         Raises Refused if execve(2) refuses the program, or its limits cannot be set.
         """
@@ -64,7 +68,7 @@ class Programs:
                 os.setsid()
                 prepare(reading, output, descriptors)
                 adopt_limits(start)
-                set_limits(nice, limits or {})
+                set_limits(nice, limits or {}, account)
             except (OSError, ValueError, OverflowError) as exc:
                 os.write(failing, unprepared(exc))
             else:
@@ -92,27 +96,13 @@ class Programs:
         return fd
 
 
-_STANDARD = (0, 1, 2)
-
-
-def above_standard(fd: int) -> int:
-    """Return *fd*; if it has the number of a standard stream, replace it by a copy."""
-    if fd not in _STANDARD:
-        return fd
-    import fcntl
-
-    copy = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, len(_STANDARD))
-    os.close(fd)
-    return copy
-
-
 def null() -> int:
     """Return a descriptor of /dev/null, for reading."""
     return above_standard(os.open(os.devnull, os.O_RDONLY))
 
 
 def prepare(
-    standard_input: int, output: int, descriptors: Sequence[int]
+    standard_input: int, output: int, descriptors: Sequence[int], directory: str = "/"
 ) -> None:  # pragma: no cover - in the child of a fork
     """Give this process the surroundings of a daemon, whatever our caller's are.
 
@@ -120,15 +110,15 @@ def prepare(
     """
     import _signal  # signal would load enum
 
-    os.chdir("/")
+    os.chdir(directory)
     os.umask(0o022)
-    for number, fd in zip(_STANDARD, (standard_input, output, output)):
+    for number, fd in zip(STANDARD, (standard_input, output, output)):
         os.dup2(fd, number)
     # Our other descriptors close in execve(2), and not before. The lock is one of them:
     # if we are killed it is free only once the daemon is executed, so that the next
     # action which gets the lock sees the daemon.
     for fd in map(int, os.listdir("/proc/self/fd")):
-        if fd not in _STANDARD:
+        if fd not in STANDARD:
             try:
                 os.set_inheritable(fd, fd in descriptors)
             except OSError:
@@ -160,26 +150,6 @@ def execute(
         os.execve(argv[0], list(argv), environment)
     except OSError as exc:
         os.write(failing, str(exc.errno).encode())
-
-
-def output_file() -> int:
-    """Return a file in memory for what a program says, which ``seal`` can seal."""
-    return above_standard(os.memfd_create("output", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING))
-
-
-def tail(output: int, most: int) -> str:
-    """Return the last *most* bytes of what was written there."""
-    start = max(0, os.fstat(output).st_size - most)
-    return os.pread(output, most, start).decode(errors="replace").strip()
-
-
-def seal(output: int, most: int) -> None:
-    """Keep the first *most* bytes. A write that would add to them is EPERM: fcntl(2)."""
-    import fcntl
-
-    if os.fstat(output).st_size > most:
-        os.truncate(output, most)
-    fcntl.fcntl(output, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
 
 
 @translated
