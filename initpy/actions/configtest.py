@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..control.configtest import configtest, configtest_stopped
 from ..control.lock import ActionLock
+from ..control.starting.prepare import make_directories
 from ..host import HERE, Host
 from ..service import Service
 from ..state.snapshot import take_snapshot
@@ -22,4 +23,5 @@ def check_configuration(service: Service, host: Host = HERE) -> None:
         configtest(service, host)
         return
     with ActionLock(service, "configtest", host, within=service.timeout):
+        make_directories(service, host)
         configtest_stopped(service, host)

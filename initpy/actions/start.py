@@ -17,7 +17,7 @@ from ..control.record import record_running, record_started, remove_record
 from ..control.signals import refuse_unsafe, require_permission, tell_unsafe, terminate
 from ..control.stable import refuse_end_of_container, wait_until_stable
 from ..control.starting.launch import refuse_idle_pools
-from ..control.starting.prepare import require_startable
+from ..control.starting.prepare import make_directories, require_startable
 from ..control.starting.rivals import launch_unless_rival
 from ..errors import InitError
 from ..host import HERE, Host, Process
@@ -118,6 +118,7 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
     if not seen.pidfile.regular:
         # Before the test: it opens the pidfile, too, and would follow a link.
         remove_stale_pidfiles(service, host)
+    make_directories(service, host)
     if service.test_args is not None and not tested:
         with BesideOrphans(service, seen.orphans, host):
             configtest_stopped(service, host)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .network.sockets import CannotCopy, Listener, Sockets
     from .network.trials import Spot, Trials
     from .owners import Owners
+    from .owning import Owning
     from .programs.launcher import Launched, Launching
     from .programs.limits import Limits
     from .programs.pipes import Pipe, Pipes
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         Addresses,
         Conditions,
         Accounts,
+        Owning,
         SystemLog,
         Trials,
     ):

@@ -53,6 +53,7 @@ _PARTS = {
     "Launching": ("programs.launcher", ("launch",)),
     "Logs": ("logs", ("descriptors",)),
     "Owners": ("owners", ("owner", "distrust_but")),
+    "Owning": ("owning", ("own_directory",)),
     "Pipes": ("programs.pipes", ("pipes_between", "relay")),
     "Programs": ("programs.spawn", ("spawn", "memory_file")),
     "Signalling": (

@@ -9,8 +9,10 @@ import pytest
 from real_daemons import wait_until
 
 from initpy import Service
+from initpy.actions.configtest import check_configuration
 from initpy.control.run import start_daemon
 from initpy.control.starting.prepare import start_command
+from initpy.errors import InitError
 from initpy.host.procfs import parse_status
 from initpy.state.pidfile import read_pidfile
 
@@ -90,3 +92,36 @@ def test_pidfile_is_roots(place, sleeper):
     info = os.stat(service.pidfile)
 
     assert (0, 0o644) == (info.st_uid, info.st_mode & 0o7777)
+
+
+def test_directory_behind_a_link_of_the_users(place):
+    """Where the user can make links, none leads root to another directory."""
+    own, target = place.path("own"), place.path("target")
+    uid = place.host.account(USER).uid
+    os.mkdir(target)
+    os.mkdir(own)
+    os.symlink(target, f"{own}/run")
+    os.lchown(f"{own}/run", uid, uid)
+    os.chown(own, uid, uid)
+
+    for path in (f"{own}/run", f"{own}/run/below"):
+        with pytest.raises(InitError, match=f"is a link of {USER}'s, which is not followed"):
+            place.host.own_directory(path, 0o755, uid, uid)
+
+    assert 0 == os.stat(target).st_uid
+    assert [] == os.listdir(target)
+
+
+def test_directories_of_a_start(place, sleeper):
+    """They are made before the test of the configuration, and again if they are lost."""
+    folders = {place.path("run"): 0o2750, place.path("run/inner"): 0o700}
+    service = sleeper.replace(
+        directories=folders, test_args=(), daemon=place.copy("/bin/true", "t")
+    )
+
+    check_configuration(service, place.host)
+
+    infos = [os.stat(path) for path in folders]
+    account = place.host.account(service.user)
+    assert [0o2750, 0o700] == [info.st_mode & 0o7777 for info in infos]
+    assert {(account.uid, account.gid)} == {(info.st_uid, info.st_gid) for info in infos}

@@ -1015,6 +1015,28 @@ class FakeHost(Host):
             self.put(folder, kind="dir", mode=mode)
         return made
 
+    def own_directory(self, path, mode, uid, gid):
+        self._may_write(path)
+        place = "/"
+        for name in path.split("/")[1:]:
+            place = os.path.join(place, name)
+            file = self.files.get(place)
+            if file is not None and file.kind == "link" and file.uid:
+                user = self.name_of(file.uid)
+                raise InitError(
+                    f"{path} cannot be made: {name} in it is a link of {user}'s, "
+                    "which is not followed"
+                )
+            if file is not None and file.kind not in ("dir", "link"):
+                raise InitError(f"{path} cannot be made: Not a directory")
+            place = self._resolved(place)
+        self.make_directory(place)
+        folder = self.files[place]
+        if folder.uid not in (0, uid):
+            return f"{path} belongs to {self.name_of(folder.uid)}, and stays as it is"
+        folder.uid, folder.gid, folder.mode = uid, gid, mode
+        return ""
+
     def mark_started(self, path):
         there = os.path.dirname(path) in self.files and path not in self.files
         if there and not self.distrust(path):

@@ -25,6 +25,7 @@ from initpy.host.network.sock_diag import SockDiag
 from initpy.host.network.sockets import Sockets
 from initpy.host.network.trials import Trials
 from initpy.host.owners import Owners
+from initpy.host.owning import Owning
 from initpy.host.programs.launcher import Launching
 from initpy.host.programs.pipes import Pipes
 from initpy.host.programs.spawn import Programs
@@ -67,6 +68,7 @@ def test_every_public_method_is_faked():
     parts = (
         *(Host, Changes, Programs, Sockets, Addresses, SockDiag, Access, Launching, Logs, Pipes),
         Accounts,
+        Owning,
         Conditions,
         Holders,
         Trials,
@@ -1373,6 +1375,41 @@ def test_account(host):
         host.account("redix:root")
     with pytest.raises(SettingsError, match="the group redix does not exist"):
         host.account("root:redix")
+
+
+def owned(host, path):
+    """Return the owner of a directory, by name, and its mode."""
+    facts = host.examine(host.realpath(path), 0)
+    return host.name_of(facts.uid), facts.mode
+
+
+def test_directory_of_a_user(machine, host):
+    """It is made with its owner and mode, and mended if it is root's or that user's."""
+    path = machine.path("a/b")
+    above, below = machine.path("a"), machine.path("a/b/c")
+
+    made = host.own_directory(path, 0o2770, 33, 33)
+    before = owned(host, path)
+    inside = host.own_directory(below, 0o700, 33, 33)
+    mended = host.own_directory(path, 0o750, 33, 33)
+    others = host.own_directory(path, 0o700, 0, 0)
+
+    assert ["", "", ""] == [made, inside, mended]
+    assert ("www-data", 0o2770) == before
+    assert ("root", 0o755) == owned(host, above)
+    assert ("www-data", 0o700) == owned(host, below)
+    assert f"{path} belongs to www-data, and stays as it is" == others
+    assert ("www-data", 0o750) == owned(host, path)
+
+
+def test_directory_behind_a_link(machine, host):
+    """A link of root's in root's folder is followed; a file is not a directory."""
+    folder, link = machine.folder("d"), machine.link("l", machine.path("d"))
+
+    assert "" == host.own_directory(f"{link}/x", 0o755, 33, 33)
+    assert ("www-data", 0o755) == owned(host, f"{folder}/x")
+    with pytest.raises(InitError, match="f cannot be made: Not a directory"):
+        host.own_directory(machine.file("f"), 0o755, 33, 33)
 
 
 def test_greatest_backlog(host):

@@ -209,6 +209,18 @@ def test_user_is_handed_down(host, nginx):
     assert "/home/www-data" == process.surroundings.environment["HOME"]
 
 
+def test_directories_of_a_start(host, nginx):
+    """What is declared is made; what belongs to another user stays, and that is told."""
+    host.put("/srv/cache", kind="dir", mode=0o700, uid=33)
+    folders = {"/run/web": 0o2750, "/srv/cache": 0o755}
+
+    start(NGINX.replace(directories=folders), host)
+
+    made, others = host.files["/run/web"], host.files["/srv/cache"]
+    assert [(0, 0o2750), (33, 0o700)] == [(one.uid, one.mode) for one in (made, others)]
+    assert ["/srv/cache belongs to www-data, and stays as it is"] == host.told
+
+
 @pytest.mark.parametrize("action", [start, restart])
 def test_unknown_user(host, nginx, action):
     """A user that does not exist is 6, and nothing is stopped or started."""

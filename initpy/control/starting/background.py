@@ -52,7 +52,7 @@ def main(
 
     import daemon
     import daemon.pidfile
-    import lockfile
+    import lockfile  # type: ignore[import-untyped] # it has no types
 
     from ...host.programs.users import become
 

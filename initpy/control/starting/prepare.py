@@ -16,6 +16,18 @@ def require_startable(service: Service, host: Host) -> None:
     account_of(service, host)
 
 
+def make_directories(service: Service, host: Host) -> None:
+    """Make the directories of the declaration for the daemon's user.
+
+    Those above are made first, whatever their order. Raises InitError.
+    """
+    account = account_of(service, host)
+    uid, gid = (account.uid, account.gid) if account else (0, 0)
+    for path, mode in sorted(service.directories.items()):
+        if undone := host.own_directory(path, mode, uid, gid):
+            host.tell(undone)
+
+
 def start_command(service: Service, host: Host) -> list[str]:
     """Return the command line that starts the daemon, in the background in the end."""
     argv = service.command(service.start_args)

@@ -1,0 +1,100 @@
+"""Directories that are made for another user: no link of that user leads root elsewhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ..errors import InitError, translated
+from .files import user_name
+
+_MOST_LINKS = 40  # as the kernel follows: path_resolution(7)
+
+
+@translated
+class Owning:
+    """Making directories for the users of this machine."""
+
+    def own_directory(self, path: str, mode: int, uid: int, gid: int) -> str:
+        """Have a directory with that mode and owner at *path*; return what was left undone, or "".
+
+        Those above it that are missing are made as root's, 0755. What stands in an existing
+        one stays; its mode and owner are mended only if it is root's or that user's. Each
+        directory is opened below the one before, and a link is followed only if root made
+        both the link and its directory. Raises InitError.
+        """
+        try:
+            return _own_directory(path, mode, uid, gid)
+        except InitError:
+            raise
+        except OSError as exc:
+            raise InitError(f"{path} cannot be made: {exc.strerror}") from exc
+
+
+def _own_directory(path: str, mode: int, uid: int, gid: int) -> str:
+    folder = _open("/", None)
+    try:
+        names, links, made = _names(path), 0, False
+        while names:
+            name = names.pop(0)
+            made = _make(name, folder, mode if not names else 0o755)
+            info = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if stat.S_ISLNK(info.st_mode):
+                links += 1
+                _require_trusted(path, name, info, folder, links)
+                target = os.readlink(name, dir_fd=folder)
+                names = _names(target) + names
+                if target.startswith("/"):
+                    folder = _step("/", folder)
+                continue
+            folder = _step(name, folder)
+        return _give(path, folder, mode, uid, gid, made=made)
+    finally:
+        os.close(folder)
+
+
+def _names(path: str) -> list[str]:
+    return [name for name in path.split("/") if name not in ("", ".")]
+
+
+def _open(name: str, folder: int | None) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(name, flags, dir_fd=folder)
+
+
+def _step(name: str, folder: int) -> int:
+    """Return the descriptor of a directory below *folder*, which is closed."""
+    below = _open(name, folder)
+    os.close(folder)
+    return below
+
+
+def _make(name: str, folder: int, mode: int) -> bool:
+    try:
+        os.mkdir(name, mode, dir_fd=folder)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _require_trusted(path: str, name: str, link: os.stat_result, folder: int, links: int) -> None:
+    above = os.fstat(folder)
+    writable = above.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not above.st_mode & stat.S_ISVTX
+    if link.st_uid or above.st_uid or writable:
+        raise InitError(
+            f"{path} cannot be made: {name} in it is a link of {user_name(link.st_uid)}'s, "
+            "which is not followed"
+        )
+    if links > _MOST_LINKS:
+        raise InitError(f"{path} cannot be made: too many links")
+
+
+def _give(path: str, folder: int, mode: int, uid: int, gid: int, *, made: bool) -> str:
+    info = os.fstat(folder)
+    if info.st_uid not in (0, uid):
+        return f"{path} belongs to {user_name(info.st_uid)}, and stays as it is"
+    if (info.st_uid, info.st_gid) != (uid, gid):
+        os.fchown(folder, uid, gid)
+    if made or stat.S_IMODE(info.st_mode) != mode:
+        os.fchmod(folder, mode)
+    return ""
