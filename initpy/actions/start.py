@@ -19,6 +19,7 @@ from ..control.stable import refuse_end_of_container, wait_until_stable
 from ..control.starting.launch import refuse_idle_pools
 from ..control.starting.prepare import make_directories, require_startable
 from ..control.starting.rivals import launch_unless_rival
+from ..control.starting.taken import refuse_taken_for_restart
 from ..errors import InitError
 from ..host import HERE, Host, Process
 from ..host.wait import insist
@@ -171,6 +172,7 @@ def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
     if service.test_args is not None:
         configtest(service, host)
     kept = _foresee(service, seen, host)
+    refuse_taken_for_restart(service, seen, host)
     if service.restart_by is not None:
         replace: Restart = resolve(service.restart_by)
         if replace(service, seen, host):

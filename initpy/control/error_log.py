@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from ..contracts import ReadLog
+    from ..host import Holder
 
 
 def read_log(service: Service, text: str, pid: int = 0) -> Report:
@@ -36,12 +37,19 @@ def describe_holders(report: Report, host: Host, own: Collection[int] = ()) -> s
     return "; ".join(
         f"{place} is held by this service itself, master {holder.pid}"
         if holder.pid in own
-        else f"{place} is held by pid {holder.pid} ({holder.name}, user {holder.user}, "
-        f"since {holder.started})"
+        else held_by(place, holder)
         for place in dict.fromkeys(report.unbound)
         for holder in dict.fromkeys(
             host.holders(place.removesuffix(UDP), datagram=place.endswith(UDP))
         )
+    )
+
+
+def held_by(place: str, holder: Holder) -> str:
+    """Say which process has a place."""
+    return (
+        f"{place} is held by pid {holder.pid} ({holder.name}, user {holder.user}, "
+        f"since {holder.started})"
     )
 
 

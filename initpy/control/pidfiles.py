@@ -136,7 +136,7 @@ def remove_stale_sockets(service: Service, host: Host) -> None:
     twice for every socket that has the path's inode or its name. Only root's sockets, in
     folders that no other user can write, are removed. The service is stopped.
     """
-    for path in read_configuration(service, host).listens:
+    for path in (*read_configuration(service, host).listens, *service.listens):
         file = host.socket_file(path) if path.startswith("/") else None
         if file is None or host.distrust(path):
             continue

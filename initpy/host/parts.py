@@ -49,7 +49,7 @@ _PARTS = {
             "restore_descriptor_limit",
         ),
     ),
-    "Holders": ("network.holders", ("holders",)),
+    "Holders": ("network.holders", ("holders", "socket_holders")),
     "Launching": ("programs.launcher", ("launch",)),
     "Logs": ("logs", ("descriptors",)),
     "Owners": ("owners", ("owner", "distrust_but")),

@@ -23,8 +23,9 @@ class Redis(Site):
     binary = SERVER
     crew = 0
 
-    def __init__(self, place):
-        super().__init__(place, wrapped=False)
+    def __init__(self, place, name="", port=0):
+        self.shared = port
+        super().__init__(place, name, wrapped=False)
         self.service = Service(
             name=self.name,
             daemon=self.daemon,
@@ -38,6 +39,7 @@ class Redis(Site):
 
     def configure(self):
         """Write its configuration: in the foreground, nothing kept."""
+        self.port = self.shared or self.port
         self.place.write(
             f"{self.folder}/daemon.conf",
             f"daemonize no\nbind 127.0.0.1\nport {self.port}\nsave ''\ndir {self.path()}\n"
@@ -168,6 +170,20 @@ def test_bad_configuration(redis):
     assert 1 == result.code, result
     assert {} == redis.place.processes()
     assert not os.path.exists(redis.pidfile) or 1 == redis.act("status").code
+
+
+def test_port_of_another_server(redis):
+    """Another server on its port is told at once, with its pid and program; nothing is left."""
+    other = Redis(redis.place, "other", redis.port)
+    server = other.start()
+
+    result = redis.act("start", listens=(f"127.0.0.1:{redis.port}",))
+
+    assert 1 == result.code, result
+    assert f"127.0.0.1:{redis.port} is held by pid {server} (redis, user root, " in result.err
+    assert result.seconds < 1
+    assert {server} == set(redis.place.processes())
+    assert not os.path.exists(redis.pidfile)
 
 
 def test_missing(redis):

@@ -744,6 +744,11 @@ class FakeHost(Host):
     def holders(self, place, *, datagram=False):
         return self.holding.get(place + (UDP if datagram else ""), [])
 
+    def socket_holders(self, inode):
+        sockets = [process.sockets for process in self.processes.values()]
+        places = {found[inode] for found in sockets if inode in found}
+        return [holder for place in places for holder in self.holding.get(place, [])]
+
     def reaper(self):
         return 1
 

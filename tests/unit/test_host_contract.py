@@ -1364,6 +1364,13 @@ def test_users_and_groups(host):
     assert ("uid 54321", "gid 54321") == (host.name_of(54321), host.name_of(54321, group=True))
 
 
+def test_nothing_holds_a_socket_that_is_not_there(machine, host):
+    """A number that no socket has is held by no process."""
+    machine.listener()
+
+    assert [] == host.socket_holders(1 << 60)
+
+
 def test_account(host):
     """A user has a number, a group, and perhaps another group instead; or there is none."""
     root, other = host.account("root"), host.account("root:www-data")

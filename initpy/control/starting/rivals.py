@@ -12,14 +12,17 @@ from ...host import Host
 from ...service import Service
 from ..stable import wait_until_stable
 from .launch import Started, launch
+from .taken import refuse_taken
 
 
 def launch_unless_rival(service: Service, host: Host) -> Started | None:
     """Start the daemon, as ``launch`` does. None if a rival was faster: its master is there.
 
-    The caller verifies that one as any master that runs already.
+    It is not started if another process listens where it would: see ``refuse_taken``. The
+    caller verifies a rival's master as any that runs already.
     """
     try:
+        refuse_taken(service, host)
         return launch(service, host)
     except InitError:
         rival = wait_until_stable(service, host, thorough=True).master

@@ -57,6 +57,23 @@ class Holders(Sockets):
                 continue
         return found
 
+    def socket_holders(self, inode: int) -> list[Holder]:
+        """Return the processes that have that socket open, those of one program once.
+
+        Their descriptors are read, not the table of all connections, which may be long.
+        """
+        import psutil
+
+        found = []
+        for pid in self.pids():
+            process = self.find(pid) if pid != os.getpid() else None
+            try:
+                if process is not None and inode in self.socket_inodes(process):
+                    found.append(_holder(psutil.Process(pid)))
+            except (psutil.Error, FileNotFoundError):
+                continue
+        return list(dict.fromkeys(found))
+
 
 def _others_with(host: Sockets, inode: int) -> list[int]:
     """Return the other processes that have that socket of ours open, without our children."""
