@@ -80,10 +80,19 @@ class LogMark:
         text = self._host.read_from(self._path, self._offset if same else 0) if regular else ""
         return read_log(self._service, text, pid) if text else Report()
 
+    def tells(self) -> Report | None:
+        """Return the failures since the mark; None if there are none.
+
+        Of a daemon without a reader of its log, whatever it has written there.
+        """
+        report = self.read()
+        plain = self._service.read_log is None and report.reason
+        return report if report.lines or plain else None
+
 
 def mark_logs(service: Service, host: Host) -> dict[str, LogMark]:
-    """Mark the logs that the configuration names, by their paths."""
-    logs = read_configuration(service, host).logs
+    """Mark the logs that the declaration and the configuration name, by their paths."""
+    logs = (*service.logs, *read_configuration(service, host).logs)
     return {path: LogMark(service, path, host) for path in logs}
 
 
@@ -102,9 +111,9 @@ def ended_early(
     own:  pids of the service's masters.
     """
     report = read_log(service, said)
-    if not report.lines:
+    if not report.lines and (service.read_log is not None or not report.reason):
         for path, log in logs.items():
-            if (written := log.read()).lines:
+            if written := log.tells():
                 report = written.replace(reason=f"{path} says: {written.reason}")
                 break
     reasons = "; ".join(filter(None, (report.reason, describe_holders(report, host, own))))

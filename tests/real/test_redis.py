@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from real_daemons import Site, can_bind, wait_until
+from real_daemons import Site, can_bind, listener, wait_until
 
 from initpy import Service
 from initpy.schedule import parse_schedule
@@ -40,10 +40,13 @@ class Redis(Site):
     def configure(self):
         """Write its configuration: in the foreground, nothing kept."""
         self.port = self.shared or self.port
-        self.place.write(
-            f"{self.folder}/daemon.conf",
-            f"daemonize no\nbind 127.0.0.1\nport {self.port}\nsave ''\ndir {self.path()}\n"
-            f"logfile {self.log}\n",
+        self.place.write(f"{self.folder}/daemon.conf", self.text())
+
+    def text(self, daemonize="no"):
+        """Return its configuration."""
+        return (
+            f"daemonize {daemonize}\nbind 127.0.0.1\nport {self.port}\nsave ''\n"
+            f"dir {self.path()}\nlogfile {self.log}\npidfile {self.pidfile}\n"
         )
 
 
@@ -184,6 +187,22 @@ def test_port_of_another_server(redis):
     assert result.seconds < 1
     assert {server} == set(redis.place.processes())
     assert not os.path.exists(redis.pidfile)
+
+
+@pytest.mark.parametrize("daemonize", ["no", "yes"])
+def test_early_end(redis, daemonize):
+    """A daemon that ends early is missed at once, and its log says why."""
+    redis.place.write(f"{redis.folder}/daemon.conf", redis.text(daemonize))
+    logs = (redis.log,)
+
+    with listener(redis.port):
+        result = redis.act("start", ready=(), logs=logs, background=daemonize == "no")
+
+    assert 1 == result.code, result
+    assert f"{redis.log} says: " in result.err
+    assert "Failed listening on port" in result.err
+    assert result.seconds < 1
+    assert {} == redis.place.processes()
 
 
 def test_missing(redis):

@@ -105,7 +105,7 @@ class Launch:
             self._started = host.find(self._child.pid)
             self._found = self._wait_until_up()
             self._child.seal_output()
-            await_ready_command(service, self._found, host, lambda: self.family)
+            self._await_ready(self._found)
             if self._alone:
                 self._refuse_second()
         except BaseException as exc:
@@ -173,6 +173,14 @@ class Launch:
             if self._alone and self._found is not None and self._readiness.partly:
                 return self._found
             raise
+
+    def _await_ready(self, master: Process) -> None:
+        try:
+            await_ready_command(self._service, master, self._host, lambda: self.family)
+        except InitError as exc:
+            if self._host.alive(master):
+                raise
+            raise self._ended_early(f"(pid {master}) ended as soon as it was up") from exc
 
     def _up(self) -> Process | None:
         service, host, child = self._service, self._host, self._child
