@@ -131,8 +131,8 @@ class Service(Value):
     directories: Mapping[str, int] = {}  # made before it starts, for its user: path and mode
     directory: str = "/"  # its working directory
     umask: int = 0o022
-    # A command that exits with 0 once the daemon serves; or "notify": it tells us itself, as
-    # sd_notify(3) does.
+    # A command that exits with 0 once the daemon serves; or "notify": it stays in the
+    # foreground, and tells us itself, as sd_notify(3) does.
     ready: tuple[str, ...] | str = ()
     listens: tuple[str, ...] = ()  # where it takes requests: "127.0.0.1:6379", "*:80", "/run/x"
     logs: tuple[str, ...] = ()  # absolute paths: what reopen opens anew
@@ -150,6 +150,8 @@ class Service(Value):
     def __init__(self, **values: object) -> None:
         """Check that paths are absolute and that references exist. Raises ValueError."""
         super().__init__(**values)
+        if self.ready == "notify":  # such a daemon stays in the foreground
+            object.__setattr__(self, "background", True)
         for field in ("daemon", "pidfile", "config", "default_config"):
             path = getattr(self, field)
             if path is not None and not path.startswith("/"):

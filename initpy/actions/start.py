@@ -16,9 +16,9 @@ from ..control.ready import BesideOrphans, wait_until_ready
 from ..control.record import record_running, record_started, remove_record
 from ..control.signals import refuse_unsafe, require_permission, tell_unsafe, terminate
 from ..control.stable import refuse_end_of_container, wait_until_stable
-from ..control.starting.launch import refuse_idle_pools
 from ..control.starting.prepare import make_directories, require_startable
 from ..control.starting.rivals import launch_unless_rival
+from ..control.starting.started import refuse_idle_pools
 from ..control.starting.taken import refuse_taken_for_restart
 from ..errors import InitError
 from ..host import HERE, Host, Process

@@ -10,7 +10,8 @@ from ..service import Service
 from ..state.pidfile import EMPTY, read_pidfile
 from .error_log import read_log
 from .pidfiles import refuse_other_pidfile
-from .run import CannotExecute, Finished, account_of, environment_of, run
+from .run import CannotExecute, Finished, run
+from .starting.account import account_of, environment_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

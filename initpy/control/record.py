@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..contracts import Pool
-    from .starting.launch import Started
+    from .starting.started import Started
 
 
 def write_record(

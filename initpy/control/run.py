@@ -13,6 +13,7 @@ from ..errors import (
 from ..host import Host
 from ..host.wait import wait_until
 from ..value import Value
+from .starting.account import account_of, environment_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,11 +55,17 @@ class CannotExecute(InitError):
 
 
 def start_daemon(
-    service: Service, argv: Sequence[str], host: Host, inheritance: Inheritance | None = None
+    service: Service,
+    argv: Sequence[str],
+    host: Host,
+    inheritance: Inheritance | None = None,
+    told: Mapping[str, str] | None = None,
 ) -> Launched:
     """Start a daemon by a launcher (``Host.launch``), as the settings of its service want it.
 
     One that is put in the background is given its user and its directory there.
+
+    told: further variables of its environment.
 
     Raises NotInstalled, NotPermitted or CannotExecute.
     """
@@ -67,11 +74,12 @@ def start_daemon(
     if surroundings is None:
         surroundings = host.start_surroundings().replace(umask=service.umask)
     account = account_of(service, host)
-    environment, limits = environment_of(service, account), service.limits
+    environment = {**environment_of(service, account), **(told or {})}
+    limits = service.limits
     if inheritance is not None:
         environment = {**environment, **inheritance.environment}
-        told = surroundings.limits
-        raised = {name: both for name, both in inheritance.limits.items() if name not in told}
+        known = surroundings.limits
+        raised = {name: both for name, both in inheritance.limits.items() if name not in known}
         limits = {**raised, **limits}
     try:
         return host.launch(
@@ -86,24 +94,6 @@ def start_daemon(
         )
     except Refused as exc:
         raise _cannot_execute(argv[0], exc, host) from exc
-
-
-def account_of(service: Service, host: Host) -> Account | None:
-    """Return the user that the daemon is started as; None for ours.
-
-    Raises SettingsError if there is none; NotPermitted.
-    """
-    if not service.user:
-        return None
-    try:
-        return host.account(service.user)
-    except SettingsError as exc:
-        raise SettingsError(f"user {service.user!r}: {exc}") from exc
-
-
-def environment_of(service: Service, account: Account | None) -> Mapping[str, str]:
-    """Return the variables that the daemon is given, those that name its user among them."""
-    return {**(account.environment if account else {}), **service.environment}
 
 
 def _require_installed(program: str, host: Host) -> None:

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from .changes import Changes
+    from .directories import Directories
     from .logs import AppendedFile, Descriptors, Logs
     from .network.access import Access, SocketAccess
     from .network.addresses import Addresses
     from .network.holders import Holder, Holders
+    from .network.notices import NoticeSocket, Notifications
     from .network.sock_diag import BoundSocket, SockDiag
     from .network.sockets import CannotCopy, Listener, Sockets
     from .network.trials import Spot, Trials
     from .owners import Owners
-    from .owning import Owning
     from .programs.launcher import Launched, Launching
     from .programs.limits import Limits
     from .programs.pipes import Pipe, Pipes
@@ -56,7 +57,8 @@ if TYPE_CHECKING:
         Addresses,
         Conditions,
         Accounts,
-        Owning,
+        Directories,
+        Notifications,
         SystemLog,
         Trials,
     ):
@@ -81,6 +83,7 @@ __all__ = [
     "Launched",
     "Limits",
     "Listener",
+    "NoticeSocket",
     "Pipe",
     "Process",
     "ProcessFacts",

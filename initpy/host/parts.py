@@ -21,6 +21,7 @@ _CLASSES = {
     "Holder": "network.holders",
     "Launched": "programs.launcher",
     "Listener": "network.sockets",
+    "NoticeSocket": "network.notices",
     "Pipe": "programs.pipes",
     "SocketAccess": "network.access",
     "Spot": "network.trials",
@@ -53,7 +54,8 @@ _PARTS = {
     "Launching": ("programs.launcher", ("launch",)),
     "Logs": ("logs", ("descriptors",)),
     "Owners": ("owners", ("owner", "distrust_but")),
-    "Owning": ("owning", ("own_directory",)),
+    "Notifications": ("network.notices", ("notice_socket",)),
+    "Directories": ("directories", ("own_directory",)),
     "Pipes": ("programs.pipes", ("pipes_between", "relay")),
     "Programs": ("programs.spawn", ("spawn", "memory_file")),
     "Signalling": (

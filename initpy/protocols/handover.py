@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from ..contracts import Configuration
-    from ..control.starting.launch import Started
+    from ..control.starting.started import Started
     from ..state.record import Record
     from ..state.snapshot import Snapshot
 

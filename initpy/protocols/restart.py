@@ -19,7 +19,8 @@ from ..control.pidfiles import lost_paths_sentence, remove_stale_sockets
 from ..control.record import record_leftovers, record_started
 from ..control.signals import require_permission, terminate
 from ..control.stable import await_launcher, why_in_foreground
-from ..control.starting.launch import launch, refuse_idle_pools
+from ..control.starting.launch import launch
+from ..control.starting.started import refuse_idle_pools
 from ..control.units import supervising_unit
 from ..errors import InitError, NotPermitted, Reverted, RollbackFailed, Unimplemented, WaitTimeout
 from ..host import CannotCopy, Host, Listener, Process
@@ -39,7 +40,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from ..control.starting.launch import Started
+    from ..control.starting.started import Started
     from ..state.snapshot import Snapshot
 
 

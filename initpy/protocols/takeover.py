@@ -19,7 +19,8 @@ from ..control.record import record_leftovers, record_started
 from ..control.run import surroundings_of_reader
 from ..control.signals import require_permission
 from ..control.stable import await_launcher, require_running, why_in_foreground
-from ..control.starting.launch import Launch, Started, launch
+from ..control.starting.launch import Launch, launch
+from ..control.starting.started import Started
 from ..control.units import supervising_unit
 from ..errors import (
     ConfigTestFailed,

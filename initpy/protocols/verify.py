@@ -34,7 +34,7 @@ def verify_binary(service: Service, old: Process, host: Host) -> None:
     """
     if service.upgrade_check:
         locate(CHECK, service.upgrade_check, host)
-    if service.ready:
+    if isinstance(service.ready, tuple) and service.ready:
         locate("ready", service.ready, host)
     if host.file_id(service.daemon) is None:
         raise NotInstalled(f"{service.daemon} is not installed: nothing to upgrade to")

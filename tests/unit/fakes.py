@@ -35,6 +35,7 @@ from initpy.host import (
     Surroundings,
 )
 from initpy.host.network.addresses import Addresses
+from initpy.host.network.notices import DIRECTORY as NOTICES
 from initpy.host.network.sockets import Sockets
 from initpy.host.programs.spawn import CLEAN_ENVIRONMENT
 
@@ -253,6 +254,27 @@ class FakeLaunched(FakeChild):
         super().close()
 
 
+class FakeNotices:
+    """A socket at which daemons are heard."""
+
+    def __init__(self, host, path):
+        self._host, self.path, self.sent = host, path, []
+        host.hearing[path] = self
+        host.put(path, kind="socket")
+
+    def receive(self, accepts):
+        """Return what has been said by processes that are accepted, and live."""
+        self._host.happen()
+        sent, self.sent = self.sent, []
+        senders = [(self._host.find(pid), text) for pid, text in sent]
+        return [text for sender, text in senders if sender and accepts(sender)]
+
+    def close(self):
+        """Hear no more."""
+        self._host.hearing.pop(self.path, None)
+        self._host.files.pop(self.path, None)
+
+
 class FakeHost(Host):
     """A machine on which everything is as the test says, and time is virtual.
 
@@ -293,6 +315,7 @@ class FakeHost(Host):
         self.accesses = {}  # path: who may connect there
         self.users = {"root": (0, 0), "www-data": (33, 33)}
         self.groups = {"root": 0, "www-data": 33}
+        self.hearing = {}  # path: the socket at which a daemon is heard
         self.memory = {}  # descriptor of a file without a name: its text
         self.room = {}  # descriptor: how many bytes it takes yet, or the error of a write
         self.names = {}  # host name: its addresses
@@ -1072,6 +1095,16 @@ class FakeHost(Host):
         self.locks = {path: holder for path, holder in self.locks.items() if holder != fd}
 
     # Programs, and ourselves.
+
+    def notice_socket(self, path=""):
+        self._count += 1
+        return FakeNotices(self, path or f"{NOTICES}/{self._count}")
+
+    def notify(self, process, text):
+        """Have a process tell something of itself, where its environment says."""
+        path = (process.surroundings.environment or {}).get("NOTIFY_SOCKET", "")
+        if path in self.hearing:
+            self.hearing[path].sent.append((process.pid, text))
 
     def memory_file(self, text):
         self._count += 1

@@ -17,15 +17,16 @@ from initpy.control.starting.lineage import descendants
 from initpy.errors import InitError, Refused, SettingsError
 from initpy.host import Descriptors, Host, Process, Spot
 from initpy.host.changes import Changes
+from initpy.host.directories import Directories
 from initpy.host.logs import Logs
 from initpy.host.network.access import Access
 from initpy.host.network.addresses import Addresses
 from initpy.host.network.holders import Holders
+from initpy.host.network.notices import Notifications
 from initpy.host.network.sock_diag import SockDiag
 from initpy.host.network.sockets import Sockets
 from initpy.host.network.trials import Trials
 from initpy.host.owners import Owners
-from initpy.host.owning import Owning
 from initpy.host.programs.launcher import Launching
 from initpy.host.programs.pipes import Pipes
 from initpy.host.programs.spawn import Programs
@@ -54,6 +55,14 @@ threading.Thread(target=lambda: signal.sigwait({signal.SIGUSR2})).start()
 time.sleep(60)
 """
 
+TELL = """
+import socket, sys, time
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
+    one.sendto(sys.argv[2].encode(), sys.argv[1])
+open(sys.argv[3], "w").close()
+time.sleep(60)
+"""
+
 LAUNCH_AND_DIE = """
 import os, sys
 from initpy.host import Host
@@ -68,7 +77,8 @@ def test_every_public_method_is_faked():
     parts = (
         *(Host, Changes, Programs, Sockets, Addresses, SockDiag, Access, Launching, Logs, Pipes),
         Accounts,
-        Owning,
+        Directories,
+        Notifications,
         Conditions,
         Holders,
         Trials,
@@ -232,6 +242,14 @@ class FakeMachine:
             self.host.add(sockets={78: self.path(name)})
         return self.path(name)
 
+    def tell(self, path, text):
+        """Return a process that has sent that text to that socket, and lives."""
+        process = self.host.add()
+        given = process.surroundings.replace(environment={"NOTIFY_SOCKET": path})
+        process.surroundings = given
+        self.host.notify(process, text)
+        return process.id
+
     def close(self):
         """Have nothing left."""
 
@@ -337,6 +355,15 @@ class RealMachine(FakeMachine):
         ended = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
         assert -signal.SIGKILL == ended.returncode
         return tuple(map(self.host.find, map(int, ended.stdout.split())))
+
+    def tell(self, path, text):
+        """Return a process that has sent that text to that socket, and lives."""
+        said = self.path("said")
+        command = [sys.executable, "-c", TELL, path, text, said]
+        self.started.append(subprocess.Popen(command, start_new_session=True))
+        self.await_true(lambda: os.path.exists(said))
+        os.unlink(said)
+        return self.host.find(self.started[-1].pid)
 
     def writer(self, *paths):
         """Return a process that appends to files, on descriptors from 7 on."""
@@ -1369,6 +1396,29 @@ def test_nothing_holds_a_socket_that_is_not_there(machine, host):
     machine.listener()
 
     assert [] == host.socket_holders(1 << 60)
+
+
+@pytest.mark.real
+def test_notices(machine, host):
+    """What the daemon's processes send is received, and nothing else; then the path is gone."""
+    heard = host.notice_socket()
+    ours = machine.tell(heard.path, "READY=1\nSTATUS=x")
+    machine.tell(heard.path, "READY=1")
+    asked = []
+
+    def accepts(process):
+        asked.append(process)
+        return process == ours
+
+    said = [heard.receive(accepts), heard.receive(accepts)]
+    heard.close()
+
+    assert [["READY=1\nSTATUS=x"], []] == said
+    assert 2 == len(set(asked))
+    assert not host.exists(heard.path)
+    again = host.notice_socket(heard.path)
+    assert heard.path == again.path
+    again.close()
 
 
 def test_account(host):

@@ -6,7 +6,7 @@ from initpy.actions.start import start
 from initpy.actions.status import status
 from initpy.actions.stop import stop
 from initpy.control.record import record_running, record_started, write_record
-from initpy.control.starting.launch import Started
+from initpy.control.starting.started import Started
 from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError
 from initpy.state.identity import is_master

@@ -9,10 +9,9 @@ from ...service import Service
 from ...state.pidfile import read_pidfile
 from ...state.snapshot import take_snapshot
 from ...state.workers import Readiness, needed_pools
-from ...value import Value
 from ..ask import pools_on_disk
 from ..error_log import ended_early, mark_logs
-from ..ready import await_ready_command, wait_until_ready, workers_awaited
+from ..ready import wait_until_ready, workers_awaited
 from ..run import start_daemon
 from .lineage import (
     is_started,
@@ -24,7 +23,10 @@ from .lineage import (
     undo,
     why_not_named,
 )
+from .notices import Notices
 from .prepare import start_command
+from .serving import await_serving
+from .started import Started
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,33 +34,13 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ...contracts import Pool
     from ..run import Inheritance
-
-
-class Started(Value):
-    """What a start has made: a master that serves, and everything else that it has left running."""
-
-    master: Process
-    helpers: tuple[Process, ...]
-    session: int  # of the launcher: nothing else was started in it
-    pools: tuple[Pool, ...] = ()  # of the configuration that it has read
-    idle: tuple[str, ...] = ()  # the pools that do not serve
 
 
 def launch(service: Service, host: Host, *, inheritance: Inheritance | None = None) -> Started:
     """Start the daemon, and return what serves. If it does not, see ``Launch``."""
     with Launch(service, host, inheritance=inheritance) as started:
         return started.commit()
-
-
-def refuse_idle_pools(started: Started) -> None:
-    """Raise InitError if some pools do not serve: the others go on."""
-    if started.idle:
-        raise InitError(
-            f"master {started.master} serves, but no worker of pool "
-            f"{', '.join(started.idle)} lives: see its log"
-        )
 
 
 class Launch:
@@ -100,12 +82,18 @@ class Launch:
         self._readiness = Readiness(service, needed_pools(service, self._pools), host)
         self._logs = mark_logs(service, host)
         self._argv = argv
-        self._child = start_daemon(service, argv, host, inheritance)
+        self._notices = Notices(host, wanted=service.ready == "notify")
+        try:
+            told = self._notices.environment
+            self._child = start_daemon(service, argv, host, inheritance, told)
+        except BaseException:
+            self._notices.close()
+            raise
         try:
             self._started = host.find(self._child.pid)
             self._found = self._wait_until_up()
             self._child.seal_output()
-            self._await_ready(self._found)
+            self._await_serving(self._found)
             if self._alone:
                 self._refuse_second()
         except BaseException as exc:
@@ -123,6 +111,7 @@ class Launch:
                 insist(lambda: undo(service, child, host, shared=not self._alone), host)
         finally:
             insist(self._child.close, self._host)
+            insist(self._notices.close, self._host)
 
     @property
     def family(self) -> set[Process]:
@@ -174,9 +163,9 @@ class Launch:
                 return self._found
             raise
 
-    def _await_ready(self, master: Process) -> None:
+    def _await_serving(self, master: Process) -> None:
         try:
-            await_ready_command(self._service, master, self._host, lambda: self.family)
+            await_serving(self._service, self._notices, self._child, master, self._host)
         except InitError as exc:
             if self._host.alive(master):
                 raise

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ...errors import NotInstalled
 from ...host import Host
 from ...service import Service
-from ..run import account_of, locate
+from ..run import locate
+from .account import account_of
 from .background import background_command
 
 

@@ -11,7 +11,8 @@ from ...errors import InitError
 from ...host import Host
 from ...service import Service
 from ..stable import wait_until_stable
-from .launch import Started, launch
+from .launch import launch
+from .started import Started
 from .taken import refuse_taken
 
 

@@ -12,7 +12,7 @@ _MOST_LINKS = 40  # as the kernel follows: path_resolution(7)
 
 
 @translated
-class Owning:
+class Directories:
     """Making directories for the users of this machine."""
 
     def own_directory(self, path: str, mode: int, uid: int, gid: int) -> str:

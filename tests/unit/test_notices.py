@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+from fakes import Run
+
+from initpy.control.starting.launch import launch
+from initpy.daemons.nginx import NGINX
+from initpy.errors import InitError, WaitTimeout
+from initpy.service import Service
+
+PLAIN = NGINX.replace(master_title=None, worker_titles=(), upgrade=None, ready="notify")
+
+
+@pytest.fixture
+def telling(host, nginx):
+    """Return how a daemon comes up that tells of itself, and what it tells when: a list to fill."""
+    host.put(sys.executable, mode=0o755)
+    said = []
+
+    def boot(child):
+        given = host.processes[child.pid].surroundings
+        one = host.add(exe=NGINX.daemon, argv=(NGINX.daemon,), ppid=child.parent)
+        one.surroundings = given
+        host.put(NGINX.pidfile, f"{one.pid}\n")
+        for seconds, text in said:
+            host.at(seconds, lambda text=text: text and host.notify(one, text), by=one)
+            if not text:
+                host.at(seconds, lambda: host.end(one))
+
+    host.programs[sys.executable] = lambda _argv: Run(seconds=0.05, begin=boot)
+    return said
+
+
+def test_ready_is_awaited(host, telling):
+    """A start is done when the daemon says so, and then nothing is heard any more."""
+    telling += [(0.2, "STATUS=loading"), (0.4, "STATUS=done\nREADY=1")]
+
+    started = launch(PLAIN, host)
+
+    assert host.alive(started.master)
+    assert 0.4 <= host.now < 0.5
+    assert {} == host.hearing
+    assert not [path for path in host.files if "notify" in path and host.files[path].kind != "dir"]
+
+
+def test_status_at_a_timeout(host, telling):
+    """What it has said last is told, and nothing is left of it."""
+    telling += [(0.2, "STATUS=loading 7 of 9")]
+
+    with pytest.raises(WaitTimeout, match=r"\(READY=1\); it says: loading 7 of 9$"):
+        launch(PLAIN, host)
+
+    assert {} == host.processes
+    assert {} == host.hearing
+
+
+def test_daemon_that_ends_before_it_is_ready(host, telling):
+    """Its end is missed at once."""
+    telling += [(0.2, "")]
+
+    with pytest.raises(InitError, match="ended as soon as it was up"):
+        launch(PLAIN, host)
+
+    assert host.now < 0.5
+    assert {} == host.hearing
+
+
+def test_notice_of_another_process(host, telling):
+    """What is not of the daemon's family is not heard."""
+    stranger = host.add(title="another")
+
+    def tell():
+        (path,) = host.hearing
+        stranger.surroundings = stranger.surroundings.replace(environment={"NOTIFY_SOCKET": path})
+        host.notify(stranger, "READY=1")
+
+    host.at(0.2, tell)
+
+    with pytest.raises(WaitTimeout, match="READY=1"):
+        launch(PLAIN, host)
+
+    assert [stranger.pid] == list(host.processes)
+
+
+def test_start_that_cannot_begin(host, telling):
+    """A program that cannot be executed leaves no socket either."""
+    host.files[sys.executable].mode = 0o644
+    del host.programs[sys.executable]
+
+    with pytest.raises(InitError, match="cannot be executed"):
+        launch(PLAIN, host)
+
+    assert {} == host.hearing
+
+
+def test_it_is_put_in_the_background():
+    """What tells of itself stays in the foreground, so initpy puts it in the background."""
+    service = Service(name="x", daemon="/bin/x", pidfile="/run/x.pid", ready="notify")
+
+    assert service.background
