@@ -117,4 +117,6 @@ def ended_early(
                 report = written.replace(reason=f"{path} says: {written.reason}")
                 break
     reasons = "; ".join(filter(None, (report.reason, describe_holders(report, host, own))))
+    if service.background and not reasons:
+        reasons = "what it says goes to /dev/null: see its log, or run it in a terminal"
     return InitError(f"{service.daemon} {how}{': ' if reasons else ''}{reasons}", said)

@@ -189,6 +189,22 @@ def test_port_of_another_server(redis):
     assert not os.path.exists(redis.pidfile)
 
 
+@pytest.mark.parametrize("ready", [(), ("/bin/true",)], ids=["", "ready"])
+def test_place_where_it_does_not_listen(redis, ready):
+    """Start is 0 only once it listens at every place that is declared; what is missing is named."""
+    there, other = f"127.0.0.1:{redis.port}", "127.0.0.1:9"
+
+    missed = redis.act("start", "--timeout", "1", listens=(there, other), ready=ready)
+    left = redis.place.processes()
+    result = redis.act("start", listens=(there,), ready=ready)
+
+    assert 1 == missed.code, missed
+    assert f" to listen at {other}" in missed.err
+    assert {} == left
+    assert 0 == result.code, result
+    assert not can_bind(redis.port)
+
+
 @pytest.mark.parametrize("daemonize", ["no", "yes"])
 def test_early_end(redis, daemonize):
     """A daemon that ends early is missed at once, and its log says why."""

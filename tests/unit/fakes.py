@@ -1111,9 +1111,9 @@ class FakeHost(Host):
         self.memory[self._count] = text
         return self._count
 
-    def spawn(self, argv, *, nice=0, limits=None, environment=None, descriptors=(), account=None):
+    def spawn(self, argv, *, limits=None, environment=None, descriptors=(), account=None):
         run = self._found(argv)
-        self.spawned.append((list(argv), nice, dict(limits or {})))
+        self.spawned.append((list(argv), 0, dict(limits or {})))
         process = self.add(argv=tuple(argv), exe=self._resolved(argv[0]), ppid=self.getpid())
         process.uid = account.uid if account else process.uid
         start = self._inherited(environment, descriptors)

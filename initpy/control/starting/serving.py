@@ -7,7 +7,7 @@ from ...host import Host, Process
 from ...host.wait import wait_until
 from ...service import Service
 from ..ready import await_ready_command
-from .lineage import is_started
+from .lineage import is_started, lineage
 from .notices import Notices
 
 TYPE_CHECKING = False
@@ -23,13 +23,17 @@ def await_serving(
     notices: those of the daemon.
     child:   what was started: only its descendants are heard.
     """
+
+    def family() -> list[Process]:
+        return lineage(child, host)
+
     if service.ready == "notify":
         _await_notice(service, notices, child, master, host)
     else:
-        await_ready_command(service, master, host)
+        await_ready_command(service, master, host, family)
     if service.ready and service.listens:
         # Another server may have answered the command.
-        await_ready_command(service.replace(ready=()), master, host)
+        await_ready_command(service.replace(ready=()), master, host, family)
 
 
 def _await_notice(

@@ -33,7 +33,6 @@ class Programs:
         self,
         argv: Sequence[str],
         *,
-        nice: int = 0,
         limits: Mapping[str, Limits] | None = None,
         environment: Mapping[str, str] | None = None,
         descriptors: Sequence[int] = (),
@@ -46,7 +45,6 @@ class Programs:
         session of its own, so that Ctrl-C at our terminal does not reach it. Standard input is
         /dev/null; ``Child.output`` returns what it writes.
 
-        nice:        its nice level, relative to ours.
         limits:      by the name in resource(3py): RLIMIT_NOFILE.
         environment: variables that are added to the clean environment.
         descriptors: descriptors that it inherits, with the same numbers.
@@ -68,7 +66,7 @@ class Programs:
                 os.setsid()
                 prepare(reading, output, descriptors)
                 adopt_limits(start)
-                set_limits(nice, limits or {}, account)
+                set_limits(0, limits or {}, account)
             except (OSError, ValueError, OverflowError) as exc:
                 os.write(failing, unprepared(exc))
             else:
