@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
+    from ..control.starting.told import Told
+
     T = TypeVar("T")
 
 # Seconds after the master is idle again: by then an old worker says in its title that it
@@ -50,7 +52,13 @@ def reload(service: Service, master: Process, host: Host) -> None:
     """
     assert service.reload is not None
     if not service.worker_titles:
-        _send_and_see_it_taken(service, master, host)
+        from ..control.starting.told import Told
+
+        told = Told(service, master, host)
+        try:
+            _send_and_see_it_taken(service, master, told, host)
+        finally:
+            told.close()
         return
     await_idle(master, host, within=service.timeout)
     found, version = _Generations(service, master, host), host.version(service.pidfile)
@@ -70,11 +78,12 @@ def _wait(service: Service, host: Host, probe: Callable[[], T], what: Callable[[
         raise InitError(f"the reload is under way: {exc}") from exc
 
 
-def _send_and_see_it_taken(service: Service, master: Process, host: Host) -> None:
+def _send_and_see_it_taken(service: Service, master: Process, told: Told, host: Host) -> None:
     """Reload a daemon whose workers cannot be told apart, and judge by what the kernel tells.
 
-    The signal is not pending any more, the master lives on for a while, and then it rests:
-    it has not run for a moment. Raises InitError if it dies, or does not take the signal.
+    If the daemon says that it reloads, it also says when it is ready again. Otherwise the
+    signal is not pending any more, the master lives on for a while, and then it rests: it has
+    not run for a moment. Raises InitError if it dies, or does not take the signal.
     """
     assert service.reload is not None
     sig = signal_named(service.reload)
@@ -85,6 +94,8 @@ def _send_and_see_it_taken(service: Service, master: Process, host: Host) -> Non
     def taken() -> str:
         nonlocal rests, last
         _require_alive(master, host)
+        if told.reloads():
+            return "told" if told.ready else ""
         now, masks = host.monotonic(), host.signals(master)
         if masks is None or masks.state != "S" or masks != last:
             rests, last = now, masks
@@ -96,7 +107,10 @@ def _send_and_see_it_taken(service: Service, master: Process, host: Host) -> Non
             return "rests"
         return "busy" if now - sent >= BUSY else ""
 
-    if _wait(service, host, taken, lambda: f"master {master} to take the signal") == "busy":
+    found = _wait(service, host, taken, lambda: told.awaited(f"master {master}"))
+    if found == "told" and told.status:
+        host.tell(f"master {master} says: {told.status}")
+    if found == "busy":
         host.tell(
             f"master {master} has taken the signal, and lives on; it is too busy to see "
             "whether it has finished its reload"

@@ -11,6 +11,7 @@ from real_daemons import Site
 
 from initpy import Service
 from initpy.host.network.notices import DIRECTORY
+from initpy.protocols import hup
 from initpy.schedule import parse_schedule
 
 pytestmark = pytest.mark.real
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.real
 class Telling(Site):
     """A private daemon that stays in the foreground and notifies."""
 
-    arguments = ()
+    arguments, crew = (), 0
 
     def __init__(self, place):
         super().__init__(place, wrapped=False)
@@ -54,7 +55,7 @@ class Redis(Telling):
 class Haproxy(Telling):
     """haproxy, whose master tells when its worker serves."""
 
-    kind, binary = "haproxy", "/usr/sbin/haproxy"
+    kind, binary, crew = "haproxy", "/usr/sbin/haproxy", 1
     arguments = ("-Ws", "-f", "{config}")
 
     def text(self):
@@ -98,6 +99,20 @@ def test_start(telling):
     assert environment["NOTIFY_SOCKET"].startswith(f"{DIRECTORY}/")
     assert not os.path.exists(environment["NOTIFY_SOCKET"])
     assert [0, 3] == [telling.act(action).code for action in ("stop", "status")]
+
+
+def test_reload(telling):
+    """A daemon that tells of its reload is heard; of another one the kernel tells."""
+    sig = {"redis": "CONT", "haproxy": "USR2", "sshd": "HUP"}[telling.kind]
+    telling.start()
+    master = telling.master
+
+    hup.reload(telling.service.replace(reload=sig), master, telling.host)
+
+    assert telling.alive(master)
+    socket.create_connection(("127.0.0.1", telling.port)).close()
+    environment = telling.host.surroundings(master).environment
+    assert not os.path.exists(environment["NOTIFY_SOCKET"])
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import sys
 
 import pytest
@@ -8,6 +9,8 @@ from fakes import Run
 from initpy.control.starting.launch import launch
 from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError, WaitTimeout
+from initpy.host.network.notices import DIRECTORY
+from initpy.protocols.hup import reload
 from initpy.service import Service
 
 PLAIN = NGINX.replace(master_title=None, worker_titles=(), upgrade=None, ready="notify")
@@ -100,3 +103,64 @@ def test_it_is_put_in_the_background():
     service = Service(name="x", daemon="/bin/x", pidfile="/run/x.pid", ready="notify")
 
     assert service.background
+
+
+PATH = f"{DIRECTORY}/1"
+
+
+@pytest.fixture
+def running(host):
+    """Return a master that was told where it is heard; what it tells at HUP is a list to fill."""
+    master = host.add(exe=PLAIN.daemon, argv=(PLAIN.daemon,))
+    master.surroundings = master.surroundings.replace(environment={"NOTIFY_SOCKET": PATH})
+    told = []
+
+    def tell(_master):
+        for seconds, text in told:
+            host.at(seconds, lambda text=text: host.notify(master, text), by=master)
+
+    host.on(signal.SIGHUP, tell)
+    return master, told
+
+
+def test_reload_that_is_told(host, running):
+    """What tells of its reload is done when it is ready again, and what it says is told."""
+    master, told = running
+    told += [(0.1, "RELOADING=1"), (2.0, "READY=1\nSTATUS=reload finished")]
+
+    reload(PLAIN, master.id, host)
+
+    assert 2.0 <= host.now < 2.2
+    assert [f"master {master.id} says: reload finished"] == host.told
+    assert {} == host.hearing
+
+
+def test_reload_that_does_not_end(host, running):
+    """What never says that it is ready again has a reload under way."""
+    running[1].append((0.1, "RELOADING=1\nSTATUS=reading"))
+
+    with pytest.raises(InitError, match=r"under way: waited 30 s for .*READY=1.*says: reading$"):
+        reload(PLAIN, running[0].id, host)
+
+    assert {} == host.hearing
+
+
+def test_reload_that_is_not_told(host, running):
+    """The kernel tells of a daemon that says nothing."""
+    reload(PLAIN, running[0].id, host)
+
+    assert host.now < 2
+    assert [] == host.told
+
+
+def test_socket_that_cannot_be_made_again(host, running, monkeypatch):
+    """Then a reload is judged by what the kernel tells."""
+
+    def refuse(path=""):
+        raise InitError(f"{path} cannot be bound")
+
+    monkeypatch.setattr(host, "notice_socket", refuse)
+
+    reload(PLAIN, running[0].id, host)
+
+    assert host.now < 2
