@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 
 import pytest
 from real_daemons import Site, can_bind, listener, wait_until
@@ -219,6 +220,62 @@ def test_early_end(redis, daemonize):
     assert "Failed listening on port" in result.err
     assert result.seconds < 1
     assert {} == redis.place.processes()
+
+
+@pytest.mark.parametrize("daemonize", ["no", "yes"])
+def test_own_user(redis, daemonize):
+    """It is its user's from the start, and so is what it writes; its directories are made."""
+    data = redis.path("data")
+    redis.place.write(
+        f"{redis.folder}/daemon.conf",
+        redis.text(daemonize) + f"dir {data}\nlogfile {data}/log\npidfile {data}/pid\n",
+    )
+    pidfile = redis.pidfile if daemonize == "no" else f"{data}/pid"
+    service = {
+        "user": "www-data",
+        "directories": {data: 0o750},
+        "directory": data,
+        "background": daemonize == "no",
+        "pidfile": pidfile,
+        "listens": (f"127.0.0.1:{redis.port}",),
+    }
+
+    started = redis.act("start", **service)
+    told = redis.act("status", "--json", **service)
+    subprocess.run(["redis-cli", "-p", str(redis.port), "save"], check=True, capture_output=True)
+    with open(pidfile) as file:
+        pid = int(file.read())
+    facts, directory = redis.host.look(pid), os.readlink(f"/proc/{pid}/cwd")
+    owners = {name: os.stat(f"{data}/{name}").st_uid for name in os.listdir(data)}
+    stopped = [redis.act(action, **service).code for action in ("restart", "stop", "status")]
+
+    uid = redis.host.account("www-data").uid
+    assert 0 == started.code, started
+    assert (0, pid) == (told.code, told.json["master"])
+    assert (uid, data) == (facts.uid, directory)
+    assert {"dump.rdb", "log"} <= owners.keys()
+    assert {uid} == set(owners.values())
+    assert [0, 0, 3] == stopped
+    assert {} == redis.place.processes()
+
+
+@pytest.mark.parametrize(
+    ("user", "sentence"),
+    [
+        ("nobodi", "user 'nobodi': the user nobodi does not exist"),
+        ("www-data:nobodi", "user 'www-data:nobodi': the group nobodi does not exist"),
+    ],
+)
+def test_unknown_user(redis, user, sentence):
+    """It is 6, in one sentence, and nothing is started or stopped."""
+    stopped = redis.act("start", user=user)
+    master = redis.start()
+    running = redis.act("restart", user=user)
+
+    assert [6, 6] == [stopped.code, running.code]
+    assert sentence in stopped.err
+    assert sentence in running.err
+    assert {master} == set(redis.place.processes())
 
 
 def test_missing(redis):

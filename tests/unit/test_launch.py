@@ -13,7 +13,7 @@ from initpy.control.starting.launch import Launch, launch
 from initpy.control.starting.lineage import is_started
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
-from initpy.errors import InitError, NotInstalled, SettingsError, WaitTimeout
+from initpy.errors import InitError, NotInstalled, NotPermitted, SettingsError, WaitTimeout
 from initpy.host import HERE
 from initpy.host.programs import launcher
 from initpy.host.wait import wait_until
@@ -219,6 +219,16 @@ def test_directories_of_a_start(host, nginx):
     made, others = host.files["/run/web"], host.files["/srv/cache"]
     assert [(0, 0o2750), (33, 0o700)] == [(one.uid, one.mode) for one in (made, others)]
     assert ["/srv/cache belongs to www-data, and stays as it is"] == host.told
+
+
+def test_user_of_a_caller_without_rights(host, nginx):
+    """Only root can start a daemon as another user: 4."""
+    host.euid = 1000
+
+    with pytest.raises(NotPermitted, match="only root can start a program as the user www-data"):
+        start_daemon(NGINX.replace(user="www-data"), [NGINX.daemon], host)
+
+    assert [] == host.spawned
 
 
 @pytest.mark.parametrize("action", [start, restart])
