@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 
 import pytest
-from real_daemons import Site
+from real_daemons import NOBODY, Site
 
 from initpy import Service
 from initpy.host.network.notices import DIRECTORY
@@ -137,6 +138,26 @@ with open(sys.argv[1], "w") as file:
 one.sendto(b"STATUS=loading 7 of 9", os.environ["NOTIFY_SOCKET"])
 time.sleep(60)
 """
+
+
+def test_notice_of_a_stranger(place, mute):
+    """What another process sends there is not heard, whoever runs it, and however briefly."""
+    site = Site.__new__(Site)
+    site.service = mute
+    told = place.path("told")
+    spoof = (
+        "import os, socket, sys, time\n"
+        f"while not os.path.exists({told!r}) or not open({told!r}).read(): time.sleep(0.01)\n"
+        "one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+        f"one.sendto(b'READY=1', open({told!r}).read())\n"
+    )
+    senders = [subprocess.Popen([sys.executable, "-c", spoof], user=user) for user in (0, NOBODY)]
+
+    result = site.act("start")
+
+    assert [0, 0] == [sender.wait(timeout=20) for sender in senders]
+    assert 1 == result.code, result
+    assert {} == place.processes()
 
 
 def test_status_at_the_timeout(place, mute):

@@ -11,6 +11,7 @@ from real_daemons import wait_until
 from initpy import Service
 from initpy.actions.configtest import check_configuration
 from initpy.control.run import start_daemon
+from initpy.control.starting.launch import launch
 from initpy.control.starting.prepare import start_command
 from initpy.errors import InitError
 from initpy.host.procfs import parse_status
@@ -125,3 +126,24 @@ def test_directories_of_a_start(place, sleeper):
     account = place.host.account(service.user)
     assert [0o2750, 0o700] == [info.st_mode & 0o7777 for info in infos]
     assert {(account.uid, account.gid)} == {(info.st_uid, info.st_gid) for info in infos}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"directory": "/nowhere"}, "No such file or directory: '/nowhere'"),
+        ({"daemon": "/etc/passwd"}, "Permission denied"),
+    ],
+    ids=["directory", "no program"],
+)
+def test_what_cannot_be_put_in_the_background(sleeper, place, change, why):
+    """It is told in one sentence, at once, and no pidfile is left."""
+    service = sleeper.replace(background=True, **change)
+
+    with pytest.raises(InitError) as caught:
+        launch(service, place.host)
+
+    assert why in str(caught.value)
+    assert "it cannot be put in the background: " in str(caught.value)
+    assert "Traceback" not in caught.value.output
+    assert not os.path.exists(service.pidfile)

@@ -252,7 +252,9 @@ def test_nobody_catches_whatever_comes(module):
 
 @pytest.mark.parametrize("module", OUTSIDE_HOST)
 def test_nobody_prints_or_exits(module):
-    """Actions return or raise: only the console writes, and only a wrapper exits."""
+    """Actions return or raise: only the console writes, and only a program of its own exits."""
+    if module in PROGRAMS:
+        return
     called = {ast.unparse(node.func) for node in nodes(module, ast.Call)}
 
     assert set() == called & {"print", "sys.exit", "exit", "SystemExit", "os._exit"}

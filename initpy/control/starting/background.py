@@ -77,5 +77,5 @@ def main(
             become(*user)
         os.execv(argv[0], argv)
     except (OSError, daemon.daemon.DaemonError, lockfile.Error) as exc:
-        os.write(said, f"{argv[0]} cannot be executed: {exc}\n".encode())
-        raise  # at the exit of this program python-daemon removes the pidfile
+        os.write(said, f"it cannot be put in the background: {exc}\n".encode())
+        sys.exit(1)  # then python-daemon removes the pidfile
