@@ -215,7 +215,7 @@ class FakeLaunched(FakeChild):
     def __init__(self, host, process, run, launcher, **start):
         super().__init__(host, process, run, **start)
         self._launcher = launcher
-        self.withheld = []
+        self.withheld, self.last_code = [], 0
         self.sealed = False
 
     @property

@@ -187,6 +187,18 @@ class FakeMachine:
         self.host.programs[path] = lambda _argv: run
         return path
 
+    def failing_later(self):
+        """Have a program whose child is left behind, and fails; return its path."""
+        path = self.file("failing", mode=0o755)
+        run = Run(seconds=0.01)
+
+        def begin(child):
+            run.then = lambda: setattr(child, "last_code", 7)
+
+        run.begin = begin
+        self.host.programs[path] = lambda _argv: run
+        return path
+
     def launch_and_die(self, path):
         """Have a script launch a program, and be killed; return the two processes."""
         child = self.host.launch([path])
@@ -348,6 +360,10 @@ class RealMachine(FakeMachine):
     def background(self):
         """Have a program that leaves a process behind as a daemon does; return its path."""
         return self.file("background", "#!/bin/sh\n(setsid sleep 60 &)\n", mode=0o755)
+
+    def failing_later(self):
+        """Have a program whose child is left behind, and fails; return its path."""
+        return self.file("failing", "#!/bin/sh\n(setsid sh -c 'exit 7' &)\n", mode=0o755)
 
     def launch_and_die(self, path):
         """Have a script launch a program, and be killed; return the two processes."""
@@ -1006,6 +1022,17 @@ def test_launch(machine, host):
     assert left.pid != child.pid
     end_all(child, host)
     assert not host.alive(left)
+
+
+def test_code_of_what_fails_later(machine, host):
+    """The launcher tells with which code a descendant has failed, also one that lost its parent."""
+    child = host.launch([machine.failing_later()])
+
+    wait_until(lambda: child.poll() is not None, within=10, host=host, what="its end")
+    wait_until(child.is_gone, within=10, host=host, what="the end of all")
+
+    assert 7 == child.last_code
+    child.close()
 
 
 def test_is_gone(machine, host):

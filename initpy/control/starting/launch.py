@@ -13,6 +13,7 @@ from ..ask import pools_on_disk
 from ..error_log import ended_early, mark_logs
 from ..ready import wait_until_ready, workers_awaited
 from ..run import start_daemon
+from .ended import how_lost, with_code
 from .lineage import (
     is_started,
     leaves,
@@ -169,7 +170,9 @@ class Launch:
         except InitError as exc:
             if self._host.alive(master):
                 raise
-            raise self._ended_early(f"(pid {master}) ended as soon as it was up") from exc
+            lost = how_lost(self._child, self._host)
+            how = f"(pid {master}) ended{lost} as soon as it was up"
+            raise self._ended_early(how) from exc
 
     def _up(self) -> Process | None:
         service, host, child = self._service, self._host, self._child
@@ -177,8 +180,7 @@ class Launch:
         # One that stays in the foreground may have been started by a script, which has ended.
         script_ended = code == 0 and self._in_foreground and bool(lineage(child, host))
         if code or (code is not None and self._in_foreground and not script_ended):
-            how = f"signal {-code}" if code < 0 else f"code {code}"
-            raise self._ended_early(f"ended with {how}")
+            raise self._ended_early(f"ended{with_code(code)}")
         hint = read_pidfile(service.pidfile, host)
         # Not take_snapshot(): without a pidfile that looks at every process, at every poll.
         master = (
@@ -226,7 +228,9 @@ class Launch:
         service, host = self._service, self._host
         if self._found is None:
             if self._child.is_gone():
-                raise self._ended_early("has gone to the background, and ended there")
+                raise self._ended_early(
+                    f"has gone to the background, and ended there{how_lost(self._child, host)}"
+                )
         elif not host.alive(self._found) and not may_become_master(service, self._child, host):
             raise self._ended_early(f"(pid {self._found}) died as soon as it was up")
 

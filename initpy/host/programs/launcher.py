@@ -16,7 +16,6 @@ import errno
 import os
 
 from ...errors import translated
-from ...value import Value
 from ..processes import Processes, unreaped
 from ..procfs import Process
 from . import spawn
@@ -80,7 +79,7 @@ class Launching:
                 os.setsid()
                 # We alone hold the other end: it closes when we are killed.
                 os.close(control)
-                prepared = _Preparation(
+                prepared = spawn.Given(
                     environment=environment or {},
                     output=output,
                     descriptors=descriptors,
@@ -115,21 +114,8 @@ class Launching:
         return started
 
 
-class _Preparation(Value):
-    """What the daemon is given."""
-
-    environment: Mapping[str, str]
-    output: int
-    descriptors: Sequence[int]
-    nice: int
-    limits: Mapping[str, Limits]
-    surroundings: Surroundings | None
-    account: Account | None
-    directory: str
-
-
 def _start(
-    argv: Sequence[str], given: _Preparation
+    argv: Sequence[str], given: spawn.Given
 ) -> tuple[int, str, str]:  # pragma: no cover - in the child of a fork
     """Fork and execute the daemon; return its pid, what ``adopt`` says, and why it failed."""
     told, failing = map(above_standard, os.pipe())
@@ -169,6 +155,7 @@ class Launched:
         self._answer = ""  # alone or busy
         self.pid = 0
         self.why_not = ""  # an errno, if the daemon was not executed
+        self.last_code = 0  # of a descendant that has failed: as ``poll``
         self.withheld: list[str] = []  # what of the given surroundings it did not get
         while not self.pid and not self.why_not:
             self._hear(os.read(reports, 4096).decode() or "failed 3\n")  # ESRCH: it was killed
@@ -246,5 +233,7 @@ class Launched:
                 self.why_not = value
             elif word == "ended":
                 self._code = int(value)
+            elif word == "lost":
+                self.last_code = int(value)
             else:
                 self._answer = word

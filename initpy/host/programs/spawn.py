@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ...errors import translated
+from ...value import Value
 from ..processes import Processes, unreaped
 from .forking import fork
 from .limits import adopt_limits, set_limits, start_limits
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .limits import Limits
+    from .surroundings import Surroundings
     from .users import Account
 
 # The environment of a daemon. It must not depend on the user or the program that calls.
@@ -23,6 +25,19 @@ CLEAN_ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C",
 }
+
+
+class Given(Value):
+    """What a daemon is given."""
+
+    environment: Mapping[str, str]
+    output: int
+    descriptors: Sequence[int]
+    nice: int
+    limits: Mapping[str, Limits]
+    surroundings: Surroundings | None
+    account: Account | None
+    directory: str
 
 
 @translated

@@ -55,8 +55,11 @@ def _reap(daemon: int, reports: int) -> bool:  # pragma: no cover - as above
     try:
         while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             _, status = os.waitpid(ended.si_pid, 0)
+            code = os.waitstatus_to_exitcode(status)
             if ended.si_pid == daemon:
-                tell(reports, f"ended {os.waitstatus_to_exitcode(status)}\n".encode())
+                tell(reports, f"ended {code}\n".encode())
+            elif code:
+                tell(reports, f"lost {code}\n".encode())
     except ChildProcessError:
         return False
     return True
