@@ -43,6 +43,23 @@ def parse_schedule(text: str) -> tuple[Step, ...]:
     )
 
 
+def schedule_text(schedule: tuple[Step, ...]) -> str:
+    """Return the text of which ``parse_schedule`` makes *schedule*.
+
+    >>> schedule_text(parse_schedule("QUIT/0.5/KILL/forever"))
+    'QUIT/0.5/KILL/forever'
+    """
+    endless = float("inf")
+    return "/".join(
+        f"{step.sig}/{'forever' if step.seconds == endless else _digits(step.seconds)}"
+        for step in schedule
+    )
+
+
+def _digits(seconds: float) -> str:
+    return f"{seconds:f}".rstrip("0").rstrip(".")
+
+
 def _ending_signal(name: str, text: str) -> str:
     short = name.lstrip("-").upper()
     short = short.removeprefix("SIG")

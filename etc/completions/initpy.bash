@@ -22,6 +22,7 @@ _initpy() {
                 sed -n 's/^  {\(.*\)}.*/\1/p' | tr , ' ')
             offered+=' --name --version --daemon --config --pidfile --prefix --format --help'
             [[ ${words[1]} == generate ]] && offered+=' -o'
+            [[ $cur == -* ]] || offered+=" $(compgen -f -X '!*.py' -- "$cur")"
             ;;
         uninstall)
             offered="--help $(grep -ls '^ *from initpy.cli import' /etc/init.d/* | xargs -r -n1 basename)"

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import os.path
 
 from .. import __version__
 from ..console import Console, standard_console
-from ..errors import ExitCode, InitError, StatusCode, UsageError, failure_of
+from ..errors import ExitCode, StatusCode, failure_of
 from ..host import Host
 from ..schedule import signal_named
-from ..service import Service
-from ..systemctl import DIRECTORY
 from .arguments import Parser
-from .declarations import declarations
-from .detect import FACTS, choose, detect_service
-from .init_script import render
-from .installing.installation import install, install_unit, uninstall
+from .generating.commands import add_commands, check_name
+from .installing.installation import uninstall
 from .lsb_functions import run_killproc, run_pidofproc
-from .register import trusted_python
-from .systemd_unit import render_unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FORMATS = ("sysv", "systemd")
 _WHAT = "Init scripts whose actions return 0 only after their effect was observed."
 _EXAMPLES = """\
 a first look:
@@ -77,22 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"initpy {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, run, text in (
-        ("generate", _generate, "print an /etc/init.d script, or a unit"),
-        ("install", _install, "write /etc/init.d/NAME and register it"),
-    ):
-        command = commands.add_parser(name, help=text, allow_abbrev=False)
-        command.add_argument("service", choices=declarations())
-        command.add_argument("--name", help="name of the script; each instance needs its own")
-        command.add_argument("--version", default="", help="one of several: 8.2 is php8.2-fpm")
-        command.add_argument("--daemon", metavar="PATH", help="the executable")
-        command.add_argument("--config", metavar="PATH", help="its configuration")
-        command.add_argument("--pidfile", metavar="PATH", help="its pidfile")
-        command.add_argument("--prefix", metavar="PATH", help="where relative paths start from")
-        command.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="default: sysv")
-        if name == "generate":
-            command.add_argument("-o", dest="output", metavar="FILE", help="default: stdout")
-        command.set_defaults(run=run)
+    add_commands(commands)
     remove = commands.add_parser("uninstall", help="remove it; what was there before is given back")
     remove.add_argument("name", help="name of the script")
     remove.set_defaults(run=_uninstall)
@@ -146,80 +123,10 @@ def _delay(text: str) -> float:
     return float(number) * _SECONDS[text[len(number) :]]
 
 
-def _discovered(parsed: argparse.Namespace, host: Host) -> list[Service]:
-    given = {fact: value for fact in FACTS if (value := getattr(parsed, fact)) is not None}
-    for fact in ("daemon", "config", "pidfile"):
-        if fact in given:
-            given[fact] = _absolute(given[fact])
-    declared = declarations()[parsed.service]
-    name = given.get("name", declared.name)
-    _check_name(name)
-    prefix = _absolute(parsed.prefix) if parsed.prefix else ""
-    chosen = choose(declared, given, parsed.version, host)
-    return [detect_service(service, given, host, prefix=prefix) for service in chosen]
-
-
-def _check_name(name: str) -> None:
-    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        raise UsageError(f"{name!r} cannot name a script: use letters, digits, - _ . only")
-
-
-def _absolute(path: str) -> str:
-    try:
-        return os.path.abspath(path)
-    except FileNotFoundError:
-        why = "the working directory was removed, so give an absolute path"
-        raise InitError(f"{path!r} leads nowhere: {why}") from None
-
-
-def _shield(parsed: argparse.Namespace, host: Host) -> None:
-    """Let no signal leave half done from now on what is written and registered."""
+def _uninstall(parsed: argparse.Namespace, console: Console, host: Host) -> int:
+    check_name(parsed.name)
     if parsed.ours:
         host.heed_signals()
-
-
-def _wrapper(service: Service, parsed: argparse.Namespace, host: Host) -> str:
-    interpreter, folders = trusted_python(host)
-    declared = declarations()[parsed.service]
-    return render(service, declared, interpreter=interpreter, folders=folders)
-
-
-def _generate(parsed: argparse.Namespace, console: Console, host: Host) -> int:
-    *others, service = _discovered(parsed, host)
-    if others:
-        named = ", ".join(other.name for other in others)
-        host.tell(f"this is {service.name}; there is also {named}: use --version")
-    if parsed.format == "systemd":
-        wrapper = f"{DIRECTORY}/{service.name}"
-        text, mode = render_unit(service, wrapper), 0o644
-        if not host.exists(wrapper):
-            host.tell(f"the unit calls {wrapper}, which does not exist yet: use initpy install")
-    else:
-        text, mode = _wrapper(service, parsed, host), 0o755
-    if parsed.output is not None:
-        path = _absolute(parsed.output)
-        _shield(parsed, host)
-        host.write(path, text, mode)
-    elif not console.answer(text.rstrip("\n")):
-        raise InitError("standard output cannot be written: use -o FILE")
-    return ExitCode.OK
-
-
-def _install(parsed: argparse.Namespace, console: Console, host: Host) -> int:
-    services = [(one, _wrapper(one, parsed, host)) for one in _discovered(parsed, host)]
-    _shield(parsed, host)
-    for service, wrapper in services:
-        if parsed.format == "systemd":
-            unit = render_unit(service, f"{DIRECTORY}/{service.name}")
-            console.answer(install_unit(service, wrapper, unit, host))
-        else:
-            console.answer(install(service, wrapper, host))
-    return ExitCode.OK
-
-
-def _uninstall(parsed: argparse.Namespace, console: Console, host: Host) -> int:
-    _check_name(parsed.name)
-    _shield(parsed, host)
     console.answer(uninstall(parsed.name, host))
     return ExitCode.OK
 

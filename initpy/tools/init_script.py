@@ -13,7 +13,12 @@ change:
 - ``initpy.daemons.NAME``, and in it the declaration: ``NGINX``, ``PHP_FPM``;
 - ``replace()`` of a declaration, with the fields name, daemon, config, pidfile,
   default_config and prefix, and where they differ from the declaration's options and
-  localstatedir.
+  localstatedir;
+- ``initpy.service.Service`` and its fields, and ``initpy.schedule.parse_schedule``.
+
+The wrapper of a service that is not declared in ``initpy.daemons`` contains every fact of it.
+So it needs no other file: nobody has to keep the file that it was generated from, and
+nobody can change by it what root runs at the next boot.
 
 ``tests/unit/test_old_wrappers.py`` runs wrappers of earlier versions.
 """
@@ -23,8 +28,10 @@ from __future__ import annotations
 import re
 
 from ..cli import usage
+from ..errors import InitError
 from ..service import Service
 from .detect import FACTS
+from .generating.facts import facts_of, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,10 +76,10 @@ sys.path += FOLDERS
 {removed}
 try:
     from initpy.cli import run
-    from {module} import {constant}
+{imports}
 
     run(
-        {constant}.replace(
+        {made}(
 {facts}
         ),{options}
     )
@@ -112,11 +119,28 @@ if all(removed(f"{folder}/initpy") for folder in FOLDERS):  # Debian Policy 9.3.
 
 _FIELDS = (*FACTS, "default_config", "prefix")
 _OTHER_FIELDS = ("localstatedir", "options")  # only where they differ from the declaration's
+# What insserv and update-rc.d need, of a declaration that says nothing else.
+_LSB = {
+    "Required-Start": "$remote_fs $syslog",
+    "Required-Stop": "$remote_fs $syslog",
+    "Default-Start": "2 3 4 5",
+    "Default-Stop": "0 1 6",
+}
+
+
+def with_header(service: Service) -> Service:
+    """Return *service* with what its header lacks. Raises InitError if a line would break."""
+    lsb = {**_LSB, "Short-Description": service.name, **service.lsb}
+    lines = {"daemon": service.daemon, "pidfile": service.pidfile, "chkconfig": service.chkconfig}
+    for what, text in {**lines, **lsb}.items():
+        if not f"{what}{text}".isprintable():
+            raise InitError(f"{service.name}: {what} {text!r} has to be one line of text")
+    return service.replace(lsb=lsb)
 
 
 def render(
     service: Service,
-    declared: Service,
+    declared: Service | None = None,
     *,
     interpreter: str,
     folders: Iterable[str],
@@ -124,20 +148,29 @@ def render(
 ) -> str:
     """Return the text of the wrapper of *service*.
 
-    declared:    the service as ``initpy.daemons`` has it.
+    declared:    the service as ``initpy.daemons`` has it; None if it is not one of these.
+                 Then *service* is one that ``with_header`` has returned.
     interpreter: absolute path.
     folders:     absolute paths, from which the wrapper imports initpy, psutil,
                  daemon and lockfile.
     conffile:    it belongs to a Debian package: without the library or the
                  daemon it does nothing, quietly.
     """
-    constant = declared.name.replace("-", "_").upper()
     keywords = {"Provides": service.name, **service.lsb}
-    facts = {
-        field: getattr(service, field)
-        for field in (*_FIELDS, *_OTHER_FIELDS)
-        if field in _FIELDS or getattr(service, field) != getattr(declared, field)
-    }
+    if declared is not None:
+        constant = declared.name.replace("-", "_").upper()
+        imports = [f"from initpy.daemons.{constant.lower()} import {constant}"]
+        made = f"{constant}.replace"
+        facts = {
+            field: quoted(getattr(service, field))
+            for field in (*_FIELDS, *_OTHER_FIELDS)
+            if field in _FIELDS or getattr(service, field) != getattr(declared, field)
+        }
+    else:
+        facts = facts_of(service)
+        imports, made = ["from initpy.service import Service"], "Service"
+        if any("parse_schedule(" in text for text in facts.values()):
+            imports.append("from initpy.schedule import parse_schedule")
     python = _version_in(folders)
     options = {"python": quoted(python)} if python else {}
     if conffile:
@@ -152,9 +185,9 @@ def render(
         usage=usage(f"/etc/init.d/{service.name}"),
         folders="\n".join(f"    {quoted(folder)}," for folder in folders),
         removed=_REMOVED if conffile else "",
-        module=f"initpy.daemons.{constant.lower()}",
-        constant=constant,
-        facts="\n".join(f"            {field}={quoted(value)}," for field, value in facts.items()),
+        imports="\n".join(f"    {line}" for line in imports),
+        made=made,
+        facts="\n".join(f"            {field}={text}," for field, text in facts.items()),
         options="".join(f"\n        {name}={value}," for name, value in options.items()),
         name=service.name,
         generated_for=f"generated for Python {python}, " if python else "",
@@ -169,16 +202,3 @@ def _version_in(folders: Iterable[str]) -> str:
     """
     found = re.search(r"/python(\d+\.\d+)/", "\n".join(folders))
     return found[1] if found else ""
-
-
-def quoted(value: str | tuple[str, ...]) -> str:
-    """Return *value* as a Python string in double quotes, or as a tuple of such strings.
-
-    >>> quoted("/run/nginx.pid")
-    '"/run/nginx.pid"'
-    >>> quoted(("-p", "/srv"))
-    '("-p", "/srv",)'
-    """
-    if isinstance(value, tuple):
-        return f"({' '.join(f'{quoted(one)},' for one in value)})"
-    return '"' + repr('"' + value)[2:-1].replace('"', '\\"') + '"'

@@ -467,3 +467,112 @@ def test_notices(host, foo, monkeypatch, capsys):
 
     assert ExitCode.OK == main(host=host)
     assert "initpy: a notice\n" == capsys.readouterr().err
+
+
+FILE = "/etc/initpy/mine.py"
+MINE = """\
+from initpy import Service
+FOO = Service(name="foo", daemon="/usr/sbin/foo", pidfile="/run/foo.pid", config="/etc/foo.conf")
+"""
+TWO = f'{MINE}BAR = FOO.replace(name="bar", pidfile="/run/bar.pid", config="/etc/bar.conf")\n'
+
+
+def test_generate_of_a_file(host, capsys):
+    """A declaration of somebody else makes a wrapper that holds all of its facts."""
+    host.put(FILE, MINE)
+
+    code = main(["generate", FILE], host)
+
+    text = capsys.readouterr().out
+    assert ExitCode.OK == code
+    assert '            daemon="/usr/sbin/foo",\n' in text
+    assert "# Provides:          foo\n" in text
+    assert FILE not in text
+
+
+def test_generate_one_of_a_file(host, capsys):
+    """Of several the one that is named is meant; without a name they are listed."""
+    host.put(FILE, TWO)
+
+    codes = [main(["generate", FILE, *names], host) for names in ([], ["bar"], ["baz"])]
+
+    out, err = capsys.readouterr()
+    assert [ExitCode.USAGE, ExitCode.OK, ExitCode.USAGE] == codes
+    assert "# Provides:          bar\n" in out
+    assert [f"initpy: {FILE} declares foo, bar: name one of them"] == err.splitlines()[:1]
+    assert [f"initpy: {FILE} declares foo, bar, not baz"] == err.splitlines()[1:]
+
+
+def test_generate_of_an_instance(host, capsys):
+    """A declaration serves as the pattern of a further instance."""
+    host.put(FILE, MINE)
+
+    main(["generate", FILE, "--name", "two", "--pidfile", "/run/two.pid"], host)
+
+    text = capsys.readouterr().out
+    assert "# Provides:          two\n" in text
+    assert 'pidfile="/run/two.pid",' in text
+
+
+def test_unit_of_a_file(host, capsys):
+    """A unit calls the script."""
+    host.put(FILE, MINE)
+
+    main(["generate", FILE, "--format", "systemd"], host)
+
+    assert "ExecStart=/etc/init.d/foo start\n" in capsys.readouterr().out
+
+
+def test_install_of_a_file(host, capsys):
+    """Each that the file declares is installed, once all of them can be."""
+    host.put(FILE, TWO)
+    host.put("/etc/init.d", kind="dir")
+    host.put("/usr/sbin/update-rc.d", mode=0o755)
+
+    code = main(["install", FILE], host)
+
+    assert ExitCode.OK == code
+    assert {"/etc/init.d/foo", "/etc/init.d/bar"} <= host.files.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        (None, 2, "does not exist"),
+        ("x = 1\n", 2, "declares no service: NAME = Service(...), in capital letters"),
+        ("\nimport no_such\n", 1, ", line 2: ModuleNotFoundError: No module named 'no_such'"),
+        ("FOO = (\n", 1, ", line 1: SyntaxError: '(' was never closed (mine.py, line 1)"),
+        ("raise SystemExit\n", 1, "Call run() only if __name__ is '__main__'"),
+        (MINE.replace('"/usr', '"usr'), 1, "line 2: foo: daemon 'usr/sbin/foo' is not an absolute"),
+        (MINE.replace('"foo"', '"f o"'), 2, "'f o' cannot name a script"),
+        (MINE + "BAR = FOO.replace()\n", 1, "declares two services of one name"),
+    ],
+)
+def test_file_that_cannot_be_used(host, capsys, text, code, told):
+    """One sentence tells what is wrong, and where."""
+    if text is not None:
+        host.put(FILE, text)
+
+    assert code == main(["generate", FILE], host)
+
+    out, err = capsys.readouterr()
+    assert ("", 1) == (out, err.count("\n"))
+    assert told in err
+
+
+def test_file_of_somebody_else(host, capsys):
+    """What another user could have written is not executed."""
+    host.put(FILE, "raise SystemExit", uid=1000)
+
+    assert ExitCode.GENERIC == main(["generate", FILE], host)
+    assert "is not executed: it belongs to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["nginx", "x"], [FILE, "--version", "8"], [FILE, "--prefix", "/"]]
+)
+def test_words_that_do_not_fit(host, words):
+    """A name belongs to a file; a version and a prefix to what initpy knows."""
+    host.put(FILE, MINE)
+
+    assert ExitCode.USAGE == main(["generate", *words], host)

@@ -6,7 +6,11 @@ import pytest
 
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
-from initpy.tools.init_script import quoted, render
+from initpy.errors import InitError
+from initpy.schedule import parse_schedule
+from initpy.service import Service
+from initpy.tools.generating.facts import quoted
+from initpy.tools.init_script import render, with_header
 
 PYTHON = {"interpreter": "/usr/bin/python3", "folders": ["/usr/lib/python3/dist-packages"]}
 
@@ -110,3 +114,71 @@ def test_quoted(value):
     assert value == ast.literal_eval(text)
     assert text.startswith('"')
     assert text.endswith('"')
+
+
+EVERY_KIND = Service(
+    name="x",
+    daemon="/usr/sbin/x",
+    pidfile="/run/x.pid",
+    config='/etc/x "y".conf',
+    start_args=("-c", "{config}", "{OPTIONS}"),
+    words={"OPTIONS": "-v 'a b'"},
+    stop=parse_schedule("INT/0.25/TERM/1000000/KILL/forever"),
+    reload=("/bin/kill", "-HUP", "{pid}"),
+    limits={"RLIMIT_NOFILE": (None, 1024)},
+    directories={"/run/x": 0o2750},
+    umask=0o27,
+    timeout=2.5,
+    drain_timeout=float("inf"),
+    background=True,
+    lsb={"Required-Start": "$network", "X-Interactive": "true"},
+)
+
+
+def executed(text):
+    """Return the service that a wrapper of the text hands to run()."""
+    given = []
+    (call,) = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "run"
+    ]
+    names = {"Service": Service, "parse_schedule": parse_schedule, "run": given.append}
+    call.keywords = []
+    eval(compile(ast.Expression(call), "wrapper", "eval"), names)
+    return given[0]
+
+
+def test_every_fact_of_another_declaration():
+    """It needs no other file: each fact that is not the default stands in it, and no other."""
+    text = render(with_header(EVERY_KIND), **PYTHON)
+
+    found = executed(text)
+    assert found == EVERY_KIND.replace(lsb={})
+    assert "umask=0o27," in text
+    assert "background=True," in text
+    assert "upgrade_timeout" not in text
+
+
+def test_header_of_another_declaration():
+    """What it does not say of its boot is what most scripts say."""
+    lines = render(with_header(EVERY_KIND), **PYTHON).splitlines()
+
+    assert [
+        "### BEGIN INIT INFO",
+        "# Provides:          x",
+        "# Required-Start:    $network",
+        "# Required-Stop:     $remote_fs $syslog",
+        "# Default-Start:     2 3 4 5",
+        "# Default-Stop:      0 1 6",
+        "# Short-Description: x",
+        "# X-Interactive:     true",
+        "### END INIT INFO",
+    ] == lines[1:10]
+
+
+@pytest.mark.parametrize("field", [{"daemon": "/a\nb"}, {"lsb": {"Description": "a\nb"}}])
+def test_header_of_one_line_each(field):
+    """What would end a line of the header is refused."""
+    with pytest.raises(InitError, match="has to be one line of text"):
+        with_header(EVERY_KIND.replace(**field))

@@ -1,0 +1,1 @@
+"""Make wrappers and units: of what initpy knows, and of what somebody else declares."""
