@@ -10,7 +10,7 @@ from .value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from .host import Limits
@@ -32,6 +32,12 @@ REFERENCES = (
     "inherit",
 )
 
+# What nginx and php-fpm do without: a ``status`` of theirs loads nothing that checks it.
+_OF_OTHERS = (
+    *("test", "words", "stop_command", "outlives", "user", "directories", "directory", "umask"),
+    *("ready", "listens", "logs", "environment_files", "background"),
+)
+
 
 class Service(Value):
     """One daemon on this host.
@@ -39,8 +45,8 @@ class Service(Value):
     Three facts are required: the name, the path of the executable, the pidfile.
     Signals are named without "SIG". None in the place of a signal or a protocol means
     that the daemon cannot do this: the action exits with 3 (LSB 20.2). Arguments
-    may contain ``{config}`` and ``{pidfile}``. Readers and protocols are named as
-    "module:function"; ``contracts`` defines their signatures.
+    may contain ``{config}`` and ``{pidfile}``, and further names: see ``arguments``.
+    Readers and protocols are named as "module:function"; ``contracts`` defines their signatures.
     """
 
     name: str
@@ -148,7 +154,7 @@ class Service(Value):
     chkconfig: str = "- 85 15"  # for Red Hat's: runlevels, start priority, stop priority
 
     def __init__(self, **values: object) -> None:
-        """Check that paths are absolute and that references exist. Raises ValueError."""
+        """Check that the facts can be true together. Raises ValueError, with a sentence."""
         super().__init__(**values)
         if self.ready == "notify":  # such a daemon stays in the foreground
             object.__setattr__(self, "background", True)
@@ -156,6 +162,12 @@ class Service(Value):
             path = getattr(self, field)
             if path is not None and not path.startswith("/"):
                 raise ValueError(f"{self.name}: {field} {path!r} is not an absolute path")
+        if self.config is None or any(
+            getattr(self, field) != self._defaults[field] for field in _OF_OTHERS
+        ):
+            from .contradictions import refuse_contradictions
+
+            refuse_contradictions(self)
         for field in REFERENCES:
             reference = getattr(self, field)
             if reference is not None and not names_function(reference):
@@ -179,10 +191,27 @@ class Service(Value):
         """The lock file that tells Red Hat's rc that the service was started."""
         return self.lockfile or f"/var/lock/subsys/{self.name}"
 
+    @property
+    def has_test(self) -> bool:
+        """Whether there is a test of its configuration."""
+        return self.test_args is not None or bool(self.test)
+
     def command(self, args: tuple[str, ...]) -> list[str]:
         """Return the command line of the daemon: *args*, then the options from the settings."""
-        facts = {"config": self.config, "pidfile": self.pidfile}
-        return [self.daemon, *(arg.format_map(facts) for arg in args), *self.options]
+        return [self.daemon, *self.expanded(args), *self.options]
+
+    def expanded(self, args: Iterable[str], **facts: str) -> list[str]:
+        """Return *args* with the values of the names in them: ``{config}``, ``{OPTIONS}``.
+
+        facts: further values: ``pid``.
+        """
+        known = {"config": self.config, "pidfile": self.pidfile, **facts}
+        try:
+            return [arg.format_map(known) for arg in args]
+        except KeyError:  # of the settings, or of the environment
+            from .arguments import expanded
+
+            return expanded(self, args, known)
 
 
 _named: dict[str, bool] = {}  # the answers of names_function, by reference

@@ -1,6 +1,7 @@
 """The administrator's settings: ``/etc/default/NAME``, then ``/etc/sysconfig/NAME``.
 
-They are read as a shell reads them, and nothing in them is run.
+They are read as a shell reads them, and nothing in them is run. Files of an environment that
+a declaration names are read before them, as systemd reads them, at every action.
 """
 
 from __future__ import annotations
@@ -48,8 +49,19 @@ def read_settings(service: Service, host: Host) -> Settings | None:
     """Return what the settings make of *service*; None if they say nothing."""
     texts: dict[str, str] = {}
     errors: list[InitError] = []
+    unread: list[InitError] = []  # these say nothing of which processes are the service's
+    warnings: list[str] = []
+    environments: list[str] = []
+    if service.environment_files:
+        from .environment_files import paths_of, read_environment_files
+
+        environments = paths_of(service, host)
+        variables, unread, warnings = read_environment_files(service, host, _read)
+        service = service.replace(environment={**service.environment, **variables})
     for directory in DIRECTORIES:
         path = f"{directory}/{service.name}"
+        if path in environments:  # it has another syntax, and other names
+            continue
         try:
             text = _read(path, host)
         except InitError as exc:
@@ -57,7 +69,7 @@ def read_settings(service: Service, host: Host) -> Settings | None:
         else:
             if text is not None and not _says_nothing(text):
                 texts[path] = text
-    if not texts and not errors:
+    if not texts and not errors and not environments:
         return None
     from .keys import apply
     from .shell import Shell
@@ -67,9 +79,9 @@ def read_settings(service: Service, host: Host) -> Settings | None:
         shell.read(path, text)
     applied = apply(service, shell.variables, host)
     return applied.replace(
-        errors=(*errors, *applied.errors),
+        errors=(*unread, *errors, *applied.errors),
         instance_unknown=applied.instance_unknown or bool(errors),
-        warnings=(*shell.warnings, *applied.warnings),
+        warnings=(*warnings, *shell.warnings, *applied.warnings),
     )
 
 

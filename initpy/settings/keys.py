@@ -49,17 +49,22 @@ class _Application:
         self._errors: list[SettingsError] = []
         self._warnings: list[str] = []
         self._instance_unknown = False
-        self._keys = {**KEYS, **{key: (to, path) for key, to in service.settings.items()}}
+        keys = {**KEYS, **{key: (to, path) for key, to in service.settings.items()}}
+        # A key whose value stands in the command line says nothing else.
+        self._keys = {key: how for key, how in keys.items() if key not in service.words}
 
     def result(self) -> Settings:
         environment: dict[str, str] = {}
+        found_words: dict[str, str] = {}
         exported, used = self._variables.exported, self._variables.used
         self._refuse_any()
         for key, variable in self._variables.values.items():
             doubt = exported.get(key)
-            if key in self._keys:
+            if key in self._service.words and not variable.unknown:
+                found_words[key] = variable.value  # an empty one is none of the words
+            elif key in self._keys:
                 self._take(key, variable)
-            elif key in exported and variable.unknown:
+            elif variable.unknown and (key in exported or key in self._service.words):
                 self._refuse(key, variable.unknown)
             elif key not in exported and not variable.unknown and key not in used:
                 self._warnings.append(
@@ -71,8 +76,9 @@ class _Application:
             elif key in exported and not variable.unknown:
                 environment[key] = variable.value
         self._changes.update(_deadline(self._changes))
-        if environment:
-            self._changes["environment"] = environment
+        for field, found in {"environment": environment, "words": found_words}.items():
+            if found:
+                self._changes[field] = {**getattr(self._service, field), **found}
         return Settings(
             service=self._changed(),
             errors=(*self._errors,),

@@ -513,7 +513,8 @@ def test_fpm_include_of_itself(host):
 def test_missing_configuration(host):
     """Without a file nothing is known."""
     assert read_configuration(NGINX, host).pidfile is None
-    assert read_configuration(NGINX.replace(config=None), host).pidfile is None
+    without = NGINX.replace(config=None, start_args=(), test_args=None)
+    assert read_configuration(without, host).pidfile is None
     assert read_configuration(PHP_FPM, host).pidfile is None
 
 

@@ -84,7 +84,7 @@ def test_ours_is_as_good_as_roots():
 
 def test_service_without_config_needs_none(host):
     """Where there is no configuration to tell, the daemon is enough."""
-    service = NGINX.replace(config=None, config_flags=())
+    service = NGINX.replace(config=None, config_flags=(), start_args=(), test_args=None)
     facts = looked_at(host, exe=DAEMON, title=f"nginx: master process {DAEMON} -c /x")
 
     assert is_master(service, facts, host)

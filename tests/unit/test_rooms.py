@@ -18,6 +18,7 @@ FLOORS = [
     {"errors", "value"},
     {"schedule"},
     {"host"},
+    {"arguments", "contradictions"},
     {"service", "contracts", "console"},
     {"daemons"},
     {"state"},
