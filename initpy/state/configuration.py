@@ -17,9 +17,9 @@ _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - it is compared
 
 
 def read_configuration(service: Service, host: Host) -> Configuration:
-    """Read the configuration. It is empty if the declaration names no reader."""
+    """Read the configuration; without a reader it names the logs of the declaration."""
     if service.read_configuration is None:
-        return Configuration()
+        return Configuration(logs=service.logs)
     read: ReadConfiguration = resolve(service.read_configuration)
     return read(service, host)
 
