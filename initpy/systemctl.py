@@ -73,6 +73,6 @@ def redirect(
 
 def _test_running_service(service: Service, host: Host) -> None:
     master = take_snapshot(service, host).master
-    if master is not None:
+    if master is not None and service.has_test:
         host.require_permission(master)
         configtest(service, host)

@@ -14,8 +14,8 @@ from ..control.pidfiles import (
 from ..control.ready import wait_until_ready
 from ..control.record import record_running
 from ..control.run import surroundings_of_reader
+from ..control.running import tell_missing_variables
 from ..control.stable import require_running, wait_until_stable
-from ..control.variables import tell_missing_variables
 from ..errors import ConfigTestFailed, InitError, NotRunning, Unimplemented
 from ..host import HERE, Host
 from ..protocols.finish import Finishing
@@ -61,7 +61,8 @@ def reload(service: Service, host: Host = HERE) -> None:
             drain_orphans(service, host)
         try:
             reader = surroundings_of_reader(service, seen.masters[-1], host)
-            configtest(service, host, surroundings=reader)
+            if service.has_test:
+                configtest(service, host, surroundings=reader)
         except ConfigTestFailed as exc:
             raise ConfigTestFailed(
                 f"not reloading due to configuration syntax error: {exc}", exc.output

@@ -87,7 +87,8 @@ def _mend_workerless(service: Service, master: Process, host: Host) -> None:
         return
     if is_idle(master, host) and not host.children(master):
         host.tell(f"master {master} has no worker: reloading its configuration")
-        configtest(service, host)
+        if service.has_test:
+            configtest(service, host)
         reload_by: Reload = resolve(service.reload_by)
         reload_by(service, master, host)
 
@@ -120,7 +121,7 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
         # Before the test: it opens the pidfile, too, and would follow a link.
         remove_stale_pidfiles(service, host)
     make_directories(service, host)
-    if service.test_args is not None and not tested:
+    if service.has_test and not tested:
         with BesideOrphans(service, seen.orphans, host):
             configtest_stopped(service, host)
     if seen.starting or seen.orphans:
@@ -169,7 +170,7 @@ def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
     restore_pidfile(service, seen, host)
     refuse_other_pidfile(service, host)
     require_startable(service, host)
-    if service.test_args is not None:
+    if service.has_test:
         configtest(service, host)
     kept = _foresee(service, seen, host)
     refuse_taken_for_restart(service, seen, host)

@@ -42,7 +42,7 @@ def stop(service: Service, host: Host = HERE, *, schedule: tuple[Step, ...] = ()
 
 def force_quit(service: Service, host: Host = HERE) -> None:
     """Do what ``stop`` does, by the schedule ``force_quit``: requests in flight are cut."""
-    stop(service, host, schedule=service.force_quit)
+    stop(service.replace(stop_command=()), host, schedule=service.force_quit)
 
 
 def terminate_service(
@@ -72,6 +72,11 @@ def terminate_service(
         if ended_at is not None:
             _refuse_restarted(service, seen, host.monotonic() - ended_at, host)
         lock.record_terminating(seen.masters)
+        if service.stop_command and ended_at is None:
+            from ..control.running import ask_to_end
+
+            within = schedule[0].seconds
+            ask_to_end(service, seen.masters, within, host, interruptible=interruptible)
         supervisors = [it for one in seen.masters if (it := supervisor(service, one, host))]
         for master in seen.masters:
             _end_upgrade_children(service, master, seen.masters, host)

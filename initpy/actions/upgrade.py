@@ -7,8 +7,8 @@ from ..control.lock import ActionLock
 from ..control.pidfiles import lost_paths_sentence, refuse_lost_paths
 from ..control.ready import wait_until_ready
 from ..control.record import record_running
+from ..control.running import tell_missing_variables
 from ..control.stable import await_launcher, require_running
-from ..control.variables import tell_missing_variables
 from ..errors import NotRunning, Unimplemented
 from ..host import HERE, Host
 from ..protocols.finish import Finishing

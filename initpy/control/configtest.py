@@ -10,7 +10,7 @@ from ..service import Service
 from ..state.pidfile import EMPTY, read_pidfile
 from .error_log import read_log
 from .pidfiles import refuse_other_pidfile
-from .run import CannotExecute, Finished, run
+from .run import CannotExecute, Finished, locate, run
 from .starting.account import account_of, environment_of
 
 TYPE_CHECKING = False
@@ -36,17 +36,20 @@ def configtest(
     The test is run as the daemon's own user: what it makes is that user's.
     What it warns of is told.
 
-    binary: run this executable instead of the one on disk.
+    binary: run this executable instead of the one on disk; a test by another program needs none.
     surroundings: those of the master that is to read it, if not those of a start.
 
     Raises ConfigTestFailed with the daemon's own output; NotInstalled; NotPermitted;
     Interrupted; Unimplemented if the daemon has no such test.
     """
-    if service.test_args is None:
+    if not service.has_test:
         raise Unimplemented("this daemon has no test of its configuration")
-    argv = service.command(service.test_args)
-    if binary:
-        argv[0] = binary
+    if service.test:
+        argv = [*locate("test", service.expanded(service.test), host)]
+    else:
+        argv = service.command(service.test_args or ())
+        if binary:
+            argv[0] = binary
     account = account_of(service, host)
     try:
         finished = run(
@@ -62,9 +65,9 @@ def configtest(
     except (WaitTimeout, CannotExecute) as exc:
         raise TestCannotRun(str(exc)) from exc
     if finished.code:
-        raise ConfigTestFailed(_reason(service, finished), finished.output)
+        raise ConfigTestFailed(_reason(service, argv[0], finished), finished.output)
     for warning in read_log(service, finished.output).warnings:
-        host.tell(f"{service.daemon} warns: {warning}")
+        host.tell(f"{argv[0]} warns: {warning}")
 
 
 def configtest_stopped(service: Service, host: Host) -> None:
@@ -91,8 +94,8 @@ def configtest_stopped(service: Service, host: Host) -> None:
             host.remove_empty(folder)
 
 
-def _reason(service: Service, finished: Finished) -> str:
+def _reason(service: Service, program: str, finished: Finished) -> str:
     if not finished.output:
         how = f"signal {-finished.code}" if finished.code < 0 else f"code {finished.code}"
-        return f"{service.daemon} ended with {how} in its configuration test and printed nothing"
+        return f"{program} ended with {how} in its configuration test and printed nothing"
     return read_log(service, finished.output).reason

@@ -1,4 +1,4 @@
-"""Reload by a signal, usually HUP: the master stays, and replaces its workers.
+"""Reload by a signal, usually HUP, or a command: the master stays, and replaces its workers.
 
            HUP
     idle ------> reads the configuration, starts workers, ------> idle again: what serves?
@@ -50,7 +50,9 @@ def reload(service: Service, master: Process, host: Host) -> None:
     holds the lock and has tested the configuration. Raises Reverted if the old workers
     serve as before, InitError if they do not, or if that is unknown.
     """
-    assert service.reload is not None
+    if not isinstance(service.reload, str):
+        _reload_by_command(service, master, host)
+        return
     if not service.worker_titles:
         from ..control.starting.told import Told
 
@@ -71,6 +73,33 @@ def reload(service: Service, master: Process, host: Host) -> None:
     _wait(service, host, found.renewed, found.awaited)
 
 
+def _reload_by_command(service: Service, master: Process, host: Host) -> None:
+    """Run the command; return when it has ended well, and the master has lived on for a while.
+
+    Where its workers can be told apart, new ones have to serve by then.
+    """
+    from ..control.running import how_ended, run_for
+
+    args = service.reload or ()
+    found = _Generations(service, master, host) if service.worker_titles else None
+    finished = run_for(service, "reload", args, master, host)
+    ended = host.monotonic()
+    if finished.code:
+        state = "lives" if host.alive(master) else "has died"
+        how = how_ended("reload", args, finished)
+        raise InitError(f"{how}; master {master} {state}", finished.output)
+    if found:
+        _wait(service, host, found.handled, lambda: f"master {master} to be idle again")
+        _wait(service, host, found.renewed, found.awaited)
+        return
+
+    def survived() -> bool:
+        _require_alive(master, host)
+        return host.monotonic() - ended >= LASTING
+
+    wait_until(survived, within=service.timeout, host=host, what=f"master {master} to live on")
+
+
 def _wait(service: Service, host: Host, probe: Callable[[], T], what: Callable[[], str]) -> T:
     try:
         return wait_until(probe, within=service.timeout, host=host, what=what, interruptible=True)
@@ -85,7 +114,7 @@ def _send_and_see_it_taken(service: Service, master: Process, told: Told, host: 
     signal is not pending any more, the master lives on for a while, and then it rests: it has
     not run for a moment. Raises InitError if it dies, or does not take the signal.
     """
-    assert service.reload is not None
+    assert isinstance(service.reload, str)
     sig = signal_named(service.reload)
     killproc(master, sig, host=host)
     sent = rests = host.monotonic()

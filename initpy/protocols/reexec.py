@@ -97,7 +97,7 @@ def _reload(service: Service, master: Process, host: Host) -> bool:
 
 def _signal(service: Service, master: Process, host: Host) -> bool:
     """Send the reload signal; False if *master* is gone, or executes itself anew already."""
-    assert service.reload is not None
+    assert isinstance(service.reload, str)
     try:
         killproc(master, signal_named(service.reload), host=host)
     except NotPermitted:
@@ -154,7 +154,8 @@ def _successor(service: Service, master: Process, host: Host) -> Process:
 
     In the foreground it stays the same process. Raises NotRunning if it has ended.
     """
-    taken = 1 << signal_named(service.reload or "") - 1
+    assert isinstance(service.reload, str)
+    taken = 1 << signal_named(service.reload) - 1
 
     def decided() -> bool:
         masks = host.signals(master)

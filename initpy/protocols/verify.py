@@ -41,7 +41,8 @@ def verify_binary(service: Service, old: Process, host: Host) -> None:
     refuse_other_pidfile(service, host)
     try:
         reader = surroundings_of_reader(service, old, host, successor=True)
-        configtest(service, host, surroundings=reader)
+        if service.has_test:
+            configtest(service, host, surroundings=reader)
     except ConfigTestFailed as exc:
         _blame(service, old, exc, host)
 
