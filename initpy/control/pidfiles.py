@@ -155,7 +155,7 @@ def lost_paths_sentence(service: Service, host: Host) -> str:
 def refuse_lost_paths(service: Service, host: Host) -> None:
     """Raise InitError if a unix socket has lost its path: whoever inherits it cannot mend that."""
     if lost := lost_paths_sentence(service, host):
-        raise InitError(f"{lost}. A reload or upgrade inherits that socket: restart")
+        raise InitError(f"{lost}. Only restart makes that socket anew")
 
 
 def is_bound(path: str, inode: int, host: Host) -> bool:

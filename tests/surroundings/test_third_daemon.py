@@ -1,22 +1,26 @@
-"""A daemon that is added as one folder: generated, completed and driven without another edit."""
+"""A daemon that is added as one folder, or one file: generated and driven without another edit."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 
 import pytest
-from real_daemons import wait_until
+from real_daemons import free_port, wait_until
 
 import initpy
 from initpy.daemons.nginx import NGINX
+from initpy.tools.command import main
 
 pytestmark = pytest.mark.real
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+PAGE = os.path.join(os.path.dirname(os.path.dirname(HERE)), "docs", "adding-a-daemon.rst")
 BASH = os.path.join(os.path.dirname(os.path.dirname(HERE)), "etc", "completions", "initpy.bash")
 
 
@@ -92,3 +96,46 @@ def test_completed(package):
     )
 
     assert {"nginx", "other-web", "php-fpm"} <= set(re.findall("<([^>]*)>", told.stdout))
+
+
+@pytest.fixture
+def memcached(place):
+    """Give the script of the page's declaration, with name, paths and port of its own."""
+    with open(PAGE) as file:
+        (block,) = re.findall(r"::? python\n\n((?:    .*\n|\n)+)", file.read())
+    port, name = str(free_port()), f"{place.name}-memcached"
+    text = re.sub(r"^    ", "", block, flags=re.MULTILINE)
+    for public, private in (
+        ('"memcached"', f'"{name}"'),
+        ("/usr/bin/memcached", place.copy("/usr/bin/memcached", "sbin/memcached")),
+        ("/run/memcached.pid", place.path("memcached.pid")),
+        ("11211", port),
+    ):
+        assert public in text
+        text = text.replace(public, private)
+    place.write("memcached.py", text)
+    place.settings(name, 'OPTIONS="-m 32 -c 99"\n')
+    script = place.path("script")
+    assert 0 == main(["generate", place.path("memcached.py"), "-o", script])
+    os.unlink(place.path("memcached.py"))
+    yield script, int(port)
+    run(script, "force-quit")
+
+
+def test_declared_on_the_page(place, memcached):
+    """Its script, which needs no other file, starts, tells, restarts and stops it."""
+    script, port = memcached
+
+    codes = [run(script, action).returncode for action in ("start", "status", "restart")]
+    ((process, title),) = place.processes().items()
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"version\r\n")
+        said = client.recv(99)
+    told = json.loads(run(script, "status", "--json").stdout)
+    codes += [run(script, action).returncode for action in ("reload", "stop", "status")]
+
+    assert [0, 0, 0, 3, 0, 3] == codes
+    assert title.endswith(f"-l 127.0.0.1 -p {port} -m 32 -c 99")
+    assert said.startswith(b"VERSION ")
+    assert (process.pid, [f"127.0.0.1:{port}"]) == (told["master"], told["listening"])
+    assert {} == place.processes()
