@@ -542,7 +542,12 @@ def test_install_of_a_file(host, capsys):
         ("x = 1\n", 2, "declares no service: NAME = Service(...), in capital letters"),
         ("\nimport no_such\n", 1, ", line 2: ModuleNotFoundError: No module named 'no_such'"),
         ("FOO = (\n", 1, ", line 1: SyntaxError: '(' was never closed (mine.py, line 1)"),
-        ("raise SystemExit\n", 1, "Call run() only if __name__ is '__main__'"),
+        ("raise SystemExit\n", 1, ", line 1: it ends there"),
+        (
+            f"from initpy.cli import run\n{MINE}run(FOO)\n",
+            1,
+            ", line 4: it is a script that acts: call run() only if __name__ is '__main__'",
+        ),
         (MINE.replace('"/usr', '"usr'), 1, "line 2: foo: daemon 'usr/sbin/foo' is not an absolute"),
         (MINE.replace('"foo"', '"f o"'), 2, "'f o' cannot name a script"),
         (MINE + "BAR = FOO.replace()\n", 1, "declares two services of one name"),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from ... import cli
 from ...errors import InitError, UsageError
 from ...host import Host
 from ...service import Service
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 _MOST = 1 << 20  # bytes of such a file
 
@@ -23,10 +28,13 @@ def declared_in(path: str, host: Host) -> list[Service]:
     if reason := host.distrust_file(facts) or host.distrust(host.realpath(path)):
         raise InitError(f"{path} is not executed: {reason}")
     names: dict[str, object] = {"__name__": "declaration", "__file__": path}
+    acts, cli.run = cli.run, _refuse_to_act
     try:
         exec(compile(facts.text, path, "exec"), names)  # noqa: S102 - it is root's, or ours
     except (Exception, SystemExit) as exc:  # noqa: BLE001 - it is not code of ours
         raise InitError(f"{path}, line {_line_of(exc, path)}: {_said(exc)}") from None
+    finally:
+        cli.run = acts
     found = [one for name, one in names.items() if name.isupper() and isinstance(one, Service)]
     if not found:
         raise UsageError(f"{path} declares no service: NAME = Service(...), in capital letters")
@@ -34,6 +42,11 @@ def declared_in(path: str, host: Host) -> list[Service]:
     if len(services) != len(found):
         raise InitError(f"{path} declares two services of one name")
     return list(services.values())
+
+
+def _refuse_to_act(*_service: object, **_options: object) -> NoReturn:
+    """Stand in the place of ``initpy.cli.run``, which would do what our command line says."""
+    raise InitError("it is a script that acts: call run() only if __name__ is '__main__'")
 
 
 def _line_of(exc: BaseException, path: str) -> int:
@@ -49,6 +62,6 @@ def _line_of(exc: BaseException, path: str) -> int:
 
 def _said(exc: BaseException) -> str:
     if isinstance(exc, SystemExit):
-        return "it ends there; is it a script? Call run() only if __name__ is '__main__'"
+        return "it ends there"
     kind = "" if isinstance(exc, (ValueError, InitError)) else f"{type(exc).__name__}: "
     return f"{kind}{exc}"
