@@ -14,8 +14,9 @@ from conformance import sandbox
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.host import Host
+from initpy.service import Service
 from initpy.tools.detect import choose, detect_service
-from initpy.tools.init_script import render
+from initpy.tools.init_script import render, with_header
 
 pytestmark = pytest.mark.conformance
 
@@ -27,6 +28,8 @@ INSTANCES = {
 PYTHON = {"interpreter": "/usr/bin/python3", "folders": ["/usr/lib/python3/dist-packages"]}
 # What insserv.conf takes for the system's facilities, on a host that boots with init scripts.
 SYSTEM = ("mountall", "mountnfs", "networking", "rsyslog", "bind9")
+# A declaration that says nothing of its header.
+OWN = Service(name="own", daemon="/usr/bin/sleep", pidfile="/run/own.pid", start_args=("9",))
 STUB = """\
 #!/bin/sh
 ### BEGIN INIT INFO
@@ -52,14 +55,14 @@ Description: three init scripts
 
 @pytest.fixture(scope="module")
 def wrappers():
-    """Give name -> text of the three wrappers, as a package for Debian's Python has them."""
+    """Give name -> text of the wrappers, as a package for Debian's Python has them."""
     found = {}
     for name, (declared, pidfile) in INSTANCES.items():
         given = {"name": name, "pidfile": pidfile}
         (installed,) = choose(declared, given, "", Host())
         service = detect_service(installed, given, Host())
         found[name] = render(service, declared, **PYTHON)
-    return found
+    return {**found, OWN.name: render(with_header(OWN), **PYTHON)}
 
 
 def run(*command):
@@ -87,7 +90,7 @@ def lay(folder, wrappers):
 
 
 def become_sysvinit(wrappers):
-    """Leave of /etc what a small host with init scripts has, with the three wrappers."""
+    """Leave of /etc what a small host with init scripts has, with the wrappers."""
     for path in (*glob.glob("/etc/init.d/*"), *glob.glob("/etc/rc?.d/*")):
         os.unlink(path)
     lay("/etc/init.d", {name: STUB.format(name=name) for name in SYSTEM})
@@ -95,7 +98,7 @@ def become_sysvinit(wrappers):
 
 
 def test_insserv_accepts(wrappers):
-    """``insserv -n`` says nothing against the three, and would enable them."""
+    """``insserv -n`` says nothing against them, and would enable them."""
 
     def inside(_machine):
         become_sysvinit(wrappers)
@@ -110,17 +113,18 @@ def test_insserv_accepts(wrappers):
 
 
 def test_update_rc_d_accepts(wrappers):
-    """``update-rc.d NAME defaults`` makes the links of every runlevel, for each of the three."""
+    """``update-rc.d NAME defaults`` makes the links of every runlevel, for each."""
 
     def inside(_machine):
         become_sysvinit(wrappers)
+        run("insserv", *SYSTEM)
         said = [run("update-rc.d", name, "defaults") for name in wrappers]
         links = sorted(glob.glob("/etc/rc?.d/*"))
         return said, [(link, os.readlink(link)) for link in links]
 
     said, links = sandbox.run(inside)
 
-    assert [[0, ""]] * 3 == said
+    assert [[0, ""]] * len(wrappers) == said
     for name in wrappers:
         levels = [link[7] for link, target in links if target == f"../init.d/{name}"]
         assert list("0123456") == sorted(levels), name
@@ -148,6 +152,7 @@ def test_generator_accepts(wrappers):
     code, units = sandbox.run(inside)
 
     assert 0 == code
+    assert "Description=LSB: own" in units["own"].splitlines()
     for name, (declared, pidfile) in INSTANCES.items():
         lines = units[name].splitlines()
         for line in (
