@@ -91,3 +91,26 @@ def test_heart_of_the_upgrade(nginx):
     nginx.see_gone(names["old"])
     assert names["new"] == nginx.master
     assert not os.path.exists(nginx.service.oldbin)
+
+
+def test_example_of_the_manual(nginx):
+    """The script of initpy(3) starts, reloads and stops a daemon that it knows nothing else of."""
+    manual = PAGE.parents[1] / "man" / "initpy.3"
+    (text,) = re.findall(r"^\.Bd .*\n(#!(?:.*\n)*?)\.Ed", manual.read_text(), re.MULTILINE)
+    for public, private in (
+        ("#!/usr/bin/python3 -I", f"#!{sys.executable} -I"),
+        ("/usr/sbin/foo", nginx.daemon),
+        ("/run/foo.pid", nginx.pidfile),
+        ("/etc/foo.conf", nginx.config),
+    ):
+        assert public in text
+        text = text.replace(public, private)
+    script = nginx.place.write("foo", text, 0o755)
+
+    codes = [
+        subprocess.run([script, action], check=False).returncode
+        for action in ("start", "reload", "status", "stop", "status")
+    ]
+
+    assert [0, 0, 0, 0, 3] == codes
+    assert {} == nginx.place.processes()
