@@ -83,3 +83,39 @@ def test_our_packages_beside(installed, debs):
     assert links == installed.sh("find /etc/rc?.d | sort")
     installed.sh("for one in /etc/initpy/*.json; do initpy uninstall $(basename $one .json); done")
     assert "" == installed.sh("dpkg --verify nginx-common php8.2-fpm")
+
+
+DECLARED = """\
+from initpy import Service
+
+SLEEPER = Service(
+    name="sleeper",
+    daemon="/usr/bin/sleep",
+    pidfile="/run/sleeper.pid",
+    start_args=("{FOR}",),
+    words={"FOR": "1000"},
+    background=True,
+)
+"""
+
+
+def test_declaration_of_somebody_else(installed):
+    """A script of FILE.py is registered, does what service(8) asks for, and leaves nothing."""
+    (installed.mnt / "sleeper.py").write_text(DECLARED)
+    links = "find /etc/rc?.d -name '*sleeper' | sort"
+
+    installed.sh("install -m 644 /mnt/sleeper.py /opt; initpy install /opt/sleeper.py")
+    installed.sh("rm /opt/sleeper.py; echo FOR=2000 >/etc/default/sleeper")
+    levels = [line.split("/rc")[1][:3] for line in installed.sh(links).split()]
+    said = installed.sh(
+        "service sleeper start >/dev/null\n"
+        "tr '\\0' ' ' </proc/$(cat /run/sleeper.pid)/cmdline; echo\n"
+        "service sleeper status; service sleeper stop >/dev/null; service sleeper status || echo $?"
+    ).splitlines()
+    installed.sh("initpy uninstall sleeper")
+
+    assert ["0.d", "1.d", "2.d", "3.d", "4.d", "5.d", "6.d"] == levels
+    assert "/usr/bin/sleep 2000 " == said[0]
+    assert said[1].startswith("sleeper: running, master ")
+    assert ["sleeper: stopped", "3"] == said[-2:]
+    assert "" == installed.sh(f"{links}; find /etc -name '*sleeper*' ! -path /etc/default/sleeper")
