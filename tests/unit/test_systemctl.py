@@ -31,10 +31,10 @@ def systemd(host, nginx):
 def call(host, monkeypatch):
     """Give what runs a script as a person does; it returns the exit code or the command."""
 
-    def called(*argv, script=SCRIPT):
+    def called(*argv, script=SCRIPT, service=NGINX):
         monkeypatch.setattr(sys, "argv", [script, *argv])
         try:
-            return main(NGINX, host=host)
+            return main(service, host=host)
         except Became as became:
             return became.argv
 
@@ -164,6 +164,15 @@ def test_restart_is_tested_before(host, nginx, systemd, call, capsys, action):
     assert ExitCode.NOT_CONFIGURED == call(action)
     assert "unexpected }\n" in capsys.readouterr().err
     assert ([], 1) == (host.sent, len(asked(host)))
+
+
+def test_restart_without_a_test(host, nginx, systemd, call):
+    """A daemon that has no test of its configuration is restarted all the same."""
+    nginx.run()
+
+    asked = call("restart", service=NGINX.replace(test_args=None))
+
+    assert [SYSTEMCTL, "restart", "nginx.service"] == asked
 
 
 def test_restart_of_the_stopped_is_not_tested(host, nginx, systemd, call):
