@@ -4,6 +4,7 @@ import pytest
 
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
+from initpy.service import Service
 from initpy.tools.installing.scripts import is_wrapper, scripts, starts_same
 
 PATH = "/etc/init.d/www"
@@ -73,7 +74,7 @@ def test_daemon_without_a_configuration(host):
     """Of a daemon that has none the binary decides."""
     host.put(PATH, "/usr/sbin/nginx -c /any\n", mode=0o755)
 
-    assert starts_same(NGINX.replace(config=None), PATH, host)
+    assert starts_same(NGINX.replace(config=None, start_args=(), test_args=None), PATH, host)
 
 
 def test_other_daemon(host):
@@ -97,3 +98,28 @@ def test_wrapper():
     """A script that imports the library, and not one that mentions it."""
     assert is_wrapper(WRAPPER)
     assert not is_wrapper("# from initpy.cli import run\n")
+
+
+FOO = Service(name="foo", daemon="/usr/sbin/nginx", pidfile="/run/foo.pid")
+INSTANCE = (
+    'from initpy.cli import run\n  Service(\n    daemon="/usr/sbin/nginx",\n    pidfile="{}",\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        (INSTANCE.format("/run/foo.pid"), True),
+        (INSTANCE.format("/run/bar.pid"), False),
+        (f"DAEMON=/usr/sbin/nginx\nPID=/srv/link.pid\n{START}", True),
+        (f"DAEMON=/usr/sbin/nginx\nPID=/run/bar.pid\n{START}", False),
+        ("start-stop-daemon --start --pidfile /run/foo.pid --exec /usr/sbin/nginx\n", True),
+        ("DAEMON=/usr/sbin/other\nPID=/run/foo.pid\n", False),
+    ],
+)
+def test_same_daemon_without_configuration(host, text, same):
+    """Where no configuration tells instances apart, their pidfiles do."""
+    host.put("/srv/link.pid", "/run/foo.pid", kind="link")
+    host.put(PATH, f"#!/bin/sh\n{text}", mode=0o755)
+
+    assert same == starts_same(FOO, PATH, host)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MOST = 1 << 16  # bytes that are read of a script; the import stands near its beginning
 _IMPORT = "from initpy.cli import"
 _LEFTOVER = re.compile(r"~$|\.(dpkg-\w+|ucf-\w+|rpm\w+|bak|old|orig|save|swp)$")
-_FACT = re.compile(r'^\s+(daemon|config)="(.+)",$', re.MULTILINE)
+_FACT = re.compile(r'^\s+(daemon|config|pidfile)="(.+)",$', re.MULTILINE)
 
 _ASSIGNMENT = re.compile(r"\s*(?:(?:export|readonly|local)\s+)?([A-Za-z_]\w*)=(.*)")
 _SOURCE = re.compile(r"(?:^|[\s;&|])(?:\.|source)\s+(\S+)")
@@ -50,13 +50,16 @@ def is_wrapper(text: str) -> bool:
 
 
 def starts_same(service: Service, path: str, host: Host) -> bool:
-    """Tell whether a script starts this daemon with this configuration, compared as files."""
-    daemons, configs = _facts(service, path, host)
+    """Tell whether a script starts this daemon with this configuration, compared as files.
+
+    Without a configuration the pidfile tells one instance from another, if the script names one.
+    """
+    daemons, configs, pidfiles = _facts(service, path, host)
     ours = host.file_id(service.daemon)
     if not any(_is_file(daemon, ours, host) for daemon in daemons):
         return False
     if service.config is None:
-        return True
+        return not pidfiles or host.realpath(service.pidfile) in map(host.realpath, pidfiles)
     named = configs or {service.default_config or service.config}
 
     def file(path: str) -> object:
@@ -65,20 +68,22 @@ def starts_same(service: Service, path: str, host: Host) -> bool:
     return file(service.config) in map(file, named)
 
 
-def _facts(service: Service, path: str, host: Host) -> tuple[set[str], set[str]]:
-    """Return the programs that a script starts, and the configurations that it names."""
+def _facts(service: Service, path: str, host: Host) -> tuple[set[str], set[str], set[str]]:
+    """Return the programs that a script starts, the configurations and pidfiles that it names."""
     text = text_of(path, host)
     if is_wrapper(text):
         facts = dict(_FACT.findall(text))
-        return {facts.get("daemon", "")}, {facts["config"]} if "config" in facts else set()
+        configs = {facts["config"]} if "config" in facts else set()
+        return {facts.get("daemon", "")}, configs, {facts.get("pidfile", "")} - {""}
     variables: dict[str, str] = {}
     name = path.rpartition("/")[2]
     _assign(text_of(f"/etc/conf.d/{name}", host), variables, host)  # OpenRC reads it itself
     _assign(text, variables, host)
     ours = host.file_id(service.daemon)
     daemons = {*variables.values()}
-    configs = set()
+    configs, paths = set(), set(variables.values())
     for words in _commands(text, variables):
+        paths.update(words)
         places = [n for n, word in enumerate(words) if _is_file(word, ours, host)]
         if places and (places[0] == 0 or words[places[0] - 1] in _BEFORE_PROGRAM):
             daemons.add(words[places[0]])
@@ -86,7 +91,7 @@ def _facts(service: Service, path: str, host: Host) -> tuple[set[str], set[str]]
             rest = words[places[0] + 1 :]
             arguments = rest[rest.index("--") + 1 :] if "--" in rest else rest
             configs.update(_configs(service, arguments))
-    return daemons, configs
+    return daemons, configs, {path for path in paths if path[:1] == "/" and path.endswith(".pid")}
 
 
 def _configs(service: Service, arguments: list[str]) -> set[str]:
