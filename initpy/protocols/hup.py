@@ -98,6 +98,8 @@ def _reload_by_command(service: Service, master: Process, host: Host) -> None:
         return host.monotonic() - ended >= LASTING
 
     wait_until(survived, within=service.timeout, host=host, what=f"master {master} to live on")
+    if why := why_stuck(master, host):
+        raise InitError(f"the reload is under way: master {master} is {why}")
 
 
 def _wait(service: Service, host: Host, probe: Callable[[], T], what: Callable[[], str]) -> T:

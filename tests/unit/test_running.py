@@ -67,6 +67,14 @@ def test_reload_that_kills(host, master):
         reload(SERVICE, master.id, host)
 
 
+def test_reload_that_stops_it(host, master):
+    """A master that is stopped by a signal has not read anything yet."""
+    host.programs[ASK] = lambda _argv: Run(begin=lambda _: setattr(master, "state", "T"))
+
+    with pytest.raises(InitError, match="the reload is under way: master 42 is stopped"):
+        reload(SERVICE, master.id, host)
+
+
 def test_master_that_is_gone(host, master):
     """No command is given a pid that may be another's."""
     host.end(master)
