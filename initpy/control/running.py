@@ -1,6 +1,6 @@
 """What a running master gets of its declaration: commands, and variables that it may lack.
 
-A command reloads it, or asks it to end. It has the environment of a start.
+A command reloads it, or asks it to end. It has the user and the environment of a start.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from ..host.wait import wait_until
 from ..service import Service
 from ..state.snapshot import take_snapshot
 from .run import Finished, locate, run
+from .starting.account import account_of, environment_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def run_for(
     *,
     interruptible: bool = True,
 ) -> Finished:
-    """Run a command in the environment of a start, with the master's pid as MAINPID.
+    """Run a command as a start runs the daemon, with the master's pid as MAINPID.
 
     what: the field that names the command, for messages.
 
@@ -38,6 +39,7 @@ def run_for(
     host.require_permission(master)
     if not host.alive(master):
         raise NotRunning(f"process {master} is gone")
+    account = account_of(service, host)
     try:
         return run(
             program,
@@ -45,7 +47,8 @@ def run_for(
             within=service.timeout,
             interruptible=interruptible,
             limits=service.limits,
-            environment={**service.environment, "MAINPID": f"{master}"},
+            environment={**environment_of(service, account), "MAINPID": f"{master}"},
+            account=account,
         )
     except WaitTimeout as exc:
         command = " ".join(argv)

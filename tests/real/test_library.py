@@ -32,21 +32,19 @@ def free_port():
 
 
 @pytest.fixture
-def redis(tmp_path):
+def redis(place):
     """Give the page's init script for redis, with paths and port of its own."""
     port = str(free_port())
     text = code_block("REDIS = Service(")
     for public, private in (
-        ("/run/redis.pid", f"{tmp_path}/redis.pid"),
-        ("/etc/redis/redis.conf", f"{tmp_path}/redis.conf"),
+        ("/run/redis.pid", place.path("redis.pid")),
+        ("/etc/redis/redis.conf", place.path("redis.conf")),
         ("6379", port),
     ):
         assert public in text
         text = text.replace(public, private)
-    script = tmp_path / "redis"
-    script.write_text(f"#!{sys.executable} -I\n{text}")
-    script.chmod(0o755)
-    (tmp_path / "redis.conf").write_text(f'bind 127.0.0.1\ndir {tmp_path}\nsave ""\n')
+    script = place.write("redis", f"#!{sys.executable} -I\n{text}", 0o755)
+    place.write("redis.conf", f'bind 127.0.0.1\ndir {place.root}\nsave ""\n')
 
     def act(*arguments):
         return subprocess.run([script, *arguments], capture_output=True, text=True, check=False)
