@@ -8,7 +8,7 @@ from ..service import Service
 from ..value import Value
 from .identity import binary_replaced
 from .pidfile import EMPTY, MISSING, UNTRUSTED, UNUSABLE
-from .record import lost_paths, read_record
+from .record import held_sockets, lost_paths, read_record
 from .snapshot import Snapshot, take_snapshot
 from .titles import is_ready, tells_instance, workers_of
 
@@ -218,7 +218,8 @@ def _places(seen: Snapshot, host: Host) -> list[str]:
     """Return where the service listens ("[::]:80" for ":::80"), as far as we may see it."""
     places = set()
     for process in seen.processes:
-        for place in host.listening_places(process) or ():
+        places_of = host.listening_places(process)  # not those that another user has made
+        for place in places_of or [one.place for one in held_sockets(process, host)]:
             address, _, port = place.rpartition(":")
             places.add(f"[{address}]:{port}" if ":" in address else place)
     return sorted(places)

@@ -282,6 +282,14 @@ def test_status_changes_nothing(host, nginx):
     assert ([], []) == (host.spawned, host.sent)
 
 
+def test_listening_of_another_user(host, nginx):
+    """Where the sockets of a process are not copied, the kernel tells where they are bound."""
+    nginx.run()
+    host.copyable = False
+
+    assert ["0.0.0.0:80"] == status(NGINX, host).as_dict(host)["listening"]
+
+
 def test_as_dict(host, nginx):
     """Machines get all of it, under keys that stay."""
     old = nginx.run()
