@@ -72,12 +72,8 @@ def terminate_service(
         if ended_at is not None:
             _refuse_restarted(service, seen, host.monotonic() - ended_at, host)
         lock.record_terminating(seen.masters)
-        if service.stop_command and ended_at is None:
-            from ..control.running import ask_to_end
-
-            within = schedule[0].seconds
-            ask_to_end(service, seen.masters, within, host, interruptible=interruptible)
         supervisors = [it for one in seen.masters if (it := supervisor(service, one, host))]
+        _ask_to_end(service, seen, schedule, host, ended_at, interruptible=interruptible)
         for master in seen.masters:
             _end_upgrade_children(service, master, seen.masters, host)
 
@@ -112,6 +108,23 @@ def terminate_service(
     remove_record(service, host)
     _tell_holders(sockets, host)
     return seen
+
+
+def _ask_to_end(
+    service: Service,
+    seen: Snapshot,
+    schedule: tuple[Step, ...],
+    host: Host,
+    ended_at: float | None,
+    *,
+    interruptible: bool,
+) -> None:
+    """Run the stop command, if there is one, before the first signal."""
+    if service.stop_command and ended_at is None:
+        from ..control.running import ask_to_end
+
+        within = schedule[0].seconds
+        ask_to_end(service, seen.masters, within, host, interruptible=interruptible)
 
 
 def _end_upgrade_children(
