@@ -38,12 +38,12 @@ _FLAGS = ("--quiet", "--json", "--explain")
 OPTIONS = "[--quiet] [--json] [--explain] [--timeout SECONDS]"
 
 
-def usage(program: str) -> str:
+def usage(program: str, verbs: Sequence[str] = VERBS) -> str:
     """Return the usage line of a wrapper.
 
     The wrapper contains it as plain text: systemd's generator and lintian read it there.
     """
-    return f"Usage: {program} {{{'|'.join(VERBS)}}} {OPTIONS}"
+    return f"Usage: {program} {{{'|'.join(verbs)}}} {OPTIONS}"
 
 
 class Arguments:

@@ -89,12 +89,13 @@ def _render(template: str, service: Service, wrapper: str) -> str:
         "After": _units(service, "Required-Start", "Should-Start"),
         "Before": _units(service, "X-Start-Before"),
     }
-    return template.format(
+    text = template.format(
         description=_escaped(service.lsb["Short-Description"]),
         order="\n".join(f"{key}={units}" for key, units in order.items() if units),
         pidfile=_escaped(service.pidfile),
         wrapper=wrapper,
     )
+    return text if service.reload else text.replace(f"ExecReload={wrapper} reload\n", "")
 
 
 def _units(service: Service, *keywords: str) -> str:

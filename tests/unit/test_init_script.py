@@ -177,6 +177,25 @@ def test_header_of_another_declaration():
     ] == lines[1:10]
 
 
+def test_actions_of_another_declaration():
+    """The usage line, which systemd and completions read, names what the daemon can do."""
+
+    def actions(service):
+        return set(
+            render(with_header(service), **PYTHON).partition("{")[2].partition("}")[0].split("|")
+        )
+
+    every = {*actions(NGINX)}
+    plain = actions(Service(name="x", daemon="/x", pidfile="/x.pid"))
+
+    assert every == actions(EVERY_KIND) | {"reopen", "rotate", "reopen-logs", "upgrade"} | {
+        "configtest",
+        "testconfig",
+    }
+    assert {"start", "stop", "restart", "force-reload", "status"} <= plain
+    assert not {"reload", "configtest", "reopen", "upgrade"} & plain
+
+
 @pytest.mark.parametrize("field", [{"daemon": "/a\nb"}, {"lsb": {"Description": "a\nb"}}])
 def test_header_of_one_line_each(field):
     """What would end a line of the header is refused."""

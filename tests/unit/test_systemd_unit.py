@@ -26,6 +26,15 @@ def test_unit(service):
     ]
 
 
+def test_without_reload():
+    """Systemd does not offer what the daemon cannot do, nor what another unit did for it."""
+    service = NGINX.replace(reload=None)
+
+    assert not [line for line in lines(service) if "reload" in line]
+    drop_in = render_drop_in(service, "/etc/init.d/x").splitlines()
+    assert ["ExecReload="] == [line for line in drop_in if "Reload" in line]
+
+
 def test_order():
     """The facilities that LSB names are targets to systemd, or nothing."""
     after = "After=remote-fs.target network-online.target nss-lookup.target"
