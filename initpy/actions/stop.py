@@ -77,9 +77,7 @@ def terminate_service(
         for master in seen.masters:
             _end_upgrade_children(service, master, seen.masters, host)
 
-        def workers(masters: tuple[Process, ...] = seen.masters) -> list[Process]:
-            if apart:
-                return []
+        def workers(masters: tuple[Process, ...] = () if apart else seen.masters) -> list[Process]:
             return [worker for master in masters for worker in workers_of(service, master, host)]
 
         require_permission(seen.masters if service.channel else [*seen.masters, *workers()], host)

@@ -65,11 +65,13 @@ def remove_stale_pidfiles(service: Service, host: Host, *, starting: bool = Fals
     Stale is one that names no living process, or one that the kernel or a record proves to
     be another's, where no title tells. A link or a FIFO goes too: the daemon
     would follow the one, to wherever it leads, and hang on the other. A directory, a
-    device, and a file that holds no pid at all stay, which is said.
+    device, and a file that holds no pid at all stay, which is said. But a file with the
+    name of a pidfile goes if initpy itself writes it, for a daemon in the background.
 
     starting: the daemon is started next, and would write its pidfile over one that names
               another program; some refuse to start beside a living process.
     """
+    ours = service.background and service.pidfile.endswith(".pid")
     for path in (service.pidfile, service.oldbin):
         pidfile = read_pidfile(path, host)
         if pidfile.verdict == MISSING:
@@ -79,7 +81,7 @@ def remove_stale_pidfiles(service: Service, host: Host, *, starting: bool = Fals
             continue
         if pidfile.fixed:
             host.tell(f"{path} is a directory or a device, and left alone")
-        elif pidfile.regular and pidfile.verdict == UNUSABLE:
+        elif pidfile.regular and pidfile.verdict == UNUSABLE and not ours:
             host.tell(f"{path} holds no pid, and is left alone")
         else:
             host.remove(path)

@@ -16,6 +16,7 @@ from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError, OtherPidfile, PidfileError
 from initpy.host import BoundSocket
+from initpy.service import Service
 from initpy.state.snapshot import take_snapshot
 
 
@@ -203,6 +204,26 @@ def test_directory_is_left_alone(host, nginx, kind):
 
     assert NGINX.pidfile in host.files
     assert [f"{NGINX.pidfile} is a directory or a device, and left alone"] == host.told
+
+
+@pytest.mark.parametrize("text", ["words", "-42"])
+@pytest.mark.parametrize(
+    ("background", "path", "stays"),
+    [
+        (True, "/run/x.pid", False),
+        (False, "/run/x.pid", True),
+        (True, "/etc/x.conf", True),
+    ],
+)
+def test_file_without_a_pid(host, text, background, path, stays):
+    """One that initpy itself writes is in the way of a start, and goes; a slip harms no file."""
+    host.put(path, text)
+    service = Service(name="x", daemon="/bin/x", pidfile=path, background=background)
+
+    remove_stale_pidfiles(service, host)
+
+    assert stays == (path in host.files)
+    assert stays == bool(host.told)
 
 
 # Paths of unix sockets
