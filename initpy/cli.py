@@ -35,15 +35,6 @@ ACTIONS = {
 }
 VERBS = (*ACTIONS, "status")
 _FLAGS = ("--quiet", "--json", "--explain")
-OPTIONS = "[--quiet] [--json] [--explain] [--timeout SECONDS]"
-
-
-def usage(program: str, verbs: Sequence[str] = VERBS) -> str:
-    """Return the usage line of a wrapper.
-
-    The wrapper contains it as plain text: systemd's generator and lintian read it there.
-    """
-    return f"Usage: {program} {{{'|'.join(verbs)}}} {OPTIONS}"
 
 
 class Arguments:
@@ -130,7 +121,9 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
     except UsageError as exc:
         console = standard_console(host, quiet=False)
         console.complain(f"{service.name}: {exc}")
-        console.complain(usage(f"/etc/init.d/{service.name}"))
+        from .usage import usage
+
+        console.complain(usage(f"/etc/init.d/{service.name}", VERBS, service))
         return exc.exit_code
     console = standard_console(host, quiet=arguments.quiet or arguments.json)
     host.tell = Sentences(service.name, console)

@@ -27,9 +27,10 @@ from __future__ import annotations
 
 import re
 
-from ..cli import VERBS, usage
+from ..cli import VERBS
 from ..errors import InitError
 from ..service import Service
+from ..usage import usage
 from .detect import FACTS
 from .generating.facts import facts_of, quoted
 
@@ -182,7 +183,7 @@ def render(
         processname=service.daemon.rpartition("/")[2],
         pidfile=service.pidfile,
         description=service.lsb["Short-Description"],
-        usage=usage(f"/etc/init.d/{service.name}", _verbs(service)),
+        usage=usage(f"/etc/init.d/{service.name}", VERBS, service),
         folders="\n".join(f"    {quoted(folder)}," for folder in folders),
         removed=_REMOVED if conffile else "",
         imports="\n".join(f"    {line}" for line in imports),
@@ -192,17 +193,6 @@ def render(
         name=service.name,
         generated_for=f"generated for Python {python}, " if python else "",
     )
-
-
-def _verbs(service: Service) -> list[str]:
-    """Return the actions that the daemon can do: systemd takes ``reload`` for one from there."""
-    can = {
-        **dict.fromkeys(("configtest", "testconfig"), service.has_test),
-        **dict.fromkeys(("reopen", "rotate", "reopen-logs"), service.reopen),
-        "reload": service.reload,
-        "upgrade": service.upgrade,
-    }
-    return [verb for verb in VERBS if can.get(verb, True)]
 
 
 def _version_in(folders: Iterable[str]) -> str:

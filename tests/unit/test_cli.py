@@ -6,11 +6,12 @@ import sys
 import pytest
 from fakes import Run
 
-from initpy.cli import ACTIONS, VERBS, main, run, usage
+from initpy.cli import ACTIONS, VERBS, main, run
 from initpy.control.lock import lock_path
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import ExitCode, HostError, InitError, StatusCode
+from initpy.usage import usage
 
 LOOK_OR_STOP = ("status", "stop", "force-quit")
 
@@ -172,13 +173,13 @@ def test_wrong_usage_is_2(host, nginx, capsys, argv, reason):
     complaint, line = capsys.readouterr().err.splitlines()
     assert ExitCode.USAGE == code
     assert complaint.startswith(f"nginx: {reason}")
-    assert usage("/etc/init.d/nginx") == line
+    assert usage("/etc/init.d/nginx", VERBS, NGINX) == line
     assert [] == host.spawned
 
 
 def test_usage_names_every_action():
     """The usage line is whole, and one line."""
-    line = usage("x")
+    line = usage("x", VERBS, NGINX)
 
     assert line.startswith("Usage: x {start|stop|")
     assert set(VERBS) == set(line.partition("{")[2].partition("}")[0].split("|"))

@@ -24,7 +24,7 @@ FLOORS = [
     {"state"},
     {"control", "settings"},
     {"protocols"},
-    {"actions", "openrc", "systemctl"},
+    {"actions", "openrc", "systemctl", "usage"},
     {"cli"},
     {"tools"},
 ]
