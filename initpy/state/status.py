@@ -37,6 +37,7 @@ class Status(Value):
     workers: tuple[Process, ...] = ()
     uptime: float | None = None  # seconds
     binary_replaced: bool | None = None  # None: we may not see which binary runs
+    declared: tuple[str, ...] = ()  # where it listens, if that cannot be seen
 
     @property
     def state(self) -> str:
@@ -55,7 +56,7 @@ class Status(Value):
             "workers": [worker.pid for worker in self.workers],
             "orphans": [orphan.pid for orphan in seen.orphans],
             "old_master": seen.old_master and seen.old_master.pid,
-            "listening": _places(seen, host),
+            "listening": _places(seen, host) or list(self.declared),
             "pidfile": seen.pidfile.path,
             "pidfile_state": "lost" if seen.lost else seen.pidfile.verdict,
             "binary_replaced": self.binary_replaced,
@@ -96,6 +97,7 @@ def look(service: Service, host: Host) -> Status:
         snapshot=seen,
         workers=tuple(workers),
         uptime=round(uptime, 2),
+        declared=service.listens,
         binary_replaced=replaced,
     )
 
@@ -117,10 +119,9 @@ def _code(service: Service, seen: Snapshot, hidden: str, host: Host) -> int:
 
 def _absence(service: Service, code: int, seen: Snapshot, hidden: str, host: Host) -> str:
     if seen.orphans:
-        pids = ", ".join(map(str, seen.orphans))
         places = " ".join(_places(seen, host))
-        workers = _workers(len(seen.orphans))
-        return f"master dead, {workers} orphaned (pids {pids}), still serving {places}".rstrip()
+        who = f"{_workers(len(seen.orphans))} orphaned (pids {', '.join(map(str, seen.orphans))})"
+        return f"master dead, {who}, still serving {places}".rstrip()
     if code == StatusCode.DEAD_PIDFILE:
         return f"dead, and its pidfile {service.pidfile} is still there"
     if code == StatusCode.DEAD_LOCKFILE:

@@ -290,6 +290,16 @@ def test_listening_of_another_user(host, nginx):
     assert ["0.0.0.0:80"] == status(NGINX, host).as_dict(host)["listening"]
 
 
+def test_listening_that_nobody_may_see(host, nginx):
+    """Where nothing else tells it the declaration does, of a service that runs."""
+    service = NGINX.replace(listens=("*:80",))
+    stopped = status(service, host).as_dict(host)["listening"]
+    nginx.run()
+    host.copyable, host.listening_sockets = False, lambda: None
+
+    assert ([], ["*:80"]) == (stopped, status(service, host).as_dict(host)["listening"])
+
+
 def test_as_dict(host, nginx):
     """Machines get all of it, under keys that stay."""
     old = nginx.run()
