@@ -22,6 +22,8 @@ from initpy.host.network.holders import _has
 from initpy.host.programs import spawn
 from initpy.host.wait import wait_until
 
+LIBC_SIGNALS = 1 << 31 | 1 << 32  # SIGCANCEL and SIGSETXID: nptl(7)
+
 
 @pytest.fixture
 def machine():
@@ -103,7 +105,10 @@ def test_signals_are_as_if_nobody_had_touched_them(machine):
         signal.signal(signal.SIGHUP, previous)
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
-    assert {"0000000000000000"} == set(output.split()[1::2])
+    # posix_spawn(3), by which a caller may have started us, leaves the signals of glibc's
+    # own ignored. No program can change that, and glibc does when it needs one.
+    masks = [int(mask, 16) & ~LIBC_SIGNALS for mask in output.split()[1::2]]
+    assert [0, 0] == masks
 
 
 @pytest.fixture
