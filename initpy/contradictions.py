@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Fields that hold several texts: one text would be taken for its letters.
 _TUPLES = (
     *("config_flags", "start_args", "test", "stop_command", "options", "worker_titles"),
-    *("listens", "logs", "environment_files", "upgrade_check"),
+    *("listens", "logs", "environment_files", "upgrade_check", "capabilities"),
 )
 _COMMANDS = ("test", "reload", "stop_command", "ready", "upgrade_check")
 _SIGNALS = ("reload", "reopen", "drain_signal")
@@ -63,6 +63,8 @@ def _modes(service: Service) -> Iterator[str]:
     user, colon, group = service.user.partition(":")
     if service.user and (not user or (colon and not group) or len(service.user.split()) != 1):
         yield f"user {service.user!r} is neither NAME nor NAME:GROUP"
+    if service.capabilities and not service.user:
+        yield "capabilities without a user: root has all of them"
 
 
 def _paths(service: Service) -> Iterator[str]:

@@ -35,7 +35,7 @@ REFERENCES = (
 # What nginx and php-fpm do without: a ``status`` of theirs loads nothing that checks it.
 _OF_OTHERS = (
     *("test", "words", "stop_command", "outlives", "user", "directories", "directory", "umask"),
-    *("ready", "listens", "logs", "environment_files", "background"),
+    *("ready", "listens", "logs", "environment_files", "background", "capabilities"),
 )
 
 
@@ -134,6 +134,7 @@ class Service(Value):
 
     # How it is started.
     user: str = ""  # whose it is from the start: "name" or "name:group"; "" is root
+    capabilities: tuple[str, ...] = ()  # what that user is let do besides: "CAP_NET_BIND_SERVICE"
     directories: Mapping[str, int] = {}  # made before it starts, for its user: path and mode
     directory: str = "/"  # its working directory
     umask: int = 0o022

@@ -147,3 +147,25 @@ def test_what_cannot_be_put_in_the_background(sleeper, place, change, why):
     assert "it cannot be put in the background: " in str(caught.value)
     assert "Traceback" not in caught.value.output
     assert not os.path.exists(service.pidfile)
+
+
+@pytest.mark.parametrize("background", [True, False], ids=["background", "foreground"])
+def test_capabilities(place, sleeper, background):
+    """It is let do what the declaration says, and nothing else that only root may do."""
+    lent = ("CAP_NET_BIND_SERVICE", "CAP_KILL")
+    service, host = sleeper.replace(background=background, capabilities=lent), place.host
+    child = start_daemon(service, start_command(service, host), host)
+    try:
+        pid = child.pid
+        if background:
+            pid = wait_until(lambda: read_pidfile(service.pidfile, host).pid, "its pidfile")
+        wait_until(lambda: service.daemon == host.exe(pid), "the daemon to be executed")
+
+        with open(f"/proc/{pid}/status") as file:
+            status = parse_status(file.read())
+    finally:
+        host.kill(host.find(pid), signal.SIGKILL)
+        child.close()
+
+    both = {1 << 10 | 1 << 5}
+    assert both == {int(status[key], 16) for key in ("CapInh", "CapPrm", "CapEff", "CapAmb")}

@@ -37,6 +37,7 @@ from initpy.host import (
 from initpy.host.network.addresses import Addresses
 from initpy.host.network.notices import DIRECTORY as NOTICES
 from initpy.host.network.sockets import Sockets
+from initpy.host.programs.capabilities import numbers
 from initpy.host.programs.spawn import CLEAN_ENVIRONMENT
 
 TICKS = 100  # of the clock in which processes are dated, per second
@@ -548,7 +549,7 @@ class FakeHost(Host):
     def group_id(self, name):
         return self.groups.get(name)
 
-    def account(self, user):
+    def account(self, user, capabilities=()):
         name, _, group = user.partition(":")
         if name not in self.users or (group and group not in self.groups):
             what = f"group {group}" if name in self.users else f"user {name}"
@@ -557,7 +558,14 @@ class FakeHost(Host):
         if self.euid not in (0, uid):
             raise NotPermitted(f"only root can start a program as the user {name}")
         gid = self.groups[group] if group else gid
-        return Account(name=name, uid=uid, gid=gid, groups=(gid,), home=f"/home/{name}")
+        return Account(
+            name=name,
+            uid=uid,
+            gid=gid,
+            groups=(gid,),
+            home=f"/home/{name}",
+            capabilities=numbers(capabilities),
+        )
 
     def name_of(self, number, *, group=False):
         names = self.groups if group else {name: uid for name, (uid, _) in self.users.items()}

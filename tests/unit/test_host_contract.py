@@ -1461,6 +1461,13 @@ def test_account(host):
         host.account("root:redix")
 
 
+def test_account_with_capabilities(host):
+    """What a user is let do besides is told by names, and done by numbers."""
+    assert (10, 13) == host.account("root", ("CAP_NET_BIND_SERVICE", "CAP_NET_RAW")).capabilities
+    with pytest.raises(SettingsError, match="CAP_FLY is not a capability"):
+        host.account("root", ("CAP_FLY",))
+
+
 def owned(host, path):
     """Return the owner of a directory, by name, and its mode."""
     facts = host.examine(host.realpath(path), 0)

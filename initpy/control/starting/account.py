@@ -21,7 +21,7 @@ def account_of(service: Service, host: Host) -> Account | None:
     if not service.user:
         return None
     try:
-        return host.account(service.user)
+        return host.account(service.user, service.capabilities)
     except SettingsError as exc:
         raise SettingsError(f"user {service.user!r}: {exc}") from exc
 

@@ -32,7 +32,7 @@ def background_command(
     a wrapper runs without ``site``, and would find nothing by itself.
     """
     folders = [folder for folder in sys.path if folder.startswith("/")]
-    user = (account.uid, account.gid, account.groups) if account else None
+    user = account and (account.uid, account.gid, account.groups, account.capabilities)
     program = (
         f"import sys; sys.path[:] = {folders}; from {__name__} import main; "
         f"main(*sys.argv[1:], user={user}, directory={directory!r}, umask={umask})"
@@ -43,7 +43,7 @@ def background_command(
 def main(
     pidfile: str,
     *argv: str,
-    user: tuple[int, int, tuple[int, ...]] | None,
+    user: tuple[int, int, tuple[int, ...], tuple[int, ...]] | None,
     directory: str,
     umask: int,
 ) -> None:

@@ -39,7 +39,7 @@ def set_limits(
     if nice:
         os.nice(nice)
     if account is not None:
-        become(account.uid, account.gid, account.groups)
+        become(account.uid, account.gid, account.groups, account.capabilities)
 
 
 def _beyond(soft: int, hard: int) -> bool:  # pragma: no cover - in the child of a fork

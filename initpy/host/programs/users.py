@@ -16,6 +16,7 @@ class Account(Value):
     gid: int
     groups: tuple[int, ...]  # all groups of the user, *gid* among them
     home: str
+    capabilities: tuple[int, ...] = ()  # what it is let do besides, by their numbers
 
     @property
     def environment(self) -> dict[str, str]:
@@ -27,10 +28,12 @@ class Account(Value):
 class Accounts:
     """The users of this machine."""
 
-    def account(self, user: str) -> Account:
+    def account(self, user: str, capabilities: tuple[str, ...] = ()) -> Account:
         """Return the account of "name" or "name:group", by passwd(5) and group(5).
 
-        Raises SettingsError if there is no such user or group; NotPermitted if we are not
+        capabilities: what it is let do besides, by their names: "CAP_NET_BIND_SERVICE".
+
+        Raises SettingsError if there is none of that name; NotPermitted if we are not
         root, and not that user with that group.
         """
         import grp
@@ -51,7 +54,16 @@ class Accounts:
             gid=gid,
             groups=tuple(sorted({gid, *os.getgrouplist(name, gid)})),
             home=entry.pw_dir,
+            capabilities=_numbers(capabilities),
         )
+
+
+def _numbers(capabilities: tuple[str, ...]) -> tuple[int, ...]:
+    if not capabilities:
+        return ()
+    from .capabilities import numbers
+
+    return numbers(capabilities)
 
 
 def _exists(name: str) -> bool:
@@ -64,9 +76,18 @@ def _exists(name: str) -> bool:
     return True
 
 
-def become(uid: int, gid: int, groups: tuple[int, ...]) -> None:  # pragma: no cover - in a child
+def become(
+    uid: int, gid: int, groups: tuple[int, ...], capabilities: tuple[int, ...] = ()
+) -> None:  # pragma: no cover - in a child
     """Give this process the groups, the group and the user, for good."""
     if os.geteuid() == 0:
         os.setgroups(groups)
     os.setresgid(gid, gid, gid)
+    if not capabilities:
+        os.setresuid(uid, uid, uid)
+        return
+    from .capabilities import confine_to, keep
+
+    keep()
     os.setresuid(uid, uid, uid)
+    confine_to(capabilities)
