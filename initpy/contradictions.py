@@ -19,6 +19,7 @@ _TUPLES = (
     *("listens", "logs", "environment_files", "upgrade_check", "capabilities"),
 )
 _COMMANDS = ("test", "reload", "stop_command", "ready", "upgrade_check")
+_STEPS = ("start_pre", "start_post", "stop_post")
 _SIGNALS = ("reload", "reopen", "drain_signal")
 _ARGUMENTS = ("start_args", "test_args", "test", "reload", "stop_command")
 _FOR_A_MASTER = ("reload", "stop_command")  # they may hold {pid}
@@ -45,6 +46,7 @@ def _kinds(service: Service) -> Iterator[str]:
         yield f'ready {service.ready!r} is neither a command, as ("/bin/x", "-y"), nor "notify"'
     yield from _signals(service)
     yield from _modes(service)
+    yield from _steps(service)
 
 
 def _signals(service: Service) -> Iterator[str]:
@@ -63,6 +65,15 @@ def _modes(service: Service) -> Iterator[str]:
     user, colon, group = service.user.partition(":")
     if service.user and (not user or (colon and not group) or len(service.user.split()) != 1):
         yield f"user {service.user!r} is neither NAME nor NAME:GROUP"
+
+
+def _steps(service: Service) -> Iterator[str]:
+    for field in _STEPS:
+        for command in getattr(service, field):
+            if isinstance(command, str) or not command:
+                yield f'{field} {command!r} is not a command line: (("/bin/x", "-y"),)'
+            elif not command[0].removeprefix("-").startswith("/"):
+                yield f"the program of {field} {command[0]!r} is not an absolute path"
     if service.capabilities and not service.user:
         yield "capabilities without a user: root has all of them"
 

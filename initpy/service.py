@@ -36,6 +36,7 @@ REFERENCES = (
 _OF_OTHERS = (
     *("test", "words", "stop_command", "outlives", "user", "directories", "directory", "umask"),
     *("ready", "listens", "logs", "environment_files", "background", "capabilities"),
+    *("start_pre", "start_post", "stop_post"),
 )
 
 
@@ -137,6 +138,11 @@ class Service(Value):
     capabilities: tuple[str, ...] = ()  # what that user is let do besides: "CAP_NET_BIND_SERVICE"
     directories: Mapping[str, int] = {}  # made before it starts, for its user: path and mode
     directory: str = "/"  # its working directory
+    # Commands that are run, as ours, before each start, once it serves, and after each stop.
+    # {pid} is the master. One that fails fails the action, unless "-" stands before its path.
+    start_pre: tuple[tuple[str, ...], ...] = ()
+    start_post: tuple[tuple[str, ...], ...] = ()
+    stop_post: tuple[tuple[str, ...], ...] = ()
     umask: int = 0o022
     # A command that exits with 0 once the daemon serves; or "notify": it stays in the
     # foreground, and tells us itself, as sd_notify(3) does.

@@ -121,6 +121,10 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
         # Before the test: it opens the pidfile, too, and would follow a link.
         remove_stale_pidfiles(service, host)
     make_directories(service, host)
+    if service.start_pre:
+        from ..control.starting.steps import run_steps
+
+        run_steps(service, "start_pre", host)
     if service.has_test and not tested:
         with BesideOrphans(service, seen.orphans, host):
             configtest_stopped(service, host)

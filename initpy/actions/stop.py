@@ -105,6 +105,7 @@ def terminate_service(
     remove_stale_pidfiles(service, host)
     remove_record(service, host)
     _tell_holders(sockets, host)
+    _finish_stop(service, ended_at, host)
     return seen
 
 
@@ -123,6 +124,14 @@ def _ask_to_end(
 
         within = schedule[0].seconds
         ask_to_end(service, seen.masters, within, host, interruptible=interruptible)
+
+
+def _finish_stop(service: Service, ended_at: float | None, host: Host) -> None:
+    """Run the commands of the declaration that follow a stop, if anything was ended."""
+    if service.stop_post and ended_at is not None:
+        from ..control.starting.steps import run_after_stop
+
+        run_after_stop(service, host)
 
 
 def _end_upgrade_children(

@@ -32,6 +32,8 @@ PLAIN = Service(name="x", daemon="/bin/x", pidfile="/run/x.pid")
         ({"user": ":x"}, "user ':x' is neither NAME nor NAME:GROUP"),
         ({"user": "a b"}, "user 'a b' is neither NAME nor NAME:GROUP"),
         ({"user": "a:"}, "user 'a:' is neither NAME nor NAME:GROUP"),
+        ({"start_pre": ("/bin/t", "-x")}, "start_pre '/bin/t' is not a command line"),
+        ({"stop_post": (("-t", "-x"),)}, "the program of stop_post '-t' is not an absolute path"),
         ({"capabilities": ("CAP_KILL",)}, "capabilities without a user: root has all of them"),
         ({"listens": ("6379",)}, "listens '6379' is neither ADDRESS:PORT, as \"*:80\", nor a path"),
         ({"listens": ("*:http",)}, "listens '*:http' is neither"),

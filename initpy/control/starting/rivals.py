@@ -11,7 +11,7 @@ from ...errors import InitError
 from ...host import Host
 from ...service import Service
 from ..stable import wait_until_stable
-from .launch import launch
+from .launch import Launch
 from .started import Started
 from .taken import refuse_taken
 
@@ -24,7 +24,12 @@ def launch_unless_rival(service: Service, host: Host) -> Started | None:
     """
     try:
         refuse_taken(service, host)
-        return launch(service, host)
+        with Launch(service, host) as started:
+            if service.start_post:
+                from .steps import run_steps
+
+                run_steps(service, "start_post", host, started.master)
+            return started.commit()
     except InitError:
         rival = wait_until_stable(service, host, thorough=True).master
         if rival is None:
