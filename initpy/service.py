@@ -154,6 +154,7 @@ class Service(Value):
     limits: Mapping[str, Limits] = {}  # by the name in resource(3py): RLIMIT_NOFILE
     environment: Mapping[str, str] = {}  # variables that it has besides PATH and LANG
     lockfile: str = ""  # for Red Hat's rc; "" means /var/lock/subsys/NAME
+    settings_name: str = ""  # of its settings file, in /etc/default; "" is its own name
     settings: Mapping[str, str] = {}  # further keys of its settings file: fields that are paths
 
     # The header of its wrapper.

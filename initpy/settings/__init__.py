@@ -59,7 +59,7 @@ def read_settings(service: Service, host: Host) -> Settings | None:
         variables, unread, warnings = read_environment_files(service, host, _read)
         service = service.replace(environment={**service.environment, **variables})
     for directory in DIRECTORIES:
-        path = f"{directory}/{service.name}"
+        path = f"{directory}/{service.settings_name or service.name}"
         if path in environments:  # it has another syntax, and other names
             continue
         try:

@@ -7,6 +7,7 @@ from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import ExitCode, SettingsError, StatusCode
 from initpy.schedule import parse_schedule
+from initpy.service import Service
 from initpy.settings import with_settings
 
 DEFAULT, SYSCONFIG = "/etc/default/nginx", "/etc/sysconfig/nginx"
@@ -432,3 +433,14 @@ def test_bad_ways_to_reload(host, value, why):
     """Only php-fpm has a takeover."""
     with pytest.raises(SettingsError, match=f"{DEFAULT} {why}$"):
         set_by(host, f"RELOAD={value}")
+
+
+def test_settings_file_of_another_name(host):
+    """Where the file of that name is the daemon's, another one says how it is run."""
+    host.put("/etc/default/foo", "ULIMIT=65536\n")
+    host.put("/etc/default/foo.initpy", "TIMEOUT=7\n")
+    service = Service(
+        name="foo", daemon="/usr/sbin/foo", pidfile="/run/foo.pid", settings_name="foo.initpy"
+    )
+
+    assert 7 == with_settings(service, host).timeout
