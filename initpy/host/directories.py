@@ -1,7 +1,11 @@
-"""Directories that are made for another user: no link of that user leads root elsewhere."""
+"""Directories: what stands in them; and how they are made for another user.
+
+No link of that user leads root elsewhere.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
@@ -13,7 +17,19 @@ _MOST_LINKS = 40  # as the kernel follows: path_resolution(7)
 
 @translated
 class Directories:
-    """Making directories for the users of this machine."""
+    """The directories of this machine."""
+
+    def inodes_beside(self, path: str) -> set[int]:
+        """Return the inodes of what stands in the directory of *path*, links followed."""
+        folder = os.path.dirname(path)
+        found = set()
+        try:
+            for name in os.listdir(folder):
+                with contextlib.suppress(OSError):
+                    found.add(os.stat(f"{folder}/{name}").st_ino)
+        except OSError:
+            pass  # it cannot be read
+        return found
 
     def own_directory(self, path: str, mode: int, uid: int, gid: int) -> str:
         """Have a directory with that mode and owner at *path*; return what was left undone, or "".

@@ -55,7 +55,7 @@ _PARTS = {
     "Logs": ("logs", ("descriptors",)),
     "Owners": ("owners", ("owner", "distrust_but")),
     "Notifications": ("network.notices", ("notice_socket",)),
-    "Directories": ("directories", ("own_directory",)),
+    "Directories": ("directories", ("own_directory", "inodes_beside")),
     "Pipes": ("programs.pipes", ("pipes_between", "relay")),
     "Programs": ("programs.spawn", ("spawn", "memory_file")),
     "Signalling": (

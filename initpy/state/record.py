@@ -114,8 +114,8 @@ def still_there(record: Record, host: Host) -> bool:
 def lost_paths(sockets: Iterable[BoundSocket], process: Process, host: Host) -> list[str]:
     """Return the paths of those unix sockets of *process* that lead to none of them any more.
 
-    The path was removed, or another file stands there: no client can connect. A path may be
-    where only the process sees it, as in the /tmp of a unit of its own.
+    The path was removed, or another file stands there, and the socket has not been renamed: no
+    client can connect. A path may be where only the process sees it, as in a /tmp of its own.
     """
     files: dict[str, set[int]] = {}
     unknown: set[str] = set()
@@ -135,7 +135,8 @@ def lost_paths(sockets: Iterable[BoundSocket], process: Process, host: Host) -> 
             return None
 
     lost = [path for path in files if not leads(path, host.file_id(path))]
-    return [path for path in lost if not leads(path, seen_by_it(path))]
+    lost = [path for path in lost if not leads(path, seen_by_it(path))]
+    return [path for path in lost if not files[path] & host.inodes_beside(path)]
 
 
 def held_sockets(process: Process, host: Host) -> list[BoundSocket]:

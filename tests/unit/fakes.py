@@ -575,6 +575,11 @@ class FakeHost(Host):
     def unix_sockets(self):
         return [one for one in self.listening_sockets() if one.place.startswith("/")]
 
+    def inodes_beside(self, path):
+        folder = os.path.dirname(path)
+        beside = [other for other in self.files if os.path.dirname(other) == folder]
+        return {found[1] for other in beside if (found := self.file_id(other))}
+
     def socket_file(self, path):
         file = self.files.get(path)
         return (1, file.inode) if file and file.kind == "socket" and file.uid == 0 else None

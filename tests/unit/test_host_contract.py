@@ -1461,6 +1461,14 @@ def test_account(host):
         host.account("root:redix")
 
 
+def test_inodes_beside(machine, host):
+    """A file is found in its directory by its inode, whatever its name; or nothing is."""
+    path = machine.file("x")
+
+    assert host.file_id(path)[1] in host.inodes_beside(machine.path("y"))
+    assert set() == host.inodes_beside("/nowhere/x")
+
+
 def test_account_with_capabilities(host):
     """What a user is let do besides is told by names, and done by numbers."""
     assert (10, 13) == host.account("root", ("CAP_NET_BIND_SERVICE", "CAP_NET_RAW")).capabilities

@@ -93,6 +93,15 @@ def test_path_that_only_the_master_sees(host, nginx):
     assert [] == lost_paths(held_sockets(master.id, host), master.id, host)
 
 
+def test_socket_that_was_renamed(host, nginx):
+    """A daemon may bind another name first, and put that in the place of an older socket."""
+    master = nginx.run()
+    master.sockets[5] = "/run/x.sock.tmp"
+    host.bound[5] = host.put("/run/x.sock", kind="socket").inode
+
+    assert [] == lost_paths(held_sockets(master.id, host), master.id, host)
+
+
 def test_path_that_may_not_be_seen_as_the_master_sees_it(host, nginx, monkeypatch):
     """Then what we see counts."""
     master = nginx.run()
