@@ -295,3 +295,15 @@ def test_stop_of_the_deaf(redis):
 
     assert 0 == result.code, result
     assert {} == redis.place.processes()
+
+
+@pytest.mark.parametrize("text", ["words\n", "-1\n", "{pid}\n"], ids=["words", "group", "another"])
+def test_pidfile_that_names_something_else(redis, text):
+    """It does not hinder a start, and nothing that it names gets a signal."""
+    with open(redis.pidfile, "w") as file:
+        file.write(text.format(pid=os.getpid()))
+
+    result = redis.act("start")
+
+    assert 0 == result.code, result
+    assert redis.master.pid == redis.named
