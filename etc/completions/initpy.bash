@@ -9,7 +9,7 @@ _initpy() {
     case $prev in
     --name | --version | --timeout | -d) return ;;
     --format) COMPREPLY=($(compgen -W 'sysv systemd' -- "$cur")) && return ;;
-    --daemon | --config | --pidfile | --prefix | -o | -p | -b) _filedir && return ;;
+    --daemon | --config | --pidfile | --prefix | --from-unit | -o | -p | -b) _filedir && return ;;
     esac
     local offered=
     if ((cword == 1)); then
@@ -20,7 +20,8 @@ _initpy() {
             # The daemons that it knows stand in braces in its own help.
             offered=$("${words[0]}" "${words[1]}" --help 2>/dev/null |
                 sed -n 's/^  {\(.*\)}.*/\1/p' | tr , ' ')
-            offered+=' --name --version --daemon --config --pidfile --prefix --format --help'
+            offered+=' --from-unit --name --version --daemon --config --pidfile --prefix'
+            offered+=' --format --help'
             [[ ${words[1]} == generate ]] && offered+=' -o'
             [[ $cur == -* ]] || offered+=" $(compgen -f -X '!*.py' -- "$cur")"
             ;;

@@ -34,7 +34,7 @@ def ensure_unit(service: Service, host: Host) -> str:
     script has been written. Raises InitError.
     """
     name = service.name
-    if not find_systemctl(host) or not (host.exists(_RUNS) or _is_init(host)):
+    if not is_run_by_systemd(host):
         return ""
     calls, other = _known_unit(name, host)
     if calls:
@@ -56,6 +56,11 @@ def ensure_unit(service: Service, host: Host) -> str:
     if asked.code:
         told += f"; the unit is {asked.output.strip()}: systemctl enable {name}"
     return told
+
+
+def is_run_by_systemd(host: Host) -> bool:
+    """Tell whether systemd runs this host, or would if it were booted."""
+    return bool(find_systemctl(host)) and (host.exists(_RUNS) or _is_init(host))
 
 
 def write_unit(name: str, text: str, host: Host) -> str:

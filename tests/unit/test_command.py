@@ -427,7 +427,6 @@ def test_check_without_a_checker(host, capsys):
     "argv",
     [
         ["frobnicate"],
-        ["generate"],
         ["generate", "apache"],
         ["generate", "nginx", "--nam", "x"],
         ["install", "nginx", "-o", "/tmp/x"],

@@ -12,8 +12,10 @@ from ..detect import FACTS, choose, detect_service
 from ..init_script import render, with_header
 from ..installing.installation import install, install_unit
 from ..register import trusted_python
+from ..systemd import is_run_by_systemd
 from ..systemd_unit import render_unit
 from .files import declared_in
+from .units.translation import translate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,11 +40,15 @@ def add_commands(commands: Any) -> None:
         command = commands.add_parser(name, help=text, allow_abbrev=False)
         command.add_argument(
             "service",
+            nargs="?",
             type=_named,
             metavar=f"{{{','.join(known)}}}",
             help="or FILE.py, which holds a declaration: docs/adding-a-daemon",
         )
         command.add_argument("one", nargs="?", metavar="NAME", help="one of those that FILE.py has")
+        command.add_argument(
+            "--from-unit", metavar="UNIT", help="translate a unit of systemd: its FILE, or its NAME"
+        )
         command.add_argument("--name", help="name of the script; each instance needs its own")
         command.add_argument("--version", default="", help="one of several: 8.2 is php8.2-fpm")
         command.add_argument("--daemon", metavar="PATH", help="the executable")
@@ -140,6 +146,10 @@ def _meant(parsed: argparse.Namespace, host: Host) -> tuple[Service | None, list
     for fact in ("daemon", "config", "pidfile"):
         if fact in given:
             given[fact] = _absolute(given[fact])
+    if parsed.from_unit is not None:
+        return None, [_translated(parsed, given, host)]
+    if parsed.service is None:
+        raise UsageError("name a daemon, a FILE.py, or a unit by --from-unit")
     if parsed.service.endswith(".py"):
         return None, _declared(parsed, given, host)
     if parsed.one:
@@ -171,6 +181,20 @@ def _declared(parsed: argparse.Namespace, given: dict[str, str], host: Host) -> 
     for service in services:
         check_name(service.name)
     return services
+
+
+def _translated(parsed: argparse.Namespace, given: dict[str, str], host: Host) -> Service:
+    """Return the service that a unit of systemd stands for; what is left out of it is told."""
+    if parsed.service or parsed.version or parsed.prefix or given.keys() - {"name", "pidfile"}:
+        raise UsageError("--from-unit goes with --name, --pidfile, --format and -o only")
+    if parsed.command == "install" and is_run_by_systemd(host):
+        # It would run the script as the user of the unit, and in its sandbox.
+        raise InitError(f"systemd runs this host, and the unit {parsed.from_unit}: use that")
+    service, notes = translate(parsed.from_unit, host, **given)
+    check_name(service.name)
+    for note in notes:
+        host.tell(f"{service.name}: {note}")
+    return service
 
 
 def _absolute(path: str) -> str:

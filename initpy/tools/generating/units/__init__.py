@@ -1,0 +1,1 @@
+"""Make the declaration of a service of a unit of systemd: what it means, in our fields."""

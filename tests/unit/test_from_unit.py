@@ -1,0 +1,232 @@
+"""What the units in ``translated`` stand for, compared whole with the texts beside them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from initpy.errors import ExitCode, InitError, NotInstalled
+from initpy.tools.command import main
+from initpy.tools.generating.facts import facts_of
+from initpy.tools.generating.units.files import read_unit
+from initpy.tools.generating.units.translation import translate
+
+HERE = Path(__file__).parent / "translated"
+UNITS = "/lib/systemd/system"
+# An instance for the template.
+NAMES = sorted(
+    path.stem + ("eu-west" if path.stem.endswith("@") else "") for path in HERE.glob("*.service")
+)
+
+
+@pytest.fixture
+def units(host):
+    """Have the units stand where a package puts them, and two scripts in /etc/init.d."""
+    for path in HERE.rglob("*"):
+        if path.suffix in (".service", ".socket", ".conf"):
+            host.put(f"{UNITS}/{path.relative_to(HERE)}", path.read_text())
+    for name in ("database", "web"):
+        host.put(f"/etc/init.d/{name}", "#!/bin/sh\n", mode=0o755)
+    host.put("/bin/echo", mode=0o755)
+    return host
+
+
+def put(host, text, name="foo"):
+    """Have a unit stand in /etc; return its name."""
+    host.put(f"/etc/systemd/system/{name}.service", text)
+    return name
+
+
+def service(text):
+    """Return a unit that has no more than it needs, but for some lines."""
+    return f"[Service]\nExecStart=/usr/sbin/foo\n{text}\n"
+
+
+def told(name, host):
+    """Return what a unit stands for, as text."""
+    translated, notes = translate(name, host)
+    parts = {
+        "left out": notes,
+        "header": [f"{key}: {value}" for key, value in translated.lsb.items()],
+        "facts": [f"{field}={text}" for field, text in facts_of(translated).items()],
+    }
+    return "".join(f"# {part}\n" + "".join(f"{line}\n" for line in parts[part]) for part in parts)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_it_stands_for(units, name):
+    """Each field, and each thing that is left out, is as it was looked at once."""
+    text = told(name, units)
+
+    path = HERE / f"{name}.txt"
+    if os.environ.get("INITPY_ACCEPT"):
+        path.write_text(text)
+    assert path.read_text() == text, "INITPY_ACCEPT=1 writes tests/unit/translated anew"
+
+
+REFUSED = {
+    "Type=oneshot": "Type=oneshot: it runs a task",
+    "Type=idle": "Type=idle",
+    "Type=strange": "Type=strange is not known",
+    "Type=dbus": "Type=dbus without BusName=",
+    "Type=forking": "give the file that it writes by --pidfile",
+    "RemainAfterExit=yes": "RemainAfterExit=",
+    "DynamicUser=yes": "DynamicUser=",
+    "RootDirectory=/srv/foo": "RootDirectory=",
+    "KillMode=none": "KillMode=none",
+    "KillSignal=RTMIN+3": "'RTMIN+3' is not one of",
+    "StandardInput=socket": "StandardInput=",
+    "Sockets=foo.socket": "gets its sockets from foo.socket, which is not there",
+    "ExecStart=/usr/sbin/bar": "several commands in ExecStart=",
+    "ExecStart=": "no command in ExecStart=",
+    "ExecStart=\nExecStart=/etc/init.d/foo start": "it calls an init script",
+    "ExecStart=\nExecStart=/usr/sbin/foo -H fd://": "it takes its sockets from systemd",
+    "ExecStart=\nExecStart=/usr/sbin/foo 'open": "a quote has no end",
+    "ExecStart=\nExecStart=foo": "names foo, which is not in /usr/local/sbin:",
+    "Environment=A=%b": "only systemd can tell what %b stands for",
+    "EnvironmentFile=foo": "EnvironmentFile=foo is not an absolute path",
+    "EnvironmentFile=/foo\nExecStart=\nExecStart=/bin/foo ${pid}": "is called pid",
+    "LimitNOFILE=many": "LimitNOFILE=many is not a limit",
+    "TimeoutStopSec=soon": "'soon' is not a time span",
+    "UMask=rwx": "UMask= or Nice=",
+    "RuntimeDirectory=foo\nRuntimeDirectoryMode=rwx": "RuntimeDirectoryMode=rwx is not a mode",
+    "WorkingDirectory=~": "WorkingDirectory=~ is not an absolute path",
+    "[Unit]\nConditionPathExists=|/a": "one of several conditions",
+}
+
+
+@pytest.mark.parametrize("lines", REFUSED)
+def test_refused(host, lines):
+    """What no init script can stand for is refused, with the reason, and as a whole."""
+    with pytest.raises(InitError, match=r"foo\.service cannot be translated: ") as caught:
+        translate(put(host, service(lines)), host)
+
+    assert REFUSED[lines] in str(caught.value)
+
+
+def test_template(units):
+    """A template is no service before it has an instance."""
+    with pytest.raises(InitError, match="it is a template: name an instance of it, mail@INSTANCE"):
+        translate("mail@", units)
+
+
+def test_masked(units):
+    """A link to /dev/null takes a unit away."""
+    units.put("/dev/null", kind="device")
+    units.put("/etc/systemd/system/plain.service", text="/dev/null", kind="link")
+
+    with pytest.raises(InitError, match="it is masked"):
+        translate("plain", units)
+
+
+def test_socket_of_connections(host):
+    """A process for each connection is not a daemon."""
+    put(host, service("[Unit]\nRequires=foo.socket"))
+    host.put(f"{UNITS}/foo.socket", "[Socket]\nListenStream=1\nAccept=yes\n")
+
+    with pytest.raises(InitError, match="a process of its own for each connection"):
+        translate("foo", host)
+
+
+def test_not_there(host):
+    """A name that no folder has is told, with the folders."""
+    with pytest.raises(NotInstalled, match=r"there is no foo\.service in /etc/systemd/system, "):
+        translate("foo", host)
+
+
+def test_first_folder_counts(units):
+    """A unit of the administrator takes the place of the package's; so do drop-ins by name."""
+    put(units, service(""), "files")
+    units.put("/etc/systemd/system/files.service.d/10-opt.conf", "[Service]\nNice=3\n")
+    units.put("/etc/systemd/system/service.d/99-all.conf", "[Service]\nNice=4\n")
+
+    translated, _ = translate("files.service", units)
+
+    assert "/usr/sbin/foo" == translated.daemon
+    assert ("-/etc/default/files",) == translated.environment_files
+    assert 4 == translated.nice
+
+
+def test_by_another_name(units):
+    """A unit has the name of its file, also if it is asked for by an alias."""
+    units.put("/etc/systemd/system/web.service", text=f"{UNITS}/files.service", kind="link")
+
+    assert "files" == read_unit("web", units).name
+
+
+def test_our_own_drop_in(units):
+    """What an installation has added to a unit is not translated back."""
+    units.put(
+        "/etc/systemd/system/plain.service.d/00-initpy.conf",
+        "[Service]\nExecStart=\nExecStart=/etc/init.d/plain start\n",
+    )
+
+    assert "/usr/sbin/plain" == translate("plain", units)[0].daemon
+
+
+def test_unit_of_somebody_else(host):
+    """Root does not run what another user may have written."""
+    put(host, service(""))
+    host.files["/etc/systemd/system/foo.service"].mode = 0o666
+
+    with pytest.raises(InitError, match="is not used: it can be written by others"):
+        translate("foo", host)
+
+
+def test_pidfile_that_is_not_named(host, capsys):
+    """What the unit does not tell may be told."""
+    put(host, service("Type=forking"))
+
+    code = main(["generate", "--from-unit", "foo", "--pidfile", "/run/foo.pid"], host)
+
+    out, _ = capsys.readouterr()
+    assert ExitCode.OK == code
+    assert 'pidfile="/run/foo.pid"' in out
+
+
+def test_generate(units, capsys):
+    """The script is printed; what was left out is said beside it."""
+    code = main(["generate", "--from-unit", "user", "--name", "mine"], units)
+
+    out, err = capsys.readouterr()
+    assert ExitCode.OK == code
+    assert "# Provides:          mine\n" in out
+    assert "initpy: mine: left out: " in err
+
+
+def test_install_where_systemd_runs(units, capsys):
+    """The unit is there already, and is what systemd starts."""
+    units.put("/usr/bin/systemctl", mode=0o755)
+    units.put("/run/systemd/system", kind="dir")
+
+    code = main(["install", "--from-unit", "plain"], units)
+
+    assert ExitCode.GENERIC == code
+    assert "systemd runs this host, and the unit plain: use that" in capsys.readouterr().err
+    assert "/etc/init.d/plain" not in units.files
+
+
+def test_install(units, capsys):
+    """Elsewhere the script is written, and registered if there is anything to do that with."""
+    code = main(["install", "--from-unit", "plain"], units)
+
+    assert ExitCode.OK == code
+    assert "/etc/init.d/plain written" in capsys.readouterr().out
+    assert 'daemon="/usr/sbin/plain"' in units.files["/etc/init.d/plain"].text
+
+
+@pytest.mark.parametrize("words", [["nginx"], ["--config", "/c"], ["--version", "1"]])
+def test_what_does_not_go_together(units, capsys, words):
+    """A unit says all of the daemon."""
+    code = main(["generate", "--from-unit", "plain", *words], units)
+
+    assert ExitCode.USAGE == code
+    assert "--from-unit goes with" in capsys.readouterr().err
+
+
+def test_nothing_named(host, capsys):
+    """Something has to be generated."""
+    assert ExitCode.USAGE == main(["generate"], host)
+    assert "name a daemon" in capsys.readouterr().err
