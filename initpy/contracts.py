@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Protocol
 
-    from .host import Host, Listener, Process
+    from .host import Host, Listener, NamelessFile, Process
     from .service import Service
     from .state.snapshot import Snapshot
 
@@ -78,6 +78,11 @@ if TYPE_CHECKING:
             now: Callable[[str], str],
             /,
         ) -> bytes: ...
+
+    class WorkerServes(Protocol):
+        """Tell whether a worker takes requests yet, by the removed files that it has open."""
+
+        def __call__(self, files: Sequence[NamelessFile], /) -> bool: ...
 
     class Detect(Protocol):
         """Read what the daemon printed for ``detect_args``, and then for ``detect_text``."""
@@ -213,6 +218,7 @@ REFERENCES = {
     "read_command_line": "ReadCommandLine",
     "read_log": "ReadLog",
     "log_output": "LogOutput",
+    "worker_serves": "WorkerServes",
     "detect": "Detect",
     "inherit": "InheritEnvironment",
     "reload_by": "Reload",

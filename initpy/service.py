@@ -23,6 +23,7 @@ REFERENCES = (
     "read_command_line",
     "read_log",
     "log_output",
+    "worker_serves",
     "detect",
     "reload_by",
     "takeover",
@@ -68,8 +69,7 @@ class Service(Value):
     read_log: str | None = None
     log_output: str | None = None  # of a master that logs what its workers write
 
-    # Where a distribution installs several versions side by side: the name, daemon, config and
-    # pidfile of each. {version} stands for the version: "8.2".
+    # Name, daemon, config, pidfile of each of several versions side by side; {version} is "8.2".
     versions: Mapping[str, str] = {}
 
     # How to ask the installed daemon what its configuration means. It is given a file of
@@ -100,6 +100,7 @@ class Service(Value):
     master_title: str | None = None
     worker_titles: tuple[str, ...] = ()  # how they begin; the first is of those that serve
     draining_title: str | None = None  # of a worker that only finishes its requests
+    worker_serves: str | None = None  # tells whether a worker takes requests yet
     on_demand: bool = False  # its configuration may allow it to run without a worker
     channel: bool = False  # its master tells its workers by a socket, and by no signal
     runs_scripts: bool = False  # its workers run programs of others, which open their own files

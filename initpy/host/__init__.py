@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .changes import Changes
     from .directories import Directories
-    from .logs import AppendedFile, Descriptors, Logs
+    from .logs import AppendedFile, Descriptors, Logs, NamelessFile
     from .network.access import Access, SocketAccess
     from .network.addresses import Addresses
     from .network.holders import Holder, Holders
@@ -83,6 +83,7 @@ __all__ = [
     "Launched",
     "Limits",
     "Listener",
+    "NamelessFile",
     "NoticeSocket",
     "Pipe",
     "Process",

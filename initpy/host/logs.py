@@ -12,6 +12,7 @@ from .procfs import Process, parse_status
 
 _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 _SOCKET = "socket:["
+_REMOVED = " (deleted)"  # the end of the link to a file without a name: proc(5)
 _MEMORY = "/memfd:"  # it never had a path, and so is no log that was rotated: memfd_create(2)
 _TRIES = 3  # at a descriptor that is closed and opened again meanwhile
 _END = b"."  # what a child of ours says last, if it has seen everything
@@ -24,6 +25,14 @@ class AppendedFile(Value):
     file: tuple[int, int]  # device and inode
     path: str  # its present path; that of a removed one ends in " (deleted)"
     removed: bool = False  # no path leads to it any more
+
+
+class NamelessFile(Value):
+    """A regular file that a process has open, and that has no path any more."""
+
+    path: str  # that it had
+    mode: int  # its permission bits
+    modified: float  # seconds since the epoch, as utime(2) has set them
 
 
 class Descriptors(Value):
@@ -48,6 +57,30 @@ class Logs(Processes):
         except PermissionError:
             found = _look_as_its_user(process.pid)
         return found if self.alive(process) else Descriptors()
+
+    def nameless_files(self, process: Process) -> tuple[NamelessFile, ...] | None:
+        """Return the removed files that a process has open; None if we may not see them."""
+        base = f"/proc/{process.pid}/fd"
+        try:
+            found = [_nameless(f"{base}/{name}") for name in os.listdir(base)]
+        except _GONE:
+            return ()
+        except PermissionError:
+            return None
+        return tuple(one for one in found if one) if self.alive(process) else ()
+
+
+def _nameless(descriptor: str) -> NamelessFile | None:
+    """Return the removed file that a descriptor leads to; None if it is another, or closed."""
+    try:
+        path, end, _ = os.readlink(descriptor).rpartition(_REMOVED)
+        if not end or not path.startswith("/"):
+            return None
+        info = os.stat(descriptor)
+    except _GONE:
+        return None
+    mode = stat.S_IMODE(info.st_mode)
+    return NamelessFile(path=path, mode=mode, modified=info.st_mtime)
 
 
 def _look(pid: int) -> Descriptors:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..contracts import Pool
 from ..host import Host, Process
-from ..service import Service
+from ..service import Service, resolve
 from .configuration import read_configuration
 from .record import read_record
 from .titles import is_ready, workers_of
@@ -18,11 +18,26 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from ..contracts import WorkerServes
+
 
 def ready_workers(service: Service, master: Process, host: Host) -> set[Process]:
     """Return the workers of *master* that take new requests."""
     workers = workers_of(service, master, host)
-    return {process for process, title in workers.items() if is_ready(service, title)}
+    return {
+        process
+        for process, title in workers.items()
+        if is_ready(service, title) and serves(service, process, host)
+    }
+
+
+def serves(service: Service, worker: Process, host: Host) -> bool:
+    """Tell whether a worker has begun to take requests, as far as it tells and we may see."""
+    if service.worker_serves is None:
+        return True
+    tells: WorkerServes = resolve(service.worker_serves)
+    files = host.nameless_files(worker)
+    return files is None or tells(files)
 
 
 def stopped_accepting(service: Service, workers: Collection[Process], host: Host) -> bool:
@@ -39,9 +54,9 @@ def stopped_accepting(service: Service, workers: Collection[Process], host: Host
 def needed_pools(service: Service, pools: Iterable[Pool]) -> tuple[Pool, ...]:
     """Return the pools that must have a worker: those that start none on demand.
 
-    None at all if the service's workers cannot be recognised, because they have no titles.
+    None at all if the service's workers cannot be recognised, because they tell nothing.
     """
-    if not service.worker_titles:
+    if not service.worker_titles and service.worker_serves is None:
         return ()
     known = tuple(pools) or (Pool(name=""),)
     return tuple(pool for pool in known if not (service.on_demand and pool.on_demand))
@@ -178,6 +193,8 @@ class Readiness:
                 continue
             facts = self._host.look(worker.pid)
             if facts is None or facts.process != worker or facts.state in _IDLE:
+                continue
+            if not serves(self._service, worker, self._host):
                 continue
             for name in pools_of(self._service, title, found):
                 found[name].append(worker)

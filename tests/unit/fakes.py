@@ -26,6 +26,7 @@ from initpy.host import (
     FileFacts,
     Host,
     Listener,
+    NamelessFile,
     Pipe,
     Process,
     ProcessFacts,
@@ -656,6 +657,17 @@ class FakeHost(Host):
                 for fd, file in found.appends.items()
             ),
             sockets=frozenset(found.sockets),
+        )
+
+    def nameless_files(self, process):
+        self.happen()
+        found = self._alive(process) and self.processes[process.pid]
+        if found and self._is_guarded(found):
+            return None
+        return tuple(
+            NamelessFile(path=file.path, mode=file.mode, modified=file.changed)
+            for file in (found.appends.values() if found else ())
+            if file not in self.files.values()
         )
 
     def pipes_between(self, reader, writers):

@@ -1283,6 +1283,19 @@ def test_descriptors_through_a_link(machine, host):
     assert [(host.file_id(path), path)] == [(one.file, one.path) for one in found.values()]
 
 
+def test_nameless_files(machine, host):
+    """A file that was removed while a process has it open is told, with its mode."""
+    paths = [machine.file("a"), machine.file("b", mode=0o640)]
+    process = machine.writer(*paths)
+    host.remove(paths[1])
+
+    found = host.nameless_files(process)
+
+    assert (paths[1], 0o640) in [(one.path, one.mode) for one in found]
+    assert paths[0] not in [one.path for one in found]
+    assert () == host.nameless_files(process.replace(started=process.started - 1))
+
+
 def test_sockets_of_descriptors(machine, host):
     """Its sockets are told with them."""
     process, _ = machine.listener()
