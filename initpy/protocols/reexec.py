@@ -89,7 +89,7 @@ def _reload(service: Service, master: Process, host: Host) -> bool:
             # Also if a pool does not serve: the next action knows by it which do not.
             write_record(service, named, host, pools=config.pools)
     if not up:
-        _recover(service, host)
+        start_again(service, host)
     elif named:
         tell_wishes(config, named, host)
     return True
@@ -194,7 +194,7 @@ def _refuse_or_take_over(service: Service, master: Process, foreseen: Foreseen, 
     return False
 
 
-def _recover(service: Service, host: Host) -> None:
+def start_again(service: Service, host: Host) -> None:
     """Restore the pidfile of a master that it does not name, or start one. Raises InitError."""
     seen = wait_until_stable(service, host)
     if seen.master is not None:  # it serves; its configuration names another pidfile

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os.path
+
 from ..control.configtest import TestCannotRun, configtest
 from ..control.pidfiles import refuse_other_pidfile
 from ..control.ready import workers_awaited
@@ -10,6 +12,7 @@ from ..errors import ConfigTestFailed, InitError, NotInstalled, Reverted
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
+from ..state.programs.executed import runs_file_on_disk
 from ..state.titles import argv0_of
 from ..state.workers import SETTLE, Readiness, needed_pools, ready_workers
 
@@ -49,7 +52,7 @@ def verify_binary(service: Service, old: Process, host: Host) -> None:
 
 def _blame(service: Service, old: Process, failure: ConfigTestFailed, host: Host) -> None:
     """Raise Reverted if the binary that *old* runs passes the test, else ConfigTestFailed."""
-    if isinstance(failure, TestCannotRun) or host.exe_file(old) != host.file_id(service.daemon):
+    if isinstance(failure, TestCannotRun) or not runs_file_on_disk(service, old, host):
         try:
             reader = surroundings_of_reader(service, old, host)
             configtest(service, host, binary=f"/proc/{old}/exe", surroundings=reader)
@@ -84,7 +87,7 @@ def verify_master(
     Raises InitError; WaitTimeout; Interrupted.
     """
     # Where its binary may not be seen, that it is the child of the old master tells.
-    if not any_binary and host.exe_file(new) not in (None, host.file_id(service.daemon)):
+    if not any_binary and host.exe_file(new) and not runs_file_on_disk(service, new, host):
         raise InitError(f"new master {new} does not run {service.daemon}")
     readiness = Readiness(service, needed_pools(service, pools), host)
     first: set[Process] = set()
@@ -133,6 +136,11 @@ def refuse_argv0(service: Service, old: Process, host: Host) -> None:
     if host.file_id(service.daemon) is None:
         return  # verify_binary raises NotInstalled
     argv0 = argv0_of(service, host.title(old.pid))
+    if service.master_title is None:
+        facts = host.look(old.pid)
+        argv0 = facts.argv[0] if facts and facts.argv else ""
+        if os.path.basename(argv0) != os.path.basename(service.daemon):
+            return  # a title that the declaration does not know, or the interpreter of a script
     # nginx executes argv[0] as a path, without a search along PATH (ngx_exec_new_binary).
     if not argv0.startswith("/") or host.file_id(argv0) != host.file_id(service.daemon):
         raise upgrade_failed(
