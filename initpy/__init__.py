@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # The one list of public names: a type checker imports it, _h
     from .errors import InitError as InitError
     from .errors import StatusCode as StatusCode
     from .host import Process as Process
-    from .protocols.oldbin import wait_for_oldbin as wait_for_oldbin
+    from .protocols.upgrading.awaiting import wait_for_oldbin as wait_for_oldbin
     from .service import Service as Service
     from .state.programs.pidof import pidofproc as pidofproc
     from .state.snapshot import master_of as master_of

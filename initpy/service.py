@@ -122,6 +122,8 @@ class Service(Value):
     takeover: str | None = None  # reloads it by a second master, without a signal
     restart_by: str | None = None  # by a second master; None: it is stopped, then started
     upgrade: str | None = None
+    second_suffix: str = ".oldbin"  # of the second pidfile, in an upgrade
+    second_is_new: bool = False  # it names the new master, who renames it; else the old one
     upgrade_rebinds: bool = False  # its new master makes a unix socket whose path is lost anew
     finish_upgrade: str | None = None  # start and reload finish with it what was left
     inherit: str | None = None  # tells it which descriptors are inherited sockets
@@ -192,8 +194,8 @@ class Service(Value):
 
     @property
     def oldbin(self) -> str:
-        """The path of the old master's pidfile during an upgrade (NGX_OLDPID_EXT)."""
-        return self.pidfile + ".oldbin"
+        """The path of the second pidfile, in an upgrade: the old master's (NGX_OLDPID_EXT)."""
+        return self.pidfile + self.second_suffix
 
     @property
     def subsys(self) -> str:

@@ -123,7 +123,7 @@ def drain_orphans(service: Service, host: Host, known: Iterable[Process] = ()) -
         leave_to_finish(service, fresh, host, what="workers of a dead master")
     # Those of which the record does not tell that they finish: it was lost, or is distrusted.
     drain(service, seen.orphans, host)
-    if not seen.retiring:
+    if not (seen.retiring or seen.successor):
         host.remove(service.oldbin)
     return seen
 

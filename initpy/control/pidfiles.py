@@ -6,6 +6,7 @@ import os.path
 
 from ..errors import InitError, OtherPidfile, PidfileError
 from ..host import Host, Process
+from ..host.wait import wait_until
 from ..service import Service
 from ..state.configuration import read_configuration
 from ..state.conflict import pidfile_conflict
@@ -27,21 +28,42 @@ def restore_pidfile(service: Service, seen: Snapshot, host: Host, *, needed: boo
     """
     # Without a pidfile nginx does not upgrade (ngx_exec_new_binary); php-fpm dies in a
     # reload if it cannot write it (fpm_pidfile.c).
-    if seen.old_master is not None and seen.oldbin.pid != seen.old_master.pid:
-        write_pidfile(service.oldbin, seen.old_master, host)
+    path, of_old, ours, other = service.pidfile, service.oldbin, seen.pidfile, seen.oldbin
+    if seen.successor:
+        path, of_old, ours, other = of_old, path, other, ours
+    if seen.old_master is not None and other.pid != seen.old_master.pid:
+        write_pidfile(of_old, seen.old_master, host)
     if seen.master is None or not seen.lost:
         return
-    named = f"it named pid {seen.pidfile.pid}" if seen.pidfile.pid else ""
-    was = seen.pidfile.reason or named or f"it was {seen.pidfile.verdict}"
+    named = f"it named pid {ours.pid}" if ours.pid else ""
+    was = ours.reason or named or f"it was {ours.verdict}"
     try:
-        write_pidfile(service.pidfile, seen.master, host, owner=_owner(service, host))
+        write_pidfile(path, seen.master, host, owner=_owner(service, host))
     except InitError as exc:
         sentence = f"the pidfile is lost and cannot be restored: {exc}"
         if needed:
             raise PidfileError(sentence) from exc
         host.tell(sentence)
         return
-    host.tell(f"restored {service.pidfile}: it names the master, pid {seen.master} ({was})")
+    host.tell(f"restored {path}: it names the master, pid {seen.master} ({was})")
+
+
+def await_first_pidfile(service: Service, seen: Snapshot, host: Host) -> None:
+    """Wait until a new master has given its pidfile the first name: the old one is gone.
+
+    Raises WaitTimeout; InitError if it ends.
+    """
+    new = seen.master
+    if new is None or not seen.successor or seen.old_master is not None:
+        return
+
+    def named() -> bool:
+        if not host.alive(new):
+            raise InitError(f"new master {new} died")
+        return named_master(service, service.pidfile, host) == new
+
+    what = f"master {new} to rename {service.oldbin} to {service.pidfile}"
+    wait_until(named, within=service.timeout, host=host, what=what)
 
 
 def _owner(service: Service, host: Host) -> tuple[int, int] | None:

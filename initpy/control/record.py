@@ -15,7 +15,7 @@ from ..state.record import (
     read_record,
     record_path,
 )
-from ..state.snapshot import named_master, take_snapshot
+from ..state.snapshot import newest_named_master, take_snapshot
 from ..state.titles import tells_instance
 from ..state.workers import recorded_pools
 
@@ -90,7 +90,7 @@ def record_started(service: Service, started: Started, host: Host) -> None:
 
 def record_running(service: Service, host: Host) -> None:
     """Record the master that the pidfile names, if it is proven."""
-    master = named_master(service, service.pidfile, host)
+    master = newest_named_master(service, host)
     if master is not None:
         write_record(service, master, host)
 
@@ -101,7 +101,7 @@ def record_draining(service: Service, processes: Iterable[Process], host: Host) 
     False if it cannot be recorded.
     """
     ours = host.find(host.getpid())
-    master = named_master(service, service.pidfile, host) or take_snapshot(service, host).master
+    master = newest_named_master(service, host) or take_snapshot(service, host).master
     if master is None or ours is None:
         return False
     before = read_record(service, host)

@@ -86,13 +86,17 @@ def require_running(service: Service, host: Host, *, thorough: bool = False) -> 
 
 
 def await_titles(service: Service, master: Process, host: Host) -> None:
-    """Wait until every child of *master* has set its title: a new one has its master's."""
+    """Wait until every child of *master* has set its title: a new one has its master's.
+
+    Without titles: until each is so old that it has executed the new binary of an upgrade.
+    """
+    hides_titles = service.second_is_new and not service.worker_titles
 
     def untitled() -> list[Process]:
         return [
             child
             for child in host.children(master)
-            if looks_like_master(service, host.title(child.pid))
+            if (hides_titles or looks_like_master(service, host.title(child.pid)))
             and host.age(child) < INFANCY
             and not workers_of(service, child, host)
         ]

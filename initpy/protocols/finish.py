@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ..control.drain import cut, drain, drain_orphans
 from ..control.lock import ActionLock
+from ..control.pidfiles import await_first_pidfile
 from ..control.record import write_record
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
@@ -138,6 +139,10 @@ class Finishing:
             return
         if seen.leftover:
             host.remove(service.oldbin)
+        try:
+            await_first_pidfile(service, seen, host)
+        except InitError as exc:
+            raise self._failed(f"{exc}") from exc
         if record is None or seen.master is None:
             return
         told = record.remains.draining.items()

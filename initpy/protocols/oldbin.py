@@ -1,4 +1,4 @@
-"""Upgrade by ``.oldbin``: the old master itself starts the new binary.
+"""Upgrade by two pidfiles: the old master itself starts the new binary.
 
                 USR2             new master writes its pid      QUIT
         PENDING ----> HANDOVER -----------------------> BOTH -------> done, old master gone
@@ -8,7 +8,8 @@
 
 The old master renames its pidfile to ``.oldbin`` and executes the binary on disk, which
 inherits the sockets. Both masters serve until the old one gets QUIT. If the new one ends,
-the old one renames its pidfile back by itself.
+the old one renames its pidfile back by itself. Of another daemon the old master keeps its
+pidfile, and the new one has the second (``second_is_new``).
 """
 
 # nginx, OpenResty, tengine: https://nginx.org/en/docs/control.html
@@ -17,22 +18,22 @@ from __future__ import annotations
 
 from ..control.drain import drain, drain_orphans, leave_to_finish
 from ..control.error_log import LogMark
-from ..control.pidfiles import restore_pidfile
+from ..control.pidfiles import await_first_pidfile, restore_pidfile
 from ..control.ready import wait_until_ready
 from ..control.signals import await_idle, killproc, resume
 from ..control.stable import require_running
 from ..errors import InitError, Reverted, RollbackFailed, Unimplemented, failure_of
-from ..host import HERE, Host, Process
+from ..host import Host, Process
 from ..host.wait import insist, wait_until
 from ..schedule import signal_named
 from ..service import Service
-from ..state.idle import is_idle
-from ..state.phase import Phase, phase
-from ..state.snapshot import Snapshot, master_of, named_master, take_snapshot
+from ..state.programs.executed import runs_file_on_disk
+from ..state.snapshot import Snapshot, master_of, take_snapshot
 from ..state.titles import workers_of
 from ..state.workers import ready_workers, stopped_accepting
-from .rollback import rollback
 from .unfinished import finish_takeover, started_beside
+from .upgrading.awaiting import wait_for_oldbin
+from .upgrading.rollback import rollback
 from .verify import (
     refuse_argv0,
     require_alive,
@@ -58,7 +59,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
         else:
             new = _carry_on(service, seen, host)
             host.tell(f"finished the upgrade that was under way: master {new} serves")
-        if host.exe_file(new) == host.file_id(service.daemon):
+        if runs_file_on_disk(service, new, host):
             return
         seen = require_running(service, host)
         # It would ignore USR2 while the master that has started it lives.
@@ -119,83 +120,16 @@ def _carry_on(service: Service, seen: Snapshot, host: Host) -> Process:
     return _see_through(service, old, before, LogMark(service, old, host), host)
 
 
-def wait_for_oldbin(
-    service: Service,
-    old: Process,
-    host: Host = HERE,
-    *,
-    before: tuple[int, int] | None = None,
-) -> Process:
-    """Wait until the new master has written its pidfile; return the new master.
-
-    old:    the master that got USR2.
-    before: ``host.version`` of the pidfile before USR2. With it, a new binary that ends
-            at once is noticed at once.
-
-    Raises InitError if the new master has ended, or if the old one has ignored USR2 or is
-    dead; Unimplemented if it ignores USR2 in the foreground; WaitTimeout after
-    ``upgrade_timeout``; Interrupted.
-    """
-    before = before or host.version(service.pidfile)
-    idle = nudged = False  # seen at an earlier look
-
-    def handed_over() -> Process | None:
-        nonlocal idle, nudged
-        # The version first: read last, a rename between the reads would look like a revert.
-        version = host.version(service.pidfile)
-        oldbin = named_master(service, service.oldbin, host)
-        pidfile = named_master(service, service.pidfile, host)
-        moved = version not in (None, before)
-        now = phase(old, host.alive(old), pidfile, oldbin, moved)
-        if now == Phase.BOTH:
-            return pidfile
-        if now == Phase.LOST:
-            raise InitError(f"old master {old} died")
-        if now == Phase.REVERTED:
-            raise InitError(f"the new {service.daemon} ended before it was up")
-        if now == Phase.PENDING and idle and nudged:
-            raise _ignored(old, host)
-        if now == Phase.PENDING and idle:
-            # In the turn of its loop in which it refuses a HUP, nginx skips a USR2, and
-            # does it at the next signal (ngx_master_process_cycle): CHLD is harmless.
-            nudged = True
-            host.kill(old, signal_named("CHLD"))
-        # Looked at last: what it has done before it was idle is seen at the next look.
-        idle = now == Phase.PENDING and is_idle(old, host)
-        return None
-
-    return wait_until(
-        handed_over,
-        within=service.upgrade_timeout,
-        host=host,
-        what=f"the new {service.daemon} to write {service.pidfile}",
-        interruptible=True,
-    )
-
-
-def _ignored(old: Process, host: Host) -> InitError:
-    """Return the error of a master that ignores USR2: the process that started it still runs.
-
-    In the foreground it was not forked since it was executed (PF_FORKNOEXEC), and neither
-    was a master that an older one has started.
-    """
-    # ngx_signal_handler compares its parent with the one that it had at first.
-    facts = host.look(old.pid)
-    parent = host.look(facts.ppid) if facts else None
-    of_a_master = parent is not None and host.exe_file(parent.process) == host.exe_file(old)
-    if facts is not None and not facts.forked and not of_a_master:
-        return Unimplemented(
-            f"master {old} ignored USR2, it runs in the foreground and its parent, pid "
-            f"{facts.ppid}, still runs: restart it through its supervisor to replace the binary"
-        )
-    return InitError(
-        f"master {old} ignored USR2: its parent still runs, or an older master has not ended"
-    )
-
-
 def _check(service: Service, old: Process, host: Host) -> None:
-    """Run the ``upgrade_check`` command while only the new master answers requests."""
+    """Run the ``upgrade_check`` command while only the new master answers requests.
+
+    An old one that keeps its pidfile answers, too: after WINCH nothing but a reload would
+    bring its workers back.
+    """
     if not service.upgrade_check:
+        return
+    if service.second_is_new:
+        run_check(service, host)
         return
     workers = ready_workers(service, old, host)
     host.kill(old, signal_named("WINCH"))
@@ -238,7 +172,8 @@ def _see_alone(service: Service, new: Process, host: Host) -> None:
     """Verify that *new* serves alone and the pidfile names it. Raises RollbackFailed."""
     try:
         # If the old master was killed, its workers and its .oldbin are left.
-        insist(lambda: drain_orphans(service, host), host)
+        seen = insist(lambda: drain_orphans(service, host), host)
+        await_first_pidfile(service, seen, host)
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, str(exc)) from exc
     if take_snapshot(service, host).master != new:

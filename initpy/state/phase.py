@@ -1,10 +1,14 @@
-"""Where an upgrade by ``.oldbin`` is, by what the two pidfiles name; and who only finishes."""
+"""Where an upgrade with two pidfiles is, by what they name; and who only finishes."""
 
 from __future__ import annotations
 
 from ..host import Host, Process
 from ..service import Service
 from .record import read_record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class Phase:
@@ -36,6 +40,28 @@ def phase(
     if pidfile == old and moved:
         return Phase.REVERTED
     return Phase.PENDING
+
+
+def phase_of_kept(
+    old: Process,
+    alive: bool,
+    new: Process | None,
+    started: Collection[Process],
+    living: Collection[Process],
+) -> str:
+    """Tell where an upgrade is in which the old master keeps its pidfile.
+
+    new:     the master that the second pidfile names, if any.
+    started: the children of the old one that have executed a binary.
+    living:  those that are alive, and children that may be about to execute one.
+    """
+    if not alive:
+        return Phase.LOST
+    if new not in (None, old):
+        return Phase.BOTH
+    if living:
+        return Phase.HANDOVER
+    return Phase.REVERTED if started else Phase.PENDING
 
 
 def told_to_finish(service: Service, host: Host) -> dict[Process, Process]:

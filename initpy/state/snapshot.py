@@ -24,6 +24,7 @@ class Snapshot(Value):
     master: Process | None = None  # the one to signal; the new one in an upgrade
     old_master: Process | None = None  # of an unfinished upgrade
     handover: bool = False  # master has renamed its pidfile, and no new one has written it
+    successor: bool = False  # master is a new one that the second pidfile is to name
     others: tuple[Process, ...] = ()  # further masters of the same configuration
     orphans: tuple[Process, ...] = ()  # workers whose master is dead
     unjudged: tuple[Process, ...] = ()  # they run the daemon; for which instance is not known
@@ -37,13 +38,14 @@ class Snapshot(Value):
     @property
     def lost(self) -> bool:
         """Whether the master was found by a scan, because the pidfile does not name it."""
-        return self.master is not None and not self.handover and self.master.pid != self.pidfile.pid
+        named = self.oldbin if self.successor else self.pidfile
+        return self.master is not None and not self.handover and self.master.pid != named.pid
 
     @property
     def leftover(self) -> bool:
-        """Whether a .oldbin names no master: its master has died in an upgrade."""
+        """Whether a second pidfile names no master: its master has died in an upgrade."""
         old = self.old_master or self.handover or self.oldbin.pid in (p.pid for p in self.retiring)
-        return self.oldbin.verdict != MISSING and not old
+        return self.oldbin.verdict != MISSING and not (old or self.successor)
 
     @property
     def masters(self) -> tuple[Process, ...]:
@@ -82,13 +84,14 @@ def take_snapshot(service: Service, host: Host, *, thorough: bool = False) -> Sn
     thorough: read every process of the host even if the pidfile is right, to find masters
               and orphans that no pidfile names.
     """
-    pidfile = read_pidfile(service.pidfile, host)
+    pidfile, oldbin = read_pidfile(service.pidfile, host), read_pidfile(service.oldbin, host)
     if not tells_instance(service):
-        return _apart(service, _known(service, pidfile, host, thorough=thorough), host)
-    facts = _proven(service, pidfile, host)
+        return _apart(service, _known(service, pidfile, oldbin, host, thorough=thorough), host)
+    facts = _proven(service, oldbin, host) if service.second_is_new else None
+    successor = facts is not None
+    facts = facts or _proven(service, pidfile, host)
     master = facts.process if facts else None
-    oldbin = read_pidfile(service.oldbin, host)
-    old = proven_master(service, oldbin, host)
+    old = proven_master(service, pidfile if successor else oldbin, host)
     if old is not None and old == master:
         old = None
     if facts is not None and old is None:
@@ -97,7 +100,12 @@ def take_snapshot(service: Service, host: Host, *, thorough: bool = False) -> Sn
     if handover:
         master, old = old, None
     found = Snapshot(
-        pidfile=pidfile, oldbin=oldbin, master=master, old_master=old, handover=handover
+        pidfile=pidfile,
+        oldbin=oldbin,
+        master=master,
+        old_master=old,
+        handover=handover,
+        successor=successor or (service.second_is_new and old is not None),
     )
     if master is not None and not thorough:
         apart = _apart(service, found, host)
@@ -106,12 +114,19 @@ def take_snapshot(service: Service, host: Host, *, thorough: bool = False) -> Sn
     return _apart(service, _scan(service, host, found), host)
 
 
-def _known(service: Service, pidfile: Pidfile, host: Host, *, thorough: bool) -> Snapshot:
+def _known(
+    service: Service, pidfile: Pidfile, oldbin: Pidfile, host: Host, *, thorough: bool
+) -> Snapshot:
     """Return the snapshot of a service whose titles do not tell: see ``programs.instance``."""
     from .programs.instance import judge_named, search
 
     named = judge_named(service, pidfile, host)
+    heir = judge_named(service, oldbin, host).master if service.second_is_new else None
     known = named.master.process if named.master else None
+    if heir is not None:
+        # The old one keeps its pidfile as long as it lives.
+        found = Snapshot(pidfile=pidfile, oldbin=oldbin, master=heir.process, successor=True)
+        return found.replace(old_master=None if known == heir.process else known)
     family = search(service, host, known=known, thorough=thorough or known is None)
     master, old = known, family.master.process if family.master else None
     if master in (None, old):
@@ -119,7 +134,7 @@ def _known(service: Service, pidfile: Pidfile, host: Host, *, thorough: bool) ->
     doubt = f"pid {pidfile.pid} may be the service or not: {named.why_not}" if named.doubt else ""
     return Snapshot(
         pidfile=pidfile,
-        oldbin=read_pidfile(service.oldbin, host),
+        oldbin=oldbin,
         master=master,
         old_master=old,
         orphans=family.orphans,
@@ -189,6 +204,12 @@ def named_master(service: Service, path: str, host: Host) -> Process | None:
     return proven_master(service, read_pidfile(path, host), host)
 
 
+def newest_named_master(service: Service, host: Host) -> Process | None:
+    """Return the verified master that a pidfile names, the new one in an upgrade; or None."""
+    new = named_master(service, service.oldbin, host) if service.second_is_new else None
+    return new or named_master(service, service.pidfile, host)
+
+
 def _scan(service: Service, host: Host, known: Snapshot) -> Snapshot:
     from .evidence import judge_strays
     from .scan import ProcessScan
@@ -208,14 +229,19 @@ def _scan(service: Service, host: Host, known: Snapshot) -> Snapshot:
         master, old, handover = rest.pop(), master, False
     elif master is not None and old is None and not handover:
         parents = [one for one in rest if one.pid == scan.parent(master)]
+        heirs = [one for one in rest if scan.parent(one) == master.pid]
         if parents:  # .oldbin is lost in the middle of an upgrade
             old = parents[0]
             rest.remove(old)
+        elif heirs and service.second_is_new:  # the same, of the new one's pidfile
+            master, old = heirs[-1], master
+            rest.remove(master)
     strays = judge_strays(service, scan, host)
     return known.replace(
         master=master,
         old_master=old,
         handover=handover,
+        successor=known.successor or (service.second_is_new and old is not None),
         others=tuple(rest),
         orphans=strays.orphans,
         unjudged=strays.unjudged,

@@ -42,9 +42,20 @@ def workers_of(service: Service, master: Process, host: Host) -> dict[Process, s
     workers = {}
     for child in host.children(master):
         title = host.title(child.pid)
-        if title and is_worker(service, title):
+        if title and is_worker(service, title) and not is_successor(service, child, host):
             workers[child] = title
     return workers
+
+
+def is_successor(service: Service, child: Process, host: Host) -> bool:
+    """Tell whether a child of a master is the new master of an upgrade, where no title tells.
+
+    It has executed the new binary, and a worker was forked.
+    """
+    if service.worker_titles or not service.second_is_new:
+        return False
+    facts = host.look(child.pid)
+    return facts is not None and not facts.forked
 
 
 def argv0_of(service: Service, title: str) -> str:

@@ -7,8 +7,9 @@ import pytest
 from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError, Interrupted, RollbackFailed, WaitTimeout
 from initpy.host import Process
-from initpy.protocols.oldbin import Phase, phase, wait_for_oldbin
-from initpy.protocols.rollback import rollback
+from initpy.protocols.upgrading.awaiting import wait_for_oldbin
+from initpy.protocols.upgrading.rollback import rollback
+from initpy.state.phase import Phase, phase
 
 OLD, NEW = Process(pid=10, started=1), Process(pid=20, started=2)
 

@@ -14,7 +14,13 @@ from ...schedule import parse_schedule, signal_named
 from ...service import Service
 from ...state.identity import why_elsewhere_whoever, why_not
 from ...state.snapshot import proven_master, take_snapshot
-from ...state.titles import is_worker, looks_like_master, tells_instance, workers_of
+from ...state.titles import (
+    is_successor,
+    is_worker,
+    looks_like_master,
+    tells_instance,
+    workers_of,
+)
 from ..drain import drain, retire
 from ..pidfiles import remove_stale_pidfiles
 from ..signals import suspend, tell_unsafe, terminate
@@ -213,7 +219,7 @@ def terminate_upgrade_children(
         child
         for child in host.children(master)
         if child not in spare
-        and not is_worker(service, host.title(child.pid))
+        and (is_successor(service, child, host) or not is_worker(service, host.title(child.pid)))
         and has_inherited(child)
     ]
     for process in found:

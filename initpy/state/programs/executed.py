@@ -8,7 +8,8 @@ from __future__ import annotations
 import os.path
 
 from ...errors import NotPermitted
-from ...host import Host, ProcessFacts
+from ...host import Host, Process, ProcessFacts
+from ...service import Service
 from ..identity import reads_file
 
 _COMM = 15  # bytes of a name that the kernel keeps: TASK_COMM_LEN
@@ -30,6 +31,14 @@ def executed(facts: ProcessFacts, program: str, host: Host) -> str:
     if runs:
         return facts.exe
     return _executed_script(facts, program, host)
+
+
+def runs_file_on_disk(service: Service, process: Process, host: Host) -> bool:
+    """Tell whether a process runs the daemon that is on disk now, or its interpreter."""
+    running = host.exe_file(process)
+    interpreter, _ = _first_line(service.daemon, host)
+    wanted = {host.file_id(service.daemon), interpreter and host.file_id(interpreter)}
+    return running is not None and running in wanted
 
 
 def _runs(facts: ProcessFacts, binary: str, host: Host) -> bool:

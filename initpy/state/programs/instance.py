@@ -79,7 +79,8 @@ def _by_record(
     if process in record.members:
         return Named(why_not=f"it belongs to master {master}, as the record says", stale=True)
     held = host.socket_inodes(process) & {one.inode for one in record.sockets}
-    if held and runs_daemon(service, facts, host) and not why_untrusted(pidfile, facts, host):
+    alike = runs_daemon(service, facts, host) or host.exe_file(process) == record.exe
+    if held and alike and not why_untrusted(pidfile, facts, host):
         return Named(master=facts)  # it has taken the sockets over, as a new binary does
     if host.alive(master):
         return Named(why_not=f"the record names another master, pid {master}", stale=True)

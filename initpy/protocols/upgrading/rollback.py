@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from ..control.drain import leave_to_finish
-from ..control.stable import wait_until_stable
-from ..control.starting.lineage import terminate_upgrade_children
-from ..errors import RollbackFailed, WaitTimeout
-from ..host import Host, Process
-from ..host.wait import wait_until
-from ..schedule import signal_named
-from ..service import Service
-from ..state.idle import is_idle
-from ..state.snapshot import named_master
-from ..state.workers import ready_workers
+from ...control.drain import leave_to_finish
+from ...control.stable import wait_until_stable
+from ...control.starting.lineage import terminate_upgrade_children
+from ...errors import RollbackFailed, WaitTimeout
+from ...host import Host, Process
+from ...host.wait import wait_until
+from ...schedule import signal_named
+from ...service import Service
+from ...state.idle import is_idle
+from ...state.snapshot import named_master
+from ...state.workers import ready_workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def rollback(
     try:
         # If USR2 were still pending, the old master would begin an upgrade after we left.
         await_old(lambda: not host.alive(old) or is_idle(old, host), f"{label} to handle USR2")
-        new = named_master(service, service.pidfile, host)
+        new = None if service.second_is_new else named_master(service, service.pidfile, host)
         if new not in (None, old) and not ready_workers(service, old, host):
             # The old one got WINCH. While the new one lives, HUP makes the old one start
             # its workers without reading its configuration (ngx_master_process_cycle).
@@ -49,6 +49,7 @@ def rollback(
         orphans = wait_until_stable(service, host, thorough=True).orphans
         leave_to_finish(service, orphans, host, what="workers of the dead new master")
         await_old(lambda: _serves_alone(service, old, host), f"{service.pidfile} to name {label}")
+        host.remove(service.oldbin)  # of a new one that was killed
     except WaitTimeout as exc:
         raise RollbackFailed(f"the rollback to {label} failed: {exc}") from exc
 

@@ -1,0 +1,1 @@
+"""The steps of an upgrade in which the old master itself executes the new binary."""
