@@ -80,7 +80,9 @@ def _by_record(
         return Named(why_not=f"it belongs to master {master}, as the record says", stale=True)
     held = host.socket_inodes(process) & {one.inode for one in record.sockets}
     alike = runs_daemon(service, facts, host) or host.exe_file(process) == record.exe
-    if held and alike and not why_untrusted(pidfile, facts, host):
+    # A script by another interpreter, which a title hides: the old master has executed it.
+    executed = service.second_is_new and facts.ppid == master.pid and not facts.forked
+    if held and (alike or executed) and not why_untrusted(pidfile, facts, host):
         return Named(master=facts)  # it has taken the sockets over, as a new binary does
     if host.alive(master):
         return Named(why_not=f"the record names another master, pid {master}", stale=True)
