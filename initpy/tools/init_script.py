@@ -163,9 +163,10 @@ def render(
         imports = [f"from initpy.daemons.{constant.lower()} import {constant}"]
         made = f"{constant}.replace"
         facts = {
-            field: quoted(getattr(service, field))
+            field: quoted(value)
             for field in (*_FIELDS, *_OTHER_FIELDS)
-            if field in _FIELDS or getattr(service, field) != getattr(declared, field)
+            if (value := getattr(service, field)) is not None
+            and (field in _FIELDS or value != getattr(declared, field))
         }
     else:
         facts = facts_of(service)
