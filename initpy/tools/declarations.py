@@ -1,4 +1,4 @@
-"""Find the declarations: one in each folder of ``initpy.daemons``."""
+"""Find the declarations: one in each module or folder of ``initpy.daemons``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..service import Service
 def declarations() -> dict[str, Service]:
     """Return every declaration by the name of its service, in alphabetical order.
 
-    The folder ``some_daemon`` holds it under the name ``SOME_DAEMON``.
+    The module or folder ``some_daemon`` holds it under the name ``SOME_DAEMON``.
     """
     import pkgutil
     from importlib import import_module

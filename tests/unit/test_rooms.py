@@ -265,11 +265,12 @@ def test_nobody_prints_or_exits(module):
     assert set() == called & {"print", "sys.exit", "exit", "SystemExit", "os._exit"}
 
 
-# The daemons by their folders, and the words that such a name is made of.
+# The daemons by their modules and folders, and the words that such a name is made of.
 DAEMONS = sorted(
     module.split(".")[1] for module in TREES if module.count(".") == 1 and "daemons" == room(module)
 )
-WORDS = {word for name in DAEMONS for word in (name, *name.split("_"))}
+ENGLISH = {"named"}  # names of daemons that are words of the language, too
+WORDS = {word for name in DAEMONS for word in (name, *name.split("_"))} - ENGLISH
 
 
 def strings(module):
