@@ -111,6 +111,7 @@ class Service(Value):
     stop_command: tuple[str, ...] = ()  # asks it to end; then the schedule follows
     outlives: bool = False  # what it has started goes on when it ends: sessions, jobs
     reload: str | tuple[str, ...] | None = None  # a signal, or a command; {pid} is the master
+    executes_in_place: bool = False  # itself anew, in the same process: at a reload, or a start
     reload_execs: bool = False  # a reload executes the binary again and rewrites the pidfile
     reopen: str | None = None
     reopens_in_place: bool = False  # a log that is opened anew keeps its descriptor

@@ -169,4 +169,8 @@ def why_in_foreground(service: Service, master: Process, host: Host) -> str:
     adopted = facts.ppid == 1 or facts.ppid == host.reaper()
     if service.inherit_in_foreground and left and adopted:
         return ""
+    # It has executed itself since it went to the background, as its arguments have it do.
+    started = " ".join(service.command(service.start_args)[1:])
+    if service.executes_in_place and started in facts.title:
+        return ""
     return f"master {master} runs in the foreground, its parent is pid {facts.ppid}"

@@ -17,6 +17,7 @@ HAPROXY = Service(
     directories={"/run/haproxy": 0o2775},
     stop=parse_schedule("USR1/30/TERM/5/KILL/5"),
     reload="USR2",
+    executes_in_place=True,
     reload_by="initpy.protocols.upgrading.in_place:reload",
     upgrade="initpy.protocols.upgrading.in_place:upgrade",
     lsb={

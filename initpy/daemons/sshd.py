@@ -20,6 +20,7 @@ SSHD = Service(
     reload_execs=True,
     stop=parse_schedule("TERM/10/KILL/5"),
     reload="HUP",
+    executes_in_place=True,
     reload_by="initpy.protocols.upgrading.in_place:reload",
     upgrade="initpy.protocols.upgrading.in_place:upgrade",
     lsb={

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from initpy.control.stable import wait_until_stable
+from initpy.control.stable import wait_until_stable, why_in_foreground
+from initpy.daemons.haproxy import HAPROXY
 from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError, PidfileError
 
@@ -112,3 +113,12 @@ def test_somebody_elses_shell_without_a_name(host):
     wait_until_stable(NGINX, host)
 
     assert 0 == host.now
+
+
+@pytest.mark.parametrize(("option", "foreground"), [("-D", False), ("-db", True)])
+def test_one_that_executes_itself_in_place(host, option, foreground):
+    """That it has executed something since it went to the background tells nothing then."""
+    argv = tuple(HAPROXY.command(HAPROXY.start_args))
+    master = host.add(argv=tuple(option if arg == "-D" else arg for arg in argv), forked=False)
+
+    assert foreground is bool(why_in_foreground(HAPROXY, master.id, host))
