@@ -117,10 +117,14 @@ def _installed(declared: Service, host: Host) -> list[str]:
 
 
 def _version_of(daemon: str, declared: Service) -> str:
-    """Return the version in the name of an executable, in whatever folder; "" if there is none."""
-    pattern = os.path.basename(declared.versions.get("daemon", ""))
+    """Return the version in the name of an executable, in whatever folder; "" if there is none.
+
+    Where a folder has the version in its name, the whole path counts.
+    """
+    name, pattern = daemon, declared.versions.get("daemon", "")
+    if "{version}" in os.path.basename(pattern):
+        name, pattern = os.path.basename(daemon), os.path.basename(pattern)
     before, _, after = pattern.partition("{version}")
-    name = os.path.basename(daemon)
     version = name[len(before) : len(name) - len(after)]
     is_one = bool(pattern) and name == before + version + after and bool(_numbers(version))
     return version if is_one else ""

@@ -5,6 +5,7 @@ from fakes import Run
 
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
+from initpy.daemons.postgresql import POSTGRESQL
 from initpy.errors import InitError, NotInstalled, UsageError
 from initpy.tools.detect import choose, detect_service
 
@@ -284,6 +285,20 @@ def test_no_version(host, version):
     """What cannot be a version is told."""
     with pytest.raises(UsageError, match="is not a version: give it as in"):
         choose(PHP_FPM, {}, version, host)
+
+
+@pytest.mark.parametrize(
+    ("installed", "names"), [(["15"], ["postgresql"]), (["9.6", "15"], ["9.6", "15"])]
+)
+def test_version_in_the_name_of_a_folder(host, installed, names):
+    """Where the executables of all versions have one name, their folders tell."""
+    for version in installed:
+        host.put(f"/usr/lib/postgresql/{version}/bin/postgres", mode=0o755)
+
+    found = choose(POSTGRESQL, {}, "", host)
+
+    assert names == [one.name.removeprefix("postgresql-") for one in found]
+    assert f"/etc/postgresql/{installed[-1]}/main/postgresql.conf" == found[-1].config
 
 
 def test_daemon_without_versions(host):
