@@ -23,7 +23,7 @@ def supervising_unit(service: Service, master: Process, host: Host) -> str:
     """Return the unit of systemd that *master* is the main process of, or "".
 
     A cgroup that is called so is not enough: without systemd anybody may have made it, and
-    what a job of another daemon has started is in the unit of that. The unit that systemd makes of an
+    the jobs of another daemon are in the unit of that. The unit that systemd makes of an
     init script may have no main process: the service's own counts then, too.
     """
     unit = host.systemd_unit(master) if host.exists(_RUNS) else ""

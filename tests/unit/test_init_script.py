@@ -4,6 +4,7 @@ import ast
 
 import pytest
 
+from initpy.daemons.cron import CRON
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError
@@ -56,6 +57,11 @@ def calls(text):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "run"
     ]
     return {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+
+
+def test_a_daemon_without_a_configuration():
+    """It has no line for one."""
+    assert "config=" not in render(CRON, CRON, **PYTHON)
 
 
 def test_interpreter():

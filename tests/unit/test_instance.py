@@ -387,3 +387,32 @@ def test_listens(host, wrapped):
     start(PLAIN.replace(listens=("*:7000",)), host)
 
     assert host.now - began < 0.5
+
+
+UPGRADED = PLAIN.replace(second_suffix=".2", second_is_new=True)
+
+
+@pytest.mark.parametrize("exe", [DAEMON, "/usr/bin/python3"], ids=["binary", "interpreter"])
+def test_new_master_of_an_upgrade(host, exe):
+    """The second pidfile names it, and the old one has executed it, on its own sockets."""
+    old = recorded(host, UPGRADED, sockets={7: "0.0.0.0:80"}, argv=("exampled: master",))
+    new = host.add(ppid=old.pid, exe=exe, argv=("exampled: new",), sockets={7: "0.0.0.0:80"})
+    host.put(UPGRADED.oldbin, f"{new.pid}\n")
+
+    seen = take_snapshot(UPGRADED, host)
+
+    assert (new.id, old.id) == (seen.master, seen.old_master)
+    assert (True, False) == (seen.successor, seen.lost)
+
+
+@pytest.mark.parametrize("facts", [{"forked": True}, {"sockets": {}}, {"ppid": 1}])
+def test_no_new_master(host, facts):
+    """A worker, and what has none of the sockets, is not the new master; whatever names it."""
+    old = recorded(host, UPGRADED, sockets={7: "0.0.0.0:80"}, argv=("exampled: master",))
+    facts = {"ppid": old.pid, "sockets": {7: "0.0.0.0:80"}, **facts}
+    other = host.add(exe="/usr/bin/python3", argv=("exampled: x",), **facts)
+    host.put(UPGRADED.oldbin, f"{other.pid}\n")
+
+    seen = take_snapshot(UPGRADED, host)
+
+    assert (old.id, None, True) == (seen.master, seen.old_master, seen.leftover)
