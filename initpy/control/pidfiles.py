@@ -88,12 +88,13 @@ def remove_stale_pidfiles(service: Service, host: Host, *, starting: bool = Fals
     be another's, where no title tells. A link or a FIFO goes too: the daemon
     would follow the one, to wherever it leads, and hang on the other. A directory, a
     device, and a file that holds no pid at all stay, which is said. But a file with the
-    name of a pidfile goes if initpy itself writes it, for a daemon in the background.
+    name of a pidfile goes if initpy itself writes it, for a daemon in the background, or tells
+    the daemon to.
 
     starting: the daemon is started next, and would write its pidfile over one that names
               another program; some refuse to start beside a living process.
     """
-    ours = service.background and service.pidfile.endswith(".pid")
+    ours = _is_told(service) and service.pidfile.endswith(".pid")
     for path in (service.pidfile, service.oldbin):
         pidfile = read_pidfile(path, host)
         if pidfile.verdict == MISSING:
@@ -108,6 +109,14 @@ def remove_stale_pidfiles(service: Service, host: Host, *, starting: bool = Fals
         else:
             host.remove(path)
     host.mark_stopped(service.subsys)
+
+
+def _is_told(service: Service) -> bool:
+    """Tell whether initpy writes the pidfile, or says to a daemon without titles where it is."""
+    if service.background or tells_instance(service):
+        return service.background
+    told = (*service.start_args, *service.environment.values())
+    return any("{pidfile}" in text or text == service.pidfile for text in told)
 
 
 def _names_another(service: Service, pidfile: Pidfile, host: Host, *, starting: bool) -> bool:

@@ -319,3 +319,23 @@ def test_socket_that_nobody_names_stays(host, nginx):
     remove_stale_sockets(NGINX, host)
 
     assert SOCKET in host.files
+
+
+@pytest.mark.parametrize(
+    ("facts", "goes"),
+    [
+        ({"start_args": ("--pid", "{pidfile}")}, True),
+        ({"environment": {"PID_FILE": "/run/x.pid"}}, True),
+        ({"start_args": ("--pid", "{pidfile}"), "pidfile": "/run/x.conf"}, False),
+        ({}, False),
+    ],
+)
+def test_words_in_a_pidfile_that_the_daemon_is_told_of(host, facts, goes):
+    """The daemon would not start over them: what is named as a pidfile, and told to it, goes."""
+    facts = {"pidfile": "/run/x.pid", **facts}
+    service = Service(name="x", daemon="/usr/sbin/x", **facts)
+    host.put(service.pidfile, "-7\n")
+
+    remove_stale_pidfiles(service, host)
+
+    assert goes is (service.pidfile not in host.files)
