@@ -14,7 +14,7 @@ from ..host.wait import wait_until
 from ..service import Service
 from ..state.programs.executed import runs_file_on_disk
 from ..state.titles import argv0_of
-from ..state.workers import SETTLE, Readiness, needed_pools, ready_workers
+from ..state.workers import SETTLE, Readiness, needed_pools, ready_workers, stopped_accepting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def verify_master(
         if not seen_at:
             first.update(workers)
             seen_at.append(host.monotonic())
-        lost = first - workers
+        # The list of children may miss one that lives: proc(5).
+        lost = [one for one in first - workers if stopped_accepting(service, [one], host)]
         if lost and not pools:
             raise InitError(f"new master {new} lost its workers {', '.join(map(str, lost))}")
         return host.monotonic() - seen_at[0] >= SETTLE
