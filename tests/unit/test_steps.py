@@ -8,7 +8,7 @@ from fakes import Run
 from initpy.actions.start import start
 from initpy.actions.stop import stop
 from initpy.control.starting.steps import run_after_stop, run_steps
-from initpy.errors import InitError, SettingsError
+from initpy.errors import InitError, NotInstalled, SettingsError
 from initpy.service import Service
 
 FOO, ONE, TWO = "/usr/sbin/foo", "/usr/bin/one", "/usr/bin/two"
@@ -76,6 +76,16 @@ def test_one_that_is_missing(host):
     """Without "-" a program has to be there."""
     with pytest.raises(SettingsError, match="start_pre '/nowhere': /nowhere does not exist"):
         run_steps(steps(("/nowhere",)), "start_pre", host)
+
+
+def test_without_the_daemon(host):
+    """Nothing is prepared for what is not installed."""
+    del host.files[FOO]
+
+    with pytest.raises(NotInstalled, match="/usr/sbin/foo is not installed"):
+        run_steps(steps((ONE,)), "start_pre", host)
+
+    assert [] == spawned(host)
 
 
 def test_after_a_stop(host):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import InitError, SettingsError
+from ...errors import InitError, NotInstalled, SettingsError
 from ...host import Host, Process
 from ...service import Service
 from ..run import Finished, locate, run
@@ -18,8 +18,10 @@ def run_steps(service: Service, what: str, host: Host, master: Process | None = 
     master: what {pid} and MAINPID stand for.
 
     Raises InitError, with what it said, at the first one that fails and must not: SettingsError
-    if there is no such program.
+    if there is no such program. NotInstalled if the daemon is not there: nothing is run then.
     """
+    if host.file_id(service.daemon) is None and what == "start_pre":
+        raise NotInstalled(f"{service.daemon} is not installed")
     for command in getattr(service, what):
         try:
             finished = _ran(service, what, command, host, master)
