@@ -540,7 +540,7 @@ def test_install_of_a_file(host, capsys):
         (None, 2, "does not exist"),
         ("x = 1\n", 2, "declares no service: NAME = Service(...), in capital letters"),
         ("\nimport no_such\n", 1, ", line 2: ModuleNotFoundError: No module named 'no_such'"),
-        ("FOO = (\n", 1, ", line 1: SyntaxError: '(' was never closed (mine.py, line 1)"),
+        ("FOO = )\n", 1, ", line 1: SyntaxError: unmatched ')' (mine.py, line 1)"),
         ("raise SystemExit\n", 1, ", line 1: it ends there"),
         (
             f"from initpy.cli import run\n{MINE}run(FOO)\n",
