@@ -263,7 +263,7 @@ def test_ready_that_hangs(place):
     result = mine.act("start", ready=(slow,))
 
     assert 1 == result.code
-    assert "ended as soon as it was up" in result.err
+    assert "ended with signal 9 as soon as it was up" in result.err
     assert result.seconds < 5
 
 
