@@ -96,6 +96,17 @@ def test_number_used_again(host):
     assert [] == host.sent
 
 
+def test_program_of_another_user_that_cannot_be_seen(host):
+    """Root without CAP_SYS_PTRACE takes no process for the daemon because a pidfile names it."""
+    job = run(host, argv=("sleep", "1000"), comm="sleep", exe="/bin/sleep", uid=1000, unseen=True)
+    host.put(PIDFILE, f"{job.pid}\n")  # its number was another's when the file was written
+
+    with pytest.raises(PidfileError, match="its executable cannot be seen"):
+        stop(PLAIN, host)
+
+    assert [] == host.sent
+
+
 def test_started_by_another_script(host):
     """Without a record a good pidfile and the arguments of a start tell."""
     master = run(host)

@@ -127,9 +127,17 @@ def _by_arguments(service: Service, facts: ProcessFacts, host: Host, since: str)
         return _by_places(service, facts, host)
     if since:
         return Named(why_not=f"it was started after {since}", stale=True)
+    if arguments is None and _may_run_another(service, facts, host):
+        return Named(why_not="its executable cannot be seen", doubt=True)
     if arguments is None:
         return Named(master=facts)
     return Named(why_not="it was started with other arguments", doubt=True)
+
+
+def _may_run_another(service: Service, facts: ProcessFacts, host: Host) -> bool:
+    """Tell whether root, without CAP_SYS_PTRACE, sees nothing of the daemon in a process."""
+    unseen = facts.exe is None and host.geteuid() == 0
+    return unseen and not executed(facts, service.daemon, host)
 
 
 def _by_places(service: Service, facts: ProcessFacts, host: Host) -> Named:
