@@ -85,15 +85,17 @@ def test_pidfile_names_the_other_instance(host, argv):
 
 
 def test_number_used_again(host):
-    """A process that was started after the pidfile was written has only got the number."""
+    """One that is younger than its pidfile has only got the number, or the clock was set."""
     master = run(host)
     host.end(master)
     host.now += 60
     host.add(master.pid, exe=DAEMON, argv=("exampled: other.conf",))
 
     assert None is take_snapshot(PLAIN, host).master
-    stop(PLAIN, host)
+    with pytest.raises(PidfileError, match="or the clock was set; nothing was done"):
+        stop(PLAIN, host)
     assert [] == host.sent
+    assert PIDFILE in host.files
 
 
 def test_program_of_another_user_that_cannot_be_seen(host):

@@ -93,12 +93,13 @@ def _by_itself(service: Service, facts: ProcessFacts, pidfile: Pidfile, host: Ho
     """Judge a process of which the record does not tell."""
     if _is_recorded_of_another(service, facts.process, host):
         return Named(why_not="it is recorded of another service", stale=True)
-    written = host.file_age(pidfile.path)
-    younger = written is not None and host.age(facts.process) + YOUNG < written
     if why := _why_another(service, facts, host):
-        return Named(why_not=why, stale=younger)
+        return Named(why_not=why)
     if why := why_untrusted(pidfile, facts, host):
         return Named(why_not=f"{pidfile.path} is not trusted: {why}", doubt=True)
+    # A file has the time of a clock that may have been set since; a process has not.
+    written = host.file_age(pidfile.path)
+    younger = written is not None and host.age(facts.process) + YOUNG < written
     return _by_arguments(service, facts, host, f"{pidfile.path} was written" if younger else "")
 
 
@@ -126,7 +127,7 @@ def _by_arguments(service: Service, facts: ProcessFacts, host: Host, since: str)
     if service.listens:
         return _by_places(service, facts, host)
     if since:
-        return Named(why_not=f"it was started after {since}", stale=True)
+        return Named(why_not=f"it was started after {since}, or the clock was set", doubt=True)
     if arguments is None and _may_run_another(service, facts, host):
         return Named(why_not="its executable cannot be seen", doubt=True)
     if arguments is None:
