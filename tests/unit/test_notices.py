@@ -87,6 +87,24 @@ def test_notice_of_another_process(host, telling):
     assert [stranger.pid] == list(host.processes)
 
 
+def test_notice_of_a_process_with_many_ancestors(host, telling):
+    """More parents than are followed do not make another's process one of the daemon's."""
+    strangers = [host.add(title="another", uid=1000)]
+    for _ in range(120):
+        strangers.append(host.add(title="another", uid=1000, ppid=strangers[-1].pid))
+    last = strangers[-1]
+
+    def tell():
+        (path,) = host.hearing
+        last.surroundings = last.surroundings.replace(environment={"NOTIFY_SOCKET": path})
+        host.notify(last, "READY=1")
+
+    host.at(0.2, tell)
+
+    with pytest.raises(WaitTimeout, match="READY=1"):
+        launch(PLAIN, host)
+
+
 def test_start_that_cannot_begin(host, telling):
     """A program that cannot be executed leaves no socket either."""
     host.files[sys.executable].mode = 0o644

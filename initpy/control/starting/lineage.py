@@ -42,8 +42,11 @@ def lineage(child: Launched, host: Host) -> list[Process]:
     return [] if launcher is None else descendants(launcher, host)[1:]
 
 
-def is_started(process: Process, child: Launched, host: Host) -> bool:
-    """Tell whether *process* descends from what we have started, also if that cannot be told.
+def is_started(process: Process, child: Launched, host: Host, *, unsure: bool = True) -> bool:
+    """Tell whether *process* descends from what we have started.
+
+    unsure: what to answer if that cannot be told. Any user can have more processes, each the
+            parent of the next, than are followed: whatever gives a process our trust needs False.
 
     It is followed upwards. ``lineage`` may miss a process whose parent exits between two
     looks, as that of a daemon does which goes to the background.
@@ -52,14 +55,14 @@ def is_started(process: Process, child: Launched, host: Host) -> bool:
     for _ in range(_STEPS):
         facts = host.look(step.pid)
         if launcher is None or (facts is None and step == process):
-            return True
+            return unsure
         if facts is not None and facts.ppid == launcher.pid:
             return True
         if facts is not None and facts.ppid <= 1:
             return False
         # A process that has lost its parent has another one by now: begin again.
         step = (facts and host.find(facts.ppid)) or process
-    return True
+    return unsure
 
 
 def named_in_start(
@@ -76,7 +79,7 @@ def named_in_start(
     if tells_instance(service):
         return proven_master(service, hint, host) or _descendant(service, hint, child, host)
     facts = host.look(hint.pid) if hint.pid else None
-    if facts is None or not is_started(facts.process, child, host):
+    if facts is None or not is_started(facts.process, child, host, unsure=False):
         return proven_master(service, hint, host)
     executed = not service.background or list(facts.argv) != list(argv)
     return facts.process if executed and not why_elsewhere_whoever(facts, host) else None

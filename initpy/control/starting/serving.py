@@ -40,7 +40,7 @@ def _await_notice(
     service: Service, notices: Notices, child: Launched, master: Process, host: Host
 ) -> None:
     def ready() -> bool:
-        notices.hear(lambda process: is_started(process, child, host))
+        notices.hear(lambda process: is_started(process, child, host, unsure=False))
         if not notices.ready and not host.alive(master):
             raise InitError(f"{service.daemon} (pid {master}) ended before it was ready")
         return notices.ready
