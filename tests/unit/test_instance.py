@@ -193,6 +193,23 @@ def test_crash(host):
     assert [job] == list(host.processes.values())
 
 
+def test_crash_of_a_script(host):
+    """A job that a worker has executed by the same interpreter stays, with the socket it has."""
+    script = PLAIN.replace(daemon="/usr/bin/exampled.py")
+    host.put(script.daemon, "#!/usr/bin/python3\n", mode=0o755)
+    host.put("/usr/bin/python3", mode=0o755)
+    facts = {"exe": "/usr/bin/python3", "sockets": {7: "0.0.0.0:7000"}}
+    argv = ("/usr/bin/python3", *script.command(script.start_args))
+    master = recorded(host, script, argv=argv, **facts)
+    worker = fork(host, master)
+    job = host.add(argv=("/usr/bin/python3", "dump.py"), session=master.session, **facts)
+    host.end(master)
+
+    assert (worker.id,) == take_snapshot(script, host).orphans
+    stop(script, host)
+    assert [job] == list(host.processes.values())
+
+
 def test_crash_of_what_outlives(host):
     """Sessions and jobs of a daemon that they outlive are no orphans, and stay."""
     service = PLAIN.replace(outlives=True)

@@ -203,14 +203,15 @@ def search(service: Service, host: Host, *, known: Process | None, thorough: boo
 def _is_kin(record: Record, facts: ProcessFacts, host: Host) -> bool:
     """Tell whether a process is of the family of the recorded master, which has died.
 
-    It is recorded itself; or it runs what the master ran, and holds a recorded socket, or
-    was forked in the master's session. What was executed in that session is a job.
+    It is recorded itself; or it runs what the master ran, was forked and not executed since,
+    and holds a recorded socket or is in the master's session. What was executed is a job:
+    the interpreter of a script is that of many other programs, too.
     """
     if facts.process in record.members or facts.process in record.remains.draining:
         return True
-    if record.exe is None or host.exe_file(facts.process) != record.exe:
+    if not facts.forked or record.exe is None or host.exe_file(facts.process) != record.exe:
         return False
-    if facts.forked and 0 != record.session == facts.session:
+    if 0 != record.session == facts.session:
         return True
     return not host.socket_inodes(facts.process).isdisjoint(one.inode for one in record.sockets)
 
