@@ -35,7 +35,8 @@ class Directories:
         """Have a directory with that mode and owner at *path*; return what was left undone, or "".
 
         Those above it that are missing are made as root's, 0755. What stands in an existing
-        one stays; its mode and owner are mended only if it is root's or that user's. Each
+        one stays; its mode and owner are mended only if it is root's or that user's. One that
+        a user may have renamed, and that is root's and not empty, stays as it is. Each
         directory is opened below the one before, and a link is followed only if root made
         both the link and its directory. Raises InitError.
         """
@@ -50,7 +51,7 @@ class Directories:
 def _own_directory(path: str, mode: int, uid: int, gid: int) -> str:
     folder = _open("/", None)
     try:
-        names, links, made = _names(path), 0, False
+        names, links, made, renamed = _names(path), 0, False, False
         while names:
             name = names.pop(0)
             made = _make(name, folder, mode if not names else 0o755)
@@ -63,7 +64,10 @@ def _own_directory(path: str, mode: int, uid: int, gid: int) -> str:
                 if target.startswith("/"):
                     folder = _step("/", folder)
                 continue
+            renamed = renamed or _is_writable(os.fstat(folder))
             folder = _step(name, folder)
+        if renamed and uid and not os.fstat(folder).st_uid and os.listdir(folder):
+            return f"{path} is root's and not empty, and stays as it is: a user may have renamed it"
         return _give(path, folder, mode, uid, gid, made=made)
     finally:
         os.close(folder)
@@ -94,15 +98,19 @@ def _make(name: str, folder: int, mode: int) -> bool:
 
 
 def _require_trusted(path: str, name: str, link: os.stat_result, folder: int, links: int) -> None:
-    above = os.fstat(folder)
-    writable = above.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not above.st_mode & stat.S_ISVTX
-    if link.st_uid or above.st_uid or writable:
+    if link.st_uid or _is_writable(os.fstat(folder)):
         raise InitError(
             f"{path} cannot be made: {name} in it is a link of {user_name(link.st_uid)}'s, "
             "which is not followed"
         )
     if links > _MOST_LINKS:
         raise InitError(f"{path} cannot be made: too many links")
+
+
+def _is_writable(above: os.stat_result) -> bool:
+    """Tell whether a user other than root may rename what stands in that directory."""
+    shared = above.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not above.st_mode & stat.S_ISVTX
+    return bool(above.st_uid or shared)
 
 
 def _give(path: str, folder: int, mode: int, uid: int, gid: int, *, made: bool) -> str:

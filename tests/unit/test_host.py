@@ -64,6 +64,23 @@ def test_names_that_no_file_can_have(machine, tmp_path):
     )
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory away")
+def test_directory_that_a_user_has_renamed(machine, tmp_path):
+    """A directory of root's in a user's folder is not given to the user with what is in it."""
+    folder, secret = tmp_path / "folder", tmp_path / "folder" / "backup"
+    secret.mkdir(parents=True)
+    (secret / "dump").touch()
+    os.chown(folder, 33, 33)
+    secret.rename(folder / "run")  # the user may do that
+
+    told = machine.own_directory(f"{folder}/run", 0o755, 33, 33)
+
+    assert "is root's and not empty" in told
+    assert 0 == (folder / "run").stat().st_uid
+    assert "" == machine.own_directory(f"{folder}/new", 0o755, 33, 33)
+    assert 33 == (folder / "new").stat().st_uid
+
+
 def test_environment_is_clean(machine, monkeypatch):
     """Whatever the caller's, a daemon gets the same, and what is handed down."""
     monkeypatch.setenv("NGINX", "7;")
