@@ -160,6 +160,20 @@ def test_it_dies(host, proxy):
         upgrade(PROXY, host)
 
 
+def test_an_old_worker_serves_on_beside_the_new_one(host):
+    """That is not what served before: the reload is under way, as long as an old one listens."""
+    proxy = FakeProxy(host)
+    proxy.replace()
+    (old,) = proxy.workers
+    proxy.master.on["SIGUSR2"] = lambda _master: proxy.new_worker()  # the old one is stopped
+    old.state = "T"
+
+    with pytest.raises(InitError, match="under way") as caught:
+        reload(PROXY.replace(upgrade_timeout=5.0), host)
+
+    assert not isinstance(caught.value, Reverted)
+
+
 def test_nothing_serves(host, proxy):
     """That the old ones serve is said only if they do."""
     proxy.kind = "bad"

@@ -111,7 +111,13 @@ class _Look:
         if self._idle_since is None:
             self._idle_since = now
         self.serves = self._new_ones_serve(now - self._idle_since)
-        return self.serves or now - self._idle_since >= LAG
+        return self.serves or (now - self._idle_since >= LAG and not self._both_serve)
+
+    @property
+    def _both_serve(self) -> bool:
+        """Whether new children listen, and an old one has not closed its sockets yet."""
+        listening = [it for it in self._host.children(self._master) if held_sockets(it, self._host)]
+        return self._by_workers and 0 < len({*listening} - {*self._before}) < len(listening)
 
     @property
     def old_ones_serve(self) -> bool:
