@@ -6,6 +6,7 @@ process has sent one (SCM_CREDENTIALS, unix(7)); what another process sends is n
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
@@ -133,7 +134,8 @@ def _remove_stale() -> None:
         try:
             trial.connect(f"{DIRECTORY}/{name}")
         except ConnectionRefusedError:
-            os.unlink(f"{DIRECTORY}/{name}")
+            with contextlib.suppress(FileNotFoundError):  # another action removes them, too
+                os.unlink(f"{DIRECTORY}/{name}")
         except OSError:
             continue
         finally:
