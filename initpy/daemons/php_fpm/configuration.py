@@ -103,8 +103,8 @@ def _wishes(values: Mapping[str, str]) -> Iterator[Wish]:
     yield Wish(key="listen.mode", kind="mode", value=values.get("listen.mode") or _MODE)
     for key in acl:
         yield Wish(key=key, kind=key.rpartition("_")[2], value=values.get(key, ""))
-    directories = () if any(map(values.get, acl)) else ("owner", "group")
-    for kind in (*directories, "backlog"):
+    owning = () if any(map(values.get, acl)) else ("owner", "group")
+    for kind in (*owning, "backlog"):
         if value := values.get(f"listen.{kind}"):
             yield Wish(key=f"listen.{kind}", kind=kind, value=value)
 
