@@ -12,6 +12,7 @@ from initpy.control.record import write_record
 from initpy.control.stable import wait_until_stable
 from initpy.errors import InitError, PidfileError, StatusCode, WaitTimeout
 from initpy.service import Service
+from initpy.state.programs.executed import runs_file_on_disk
 from initpy.state.record import read_record, record_path
 from initpy.state.snapshot import take_snapshot
 
@@ -446,3 +447,14 @@ def test_no_new_master(host, facts):
     seen = take_snapshot(UPGRADED, host)
 
     assert (old.id, None, True) == (seen.master, seen.old_master, seen.leftover)
+
+
+@pytest.mark.parametrize("line", ["#!/usr/bin/python3 -IS", "#!/usr/bin/env python3"])
+def test_interpreter_of_the_script_on_disk(host, line):
+    """A new master runs the daemon on disk if it runs that script's interpreter."""
+    script = PLAIN.replace(daemon="/usr/bin/exampled.py")
+    host.put(script.daemon, f"{line}\n", mode=0o755)
+    host.put("/usr/bin/python3", mode=0o755)
+    new = host.add(exe="/usr/bin/python3")
+
+    assert runs_file_on_disk(script, new.id, host)

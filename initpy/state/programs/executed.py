@@ -37,8 +37,12 @@ def runs_file_on_disk(service: Service, process: Process, host: Host) -> bool:
     """Tell whether a process runs the daemon that is on disk now, or its interpreter."""
     running = host.exe_file(process)
     interpreter, _ = _first_line(service.daemon, host)
-    wanted = {host.file_id(service.daemon), interpreter and host.file_id(interpreter)}
-    return running is not None and running in wanted
+    paths = [interpreter] if "/" in interpreter else []
+    if interpreter and not paths:  # env searches the PATH that our children have
+        from ...host.programs.spawn import CLEAN_ENVIRONMENT
+
+        paths = [f"{folder}/{interpreter}" for folder in CLEAN_ENVIRONMENT["PATH"].split(":")]
+    return running is not None and running in map(host.file_id, (service.daemon, *paths))
 
 
 def _runs(facts: ProcessFacts, binary: str, host: Host) -> bool:
