@@ -5,6 +5,10 @@ from __future__ import annotations
 from ..schedule import parse_schedule
 from ..service import Service
 
+# As /usr/share/dnsmasq/init-system-common of Debian has it: without the first, one that no
+# configuration restricts answers the whole internet.
+_DEBIAN = ("--local-service", "--conf-dir={CONFIG_DIR}")
+
 DNSMASQ = Service(
     name="dnsmasq",
     daemon="/usr/sbin/dnsmasq",
@@ -12,9 +16,12 @@ DNSMASQ = Service(
     config="/etc/dnsmasq.conf",
     config_flags=("-C", "--conf-file"),
     default_config="/etc/dnsmasq.conf",
-    start_args=("-C", "{config}", "-x", "{pidfile}", "-u", "dnsmasq", "{DNSMASQ_OPTS}"),
-    test_args=("--test", "-C", "{config}"),
-    words={"DNSMASQ_OPTS": ""},
+    start_args=("-C", "{config}", "-x", "{pidfile}", "-u", "dnsmasq", *_DEBIAN, "{DNSMASQ_OPTS}"),
+    test_args=("--test", "-C", "{config}", *_DEBIAN),
+    words={
+        "DNSMASQ_OPTS": "",
+        "CONFIG_DIR": "/etc/dnsmasq.d,.dpkg-dist,.dpkg-old,.dpkg-new",
+    },
     directories={"/run/dnsmasq": 0o755},
     stop=parse_schedule("TERM/10/KILL/5"),
     reload="HUP",

@@ -302,6 +302,11 @@ class Dnsmasq(Declared):
             f"port={self.port}\nlisten-address=127.0.0.1\nbind-interfaces\nno-resolv\nno-hosts\n"
             "address=/one.test/127.0.0.9\n",
         )
+        os.makedirs(self.path("more"), exist_ok=True)
+
+    def changes(self):
+        """Have a folder for more of its configuration."""
+        return {"words": {**DNSMASQ.words, "CONFIG_DIR": self.path("more")}}
 
     def serves(self):
         """Tell whether it answers."""

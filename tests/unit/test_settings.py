@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from initpy.cli import main
+from initpy.daemons.dnsmasq import DNSMASQ
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import ExitCode, SettingsError, StatusCode
@@ -444,3 +445,13 @@ def test_settings_file_of_another_name(host):
     )
 
     assert 7 == with_settings(service, host).timeout
+
+
+def test_dnsmasq_as_debian_starts_it(host):
+    """It answers its own networks only, and reads /etc/dnsmasq.d or what CONFIG_DIR says."""
+    usual = with_settings(DNSMASQ, host)
+    changed = set_by(host, "CONFIG_DIR=/srv/d", DNSMASQ)
+
+    words = "--local-service --conf-dir=/etc/dnsmasq.d,.dpkg-dist,.dpkg-old,.dpkg-new"
+    assert words in " ".join(usual.command(usual.start_args))
+    assert "--conf-dir=/srv/d" in changed.command(changed.start_args)
