@@ -22,7 +22,7 @@ _COMMANDS = ("test", "reload", "stop_command", "ready", "upgrade_check")
 _STEPS = ("start_pre", "start_post", "stop_post")
 _SIGNALS = ("reload", "reopen", "drain_signal")
 _ARGUMENTS = ("start_args", "test_args", "test", "reload", "stop_command")
-_FOR_A_MASTER = ("reload", "stop_command")  # they may hold {pid}
+_FOR_A_MASTER = ("reload", "stop_command", "start_post")  # they may hold {pid}
 _FACTS = ("config", "pidfile", "pid")
 _EVERY_BIT = 0o7777
 _REEXEC = "initpy.protocols.reexec:reload"
@@ -96,14 +96,21 @@ def _paths(service: Service) -> Iterator[str]:
             yield f'listens {place!r} is neither ADDRESS:PORT, as "*:80", nor a path'
 
 
+def _command_lines(service: Service) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for field in _ARGUMENTS:
+        args = getattr(service, field)
+        if args and not isinstance(args, str):
+            yield field, args
+    for field in _STEPS:
+        for command in getattr(service, field):
+            yield field, () if isinstance(command, str) else command
+
+
 def _names(service: Service) -> Iterator[str]:
     for key in service.words:
         if not key.isidentifier() or key in _FACTS:
             yield f"words {key!r} cannot be a key of a settings file"
-    for field in _ARGUMENTS:
-        args = getattr(service, field)
-        if not args or isinstance(args, str):
-            continue
+    for field, args in _command_lines(service):
         facts = {"pid": "0"} if field in _FOR_A_MASTER else {}
         for arg in args:
             try:

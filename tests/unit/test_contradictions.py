@@ -83,3 +83,10 @@ def test_accepted(facts):
     service = PLAIN.replace(**facts)
 
     assert facts == {field: getattr(service, field) for field in facts}
+
+
+@pytest.mark.parametrize("field", ["start_pre", "start_post", "stop_post"])
+def test_name_that_a_step_does_not_know(field):
+    """It is refused when it is declared, and does not end a start later."""
+    with pytest.raises(ValueError, match=f"{field} '/run/{{NAME}}': {{NAME}} is neither"):
+        Service(name="x", daemon="/x", pidfile="/p", **{field: (("/bin/mkdir", "/run/{NAME}"),)})
