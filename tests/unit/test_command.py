@@ -580,3 +580,26 @@ def test_words_that_do_not_fit(host, words):
     host.put(FILE, MINE)
 
     assert ExitCode.USAGE == main(["generate", *words], host)
+
+
+def test_what_a_file_imports(host, capsys):
+    """A declaration of ours that it starts from is not its own, and is not installed."""
+    host.put(
+        FILE,
+        "from initpy.daemons.memcached import MEMCACHED\n"
+        'TWO = MEMCACHED.replace(name="two", pidfile="/run/two.pid")\n',
+    )
+    host.put("/etc/init.d", kind="dir")
+
+    assert ExitCode.OK == main(["install", FILE], host)
+    assert "/etc/init.d/two" in host.files
+    assert "/etc/init.d/memcached" not in host.files
+
+
+def test_stopped_before_what_it_needs(host, capsys):
+    """What has to be up before it is up until it has ended, if nothing else is declared."""
+    host.put(FILE, MINE[:-2] + ', lsb={"Required-Start": "$network"})\n')
+
+    main(["generate", FILE], host)
+
+    assert "# Required-Stop:     $network\n" in capsys.readouterr().out

@@ -6,6 +6,7 @@ from ... import cli
 from ...errors import InitError, UsageError
 from ...host import Host
 from ...service import Service
+from ..declarations import declarations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,12 @@ def declared_in(path: str, host: Host) -> list[Service]:
         raise InitError(f"{path}, line {_line_of(exc, path)}: {_said(exc)}") from None
     finally:
         cli.run = acts
-    found = [one for name, one in names.items() if name.isupper() and isinstance(one, Service)]
+    known = declarations().values()  # what it imports of these is not its own
+    found = [
+        one
+        for name, one in names.items()
+        if name.isupper() and isinstance(one, Service) and not any(one is other for other in known)
+    ]
     if not found:
         raise UsageError(f"{path} declares no service: NAME = Service(...), in capital letters")
     services = {service.name: service for service in found}
