@@ -123,7 +123,7 @@ _OTHER_FIELDS = ("localstatedir", "options")  # only where they differ from the 
 # What insserv and update-rc.d need, of a declaration that says nothing else.
 _LSB = {
     "Required-Start": "$remote_fs $syslog",
-    "Required-Stop": "$remote_fs $syslog",
+    "Required-Stop": "",
     "Default-Start": "2 3 4 5",
     "Default-Stop": "0 1 6",
 }
@@ -132,6 +132,7 @@ _LSB = {
 def with_header(service: Service) -> Service:
     """Return *service* with what its header lacks. Raises InitError if a line would break."""
     lsb = {**_LSB, "Short-Description": service.name, **service.lsb}
+    lsb["Required-Stop"] = service.lsb.get("Required-Stop", lsb["Required-Start"])
     lines = {"daemon": service.daemon, "pidfile": service.pidfile, "chkconfig": service.chkconfig}
     for what, text in {**lines, **lsb}.items():
         if not f"{what}{text}".isprintable():

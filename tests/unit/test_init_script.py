@@ -174,7 +174,7 @@ def test_header_of_another_declaration():
         "### BEGIN INIT INFO",
         "# Provides:          x",
         "# Required-Start:    $network",
-        "# Required-Stop:     $remote_fs $syslog",
+        "# Required-Stop:     $network",
         "# Default-Start:     2 3 4 5",
         "# Default-Stop:      0 1 6",
         "# Short-Description: x",
