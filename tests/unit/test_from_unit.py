@@ -230,3 +230,135 @@ def test_nothing_named(host, capsys):
     """Something has to be generated."""
     assert ExitCode.USAGE == main(["generate"], host)
     assert "name a daemon" in capsys.readouterr().err
+
+
+def test_semicolon_in_quotes(host):
+    """In quotes it is an argument, and does not end a command."""
+    put(host, '[Service]\nExecStart=/usr/sbin/foo -x ";" \\;\n')
+
+    assert ("-x", ";", ";") == translate("foo", host)[0].start_args
+
+
+def test_several_commands_before_the_signal(host):
+    """None of them is lost, and one that may fail does not prevent the signal."""
+    lines = "ExecReload=-/usr/sbin/foo -a", "ExecReload=/usr/sbin/foo -b $MAINPID"
+    put(host, service("\n".join([*lines, "ExecReload=/bin/kill -HUP $MAINPID"])))
+
+    translated, _ = translate("foo", host)
+
+    script = "/usr/sbin/foo -a || true\n/usr/sbin/foo -b {pid}\n/bin/kill -HUP {pid}"
+    assert ("/bin/sh", "-ec", script) == translated.reload
+    assert not translated.test
+
+
+@pytest.mark.parametrize("key", ["ExecReload", "ExecStop"])
+def test_command_of_root(host, key):
+    """A command of ours has the user of the daemon: another is refused, and not run as that."""
+    put(host, service(f"User=web\n{key}=+/usr/sbin/foo-ctl x"))
+
+    with pytest.raises(InitError, match=f"{key}= by root, of a daemon of another user"):
+        translate("foo", host)
+
+
+def test_test_of_root(host):
+    """It stays root's: it is run before a start."""
+    put(host, service("User=web\nExecStartPre=+/usr/sbin/foo -t"))
+
+    translated, _ = translate("foo", host)
+
+    assert not translated.test
+    assert (("/usr/sbin/foo", "-t"),) == translated.start_pre
+
+
+def test_dependencies_stay(host):
+    """A drop-in can only add to them: systemd.unit(5)."""
+    put(host, "[Unit]\nAfter=network.target\n" + service(""))
+    host.put("/etc/systemd/system/foo.service.d/a.conf", "[Unit]\nAfter=\nAfter=time-sync.target\n")
+
+    header = translate("foo", host)[0].lsb
+
+    assert "$remote_fs $syslog $network $time" == header["Required-Start"]
+
+
+def test_socket_by_its_drop_in(host):
+    """A socket has drop-ins, and specifiers that tell its name."""
+    put(host, "[Unit]\nRequires=foo.socket\n" + service(""))
+    host.put("/lib/systemd/system/foo.socket", "[Socket]\nListenStream=/run/%p/%N\n")
+    assert ("/run/foo/foo",) == translate("foo", host)[0].listens
+
+    text = "[Socket]\nListenStream=\nListenStream=8080\n"
+    host.put("/etc/systemd/system/foo.socket.d/a.conf", text)
+    assert ("*:8080",) == translate("foo", host)[0].listens
+
+
+@pytest.mark.parametrize("files", ["", "EnvironmentFile=-/etc/default/foo"])
+def test_variable_that_systemd_sets(host, files):
+    """It is not taken for an empty one."""
+    put(host, f"[Service]\nUser=web\n{files}\nExecStart=/usr/sbin/foo ${{HOME}}/x\n")
+
+    with pytest.raises(InitError, match=r"only systemd can tell what \$HOME stands for"):
+        translate("foo", host)
+
+
+def test_value_as_at_a_start(host):
+    """A value that is known now is split as one that a start reads: quotes and backslashes go."""
+    text = 'Environment="X=--re=\\\\d it\'s"\nExecStart=/usr/sbin/foo $X'
+    put(host, f"[Service]\n{text}\n")
+
+    assert ("--re=d", "its") == translate("foo", host)[0].start_args
+
+
+def test_last_timeout_counts(host):
+    """TimeoutSec= sets both anew, also in a drop-in."""
+    put(host, service("TimeoutStartSec=300\nTimeoutStopSec=300\nTimeoutSec=5\nTimeoutStopSec=7"))
+
+    translated, _ = translate("foo", host)
+
+    assert (5.0, 7.0) == (translated.timeout, translated.stop[0].seconds)
+
+
+def test_masked_drop_in(host):
+    """A link to /dev/null masks a drop-in of that name, or the whole unit."""
+    host.put("/dev/null", mode=0o666)
+    put(host, service(""))
+    host.put("/lib/systemd/system/foo.service.d/a.conf", "[Service]\nNice=5\n")
+    host.put("/etc/systemd/system/foo.service.d/a.conf", text="/dev/null", kind="link")
+    assert not translate("foo", host)[0].nice
+
+    host.put("/etc/systemd/system/bar.service", text="/dev/null", kind="link")
+    with pytest.raises(InitError, match="it is masked"):
+        translate("bar", host)
+
+
+def test_braces_in_a_condition(host):
+    """They are characters."""
+    put(host, "[Unit]\nConditionPathExists=/etc/{x}\n" + service(""))
+
+    before = translate("foo", host)[0]
+
+    assert ["/usr/bin/test", "-e", "/etc/{x}"] == before.expanded(before.start_pre[0])
+
+
+def test_backslash_at_the_end(host):
+    """What the last line says counts, also if it were to be continued."""
+    put(host, "[Service]\nExecStart=/usr/sbin/foo\nUser=web \\")
+
+    assert "web" == translate("foo", host)[0].user
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("14d", 1209600.0), ("20us", 2e-05)])
+def test_long_or_short_deadline(host, text, seconds):
+    """It is no number with an exponent in our schedules."""
+    put(host, service(f"TimeoutStopSec={text}"))
+
+    assert seconds == translate("foo", host)[0].stop[0].seconds
+
+
+def test_what_is_only_wanted(host):
+    """An init script starts nothing else: that is told."""
+    put(host, "[Unit]\nWants=bar.service\n" + service(""))
+
+    assert (
+        "bar.service is wanted, and not in After=: nothing starts it with this"
+        in (translate("foo", host)[1])
+    )

@@ -44,7 +44,10 @@ def header(unit: Unit) -> dict[str, str]:
     early = is_false(unit.last("DefaultDependencies", "Unit"))
     after, before = unit.words("After", "Unit"), unit.words("Before", "Unit")
     needed = {name for key in _NEEDS for name in unit.words(key, "Unit")}
-    unit.words("Wants", "Unit")
+    wanted = unit.words("Wants", "Unit")
+    for name in sorted({*needed, *wanted} - {*after}):
+        if name.endswith((".service", ".mount")):
+            unit.notes.append(f"{name} is wanted, and not in After=: nothing starts it with this")
     is_syslog = "syslog.service" in unit.words("Alias", "Install")
     first = ["$local_fs"] if early else ["$remote_fs", *([] if is_syslog else ["$syslog"])]
     required = list(first)

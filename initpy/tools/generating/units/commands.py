@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from ....arguments import systemd_words
 from ....value import Value
 
 TYPE_CHECKING = False
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 _SEARCHED = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _PREFIXES = "@-:+!"
+_END = "\0"  # of one of several commands in a line: no word has it
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\$")
+# What systemd sets, and we do not know: systemd.exec(5).
+_BY_SYSTEMD = ("HOME", "SHELL", "PATH", "INVOCATION_ID", "CREDENTIALS_DIRECTORY")
 _OURS = ("config", "pidfile", "pid")  # what else a command line of ours may hold in braces
 # The directories that systemd makes, the key of their mode, and the variable that names them.
 DIRECTORIES = {
@@ -48,8 +52,8 @@ def commands(unit: Unit, key: str) -> list[Command]:
     found = []
     for line in unit.listed(key):
         words: list[str] = []
-        for word in [*unit.split(key, line), ";"]:
-            if word != ";":
+        for word in [*unit.split(key, line, between=_END), _END]:
+            if word != _END:
                 words.append(";" if word == "\\;" else unit.expand(word))
             elif words:
                 found.append(_command(unit, key, words))
@@ -115,7 +119,7 @@ class Variables:
         args = [command.program.replace("{", "{{").replace("}", "}}")]
         for word in command.args:
             if command.literal:
-                args.append(_plain(word))
+                args.append(plain(word))
             elif word.startswith("$") and word[1:2] not in ("{", "$", ""):
                 args += self._words_of(word[1:], own)
             else:
@@ -127,12 +131,12 @@ class Variables:
             return [own[name]]
         if self._is_read(name):
             return [f"{{{name}}}"]
-        return [_plain(word) for word in self._unit.split("Environment", self._value(name))]
+        return [plain(word) for word in systemd_words(self._value(name))]
 
     def _within(self, word: str, own: Mapping[str, str]) -> str:
         found, at = "", 0
         for match in _BRACED.finditer(word):
-            found += _plain(word[at : match.start()])
+            found += plain(word[at : match.start()])
             at = match.end()
             name = match[1]
             if not name:
@@ -143,21 +147,24 @@ class Variables:
                 # Braces alone would stand for words; with a conversion it is one argument.
                 found += f"{{{name}!s}}"
             else:
-                found += _plain(self._value(name))
-        return found + _plain(word[at:])
+                found += plain(self._value(name))
+        return found + plain(word[at:])
 
     def _is_read(self, name: str) -> bool:
         """Tell whether a start reads the value of a variable. Raises Untranslatable."""
-        if not self.files or name in self._set.keys() - self.settled.keys():
+        by_systemd = (*self._set, *_BY_SYSTEMD)
+        if not self.files or (name in by_systemd and name not in self.settled):
             return False
         if name in _OURS:
             raise self._unit.refusal(f"a variable of its command lines is called {name}")
         return _NAME.fullmatch(name) is not None
 
     def _value(self, name: str) -> str:
+        if name in _BY_SYSTEMD and name not in self.settled:
+            raise self._unit.refusal(f"only systemd can tell what ${name} stands for")
         return {**self._set, **self.settled}.get(name, "")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return a text in which no brace means anything."""
     return text.replace("{", "{{").replace("}", "}}")

@@ -46,7 +46,14 @@ def read_socket(name: str, beside: str, host: Host) -> Unit | None:
     """
     folders = [os.path.dirname(os.path.abspath(beside))] if "/" in beside else []
     path = _first(name, [*folders, *_FOLDERS], host)
-    return Unit(name, [_text(path, host)], host) if path else None
+    if not path:
+        return None
+    files: dict[str, str] = {}
+    for folder in [*folders, *_FOLDERS]:
+        for drop_in in host.glob(f"{folder}/{name}.d/*.conf"):
+            files.setdefault(drop_in.rpartition("/")[2], drop_in)
+    texts = [_text(one, host) for one in (path, *(files[key] for key in sorted(files)))]
+    return Unit(name.removesuffix(".socket"), texts, host, "socket")
 
 
 def _beside(path: str, host: Host) -> tuple[str, list[str]]:
@@ -95,6 +102,8 @@ def _first(name: str, folders: list[str] | tuple[str, ...], host: Host) -> str:
 def _text(path: str, host: Host) -> str:
     """Return the text of a file; "" for a link to /dev/null, which masks what has its name."""
     real = host.realpath(path)
+    if real == "/dev/null":
+        return ""
     facts = host.examine(real, _MOST)
     if facts is None:
         raise InitError(f"{path} leads to {real}, which does not exist")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .commands import Command, commands
+from .commands import Command, commands, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def preparing(unit: Unit, variables: Variables, daemon: str, user: str) -> dict[
     for command in commands(unit, "ExecCondition"):
         before.append(_run(command, variables, user))
     for command in commands(unit, "ExecStartPre"):
-        if _is_test(command, daemon) and not command.may_fail and "test" not in fields:
+        by_root = bool(user) and command.as_root  # a test is run as the user
+        can = not command.may_fail and not by_root and "test" not in fields
+        if can and _is_test(command, daemon):
             fields["test"] = variables.filled(command)
         else:
             before.append(_run(command, variables, user))
@@ -77,6 +79,6 @@ def _conditions(unit: Unit) -> list[tuple[str, ...]]:
             if any(value.startswith("|") for value in values):
                 raise unit.refusal(f"{kind}{name}=: one of several conditions is to be met")
             for value in map(unit.expand, values):
-                path = value.lstrip("!").strip()
+                path = plain(value.lstrip("!").strip())
                 found.append(("/usr/bin/test", *(["!"] if value[:1] == "!" else []), option, path))
     return found

@@ -21,10 +21,9 @@ _SHELL = ("/bin/sh", "-ec")
 def time_span(unit: Unit, key: str) -> float:
     """Return the value of a deadline in seconds; infinity if there is none.
 
-    key: TimeoutStartSec or TimeoutStopSec; TimeoutSec stands for both.
+    key: TimeoutStartSec or TimeoutStopSec.
     """
-    both = unit.last("TimeoutSec")
-    text = unit.last(key) or both
+    text = unit.last(key)
     if not text:
         return USUAL
     try:
@@ -60,11 +59,17 @@ def reloading(unit: Unit, variables: Variables, daemon: str) -> dict[str, object
     fields: dict[str, object] = {}
     signal = signal_to_master(found[-1]) if found else ""
     # What the daemon's own program does before the signal is a test.
-    if signal and all(one.program == daemon for one in found[:-1]):
+    if signal and not found[2:] and all(_is_test(one, daemon) for one in found[:-1]):
         if found[:-1]:
             fields["test"] = variables.filled(found[0])
         return {**fields, "reload": signal}
     return {**fields, "reload": _one(unit, "ExecReload", found, variables)} if found else fields
+
+
+def _is_test(command: Command, daemon: str) -> bool:
+    """Tell whether a command counts as a test: it has to succeed, and does not know the master."""
+    knows = any(name in word for word in command.args for name in _MASTER)
+    return command.program == daemon and not command.may_fail and not knows
 
 
 def stopping(unit: Unit, variables: Variables) -> dict[str, object]:
@@ -98,7 +103,7 @@ def _killing(unit: Unit) -> list[Step]:
     if is_true(unit.last("SendSIGHUP")):
         signals.append("HUP")
     within = time_span(unit, "TimeoutStopSec")
-    shown = "forever" if within == float("inf") else f"{within:g}"
+    shown = "forever" if within == float("inf") else f"{within:.6f}"
     steps = [f"{signal}/0" for signal in signals[:-1]] + [f"{signals[-1]}/{shown}"]
     if not is_false(unit.last("SendSIGKILL")):
         steps.append(f"{(unit.last('FinalKillSignal') or 'KILL').removeprefix('SIG')}/5")
@@ -114,6 +119,8 @@ def _steps(unit: Unit, text: str) -> tuple[Step, ...]:
 
 def _one(unit: Unit, key: str, found: list[Command], variables: Variables) -> tuple[str, ...]:
     """Return one command line for several, which run until one fails."""
+    if any(one.as_root for one in found) and unit.last("User") not in ("", "root", "0"):
+        raise unit.refusal(f"{key}= by root, of a daemon of another user")
     if len(found) == 1:
         return variables.filled(found[0], pid=True)
     lines = [(one, variables.filled(one, pid=True)) for one in found]

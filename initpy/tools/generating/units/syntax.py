@@ -29,7 +29,8 @@ def assignments(text: str) -> list[tuple[str, str, str]]:
     """
     found = []
     section, line = "", ""
-    for physical in text.lstrip("\ufeff").split("\n"):
+    # The empty last line ends one that a backslash would continue.
+    for physical in (*text.lstrip("\ufeff").split("\n"), ""):
         if physical.lstrip(_SPACES)[:1] in ("#", ";"):
             continue
         line += physical.rstrip("\r")
@@ -46,10 +47,11 @@ def assignments(text: str) -> list[tuple[str, str, str]]:
     return found
 
 
-def split_words(text: str) -> list[str]:
+def split_words(text: str, *, between: str = ";") -> list[str]:
     r"""Split a value at white space; quotes and the escapes of C count.
 
-    An escape that is not known stays as it is. Raises ValueError if a quote has no end.
+    An escape that is not known stays as it is. A ";" that stands alone and without quotes
+    becomes *between*. Raises ValueError if a quote has no end.
 
     >>> split_words(r"a 'b c' --d='e f' \x41 \;")
     ['a', 'b c', '--d=e f', 'A', '\\;']
@@ -75,6 +77,8 @@ def split_words(text: str) -> list[str]:
             if word is not None:
                 words.append("".join(word))
             word = None
+        elif char == ";" and word is None and text[at : at + 1] in _SPACES:
+            words.append(between)
         else:
             word = [*(word or ()), char]
     if quote:

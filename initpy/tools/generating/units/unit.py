@@ -36,6 +36,9 @@ _OF_HOST = {
     "v": "/proc/sys/kernel/osrelease",
     "m": "/etc/machine-id",
 }
+# An empty value takes nothing back here: systemd.unit(5).
+_DEPENDENCIES = ("After", "Before", "Requires", "Requisite", "BindsTo", "Wants")
+_BOTH = ("TimeoutStartSec", "TimeoutStopSec")  # what TimeoutSec= stands for; the last one counts
 
 
 class Untranslatable(InitError):
@@ -48,23 +51,26 @@ class Unit:
     notes: sentences: what of it is left out, or differs, and why.
     """
 
-    def __init__(self, name: str, texts: Iterable[str], host: Host) -> None:
+    def __init__(self, name: str, texts: Iterable[str], host: Host, kind: str = "service") -> None:
         """Take the texts of its file and of its drop-ins, in their order.
 
         name: without the suffix; that of an instance has an "@" in it.
         """
-        self.name, self.host = name, host
+        self.name, self.host, self.kind = name, host, kind
         self.notes: list[str] = []
         self._values: dict[tuple[str, str], list[str]] = {}
         self._asked: set[tuple[str, str]] = set()
         for text in texts:
             for section, key, value in assignments(text):
-                self._values.setdefault((section, key), []).append(value)
+                for one in _BOTH if key == "TimeoutSec" else (key,):
+                    self._values.setdefault((section, one), []).append(value)
 
     def listed(self, key: str, section: str = "Service") -> list[str]:
         """Return every value of a key. An empty one takes those before it back."""
         self._asked.add((section, key))
         values = self._values.get((section, key), [])
+        if section == "Unit" and key in _DEPENDENCIES:
+            return [value for value in values if value]
         after = len(values) - values[::-1].index("") if "" in values else 0
         return values[after:]
 
@@ -78,10 +84,10 @@ class Unit:
         found = [word for value in self.listed(key, section) for word in self.split(key, value)]
         return [self.expand(word) for word in found]
 
-    def split(self, key: str, value: str) -> list[str]:
+    def split(self, key: str, value: str, *, between: str = ";") -> list[str]:
         """Split a value into words, with their specifiers. Raises Untranslatable."""
         try:
-            return split_words(value)
+            return split_words(value, between=between)
         except ValueError as exc:
             raise self.refusal(f"{key}=: {exc}") from None
 
@@ -119,7 +125,7 @@ class Unit:
         prefix, _, instance = self.name.partition("@")
         component = prefix.rpartition("-")[2]
         of_name = {
-            "n": f"{self.name}.service",
+            "n": f"{self.name}.{self.kind}",
             "N": self.name,
             "p": prefix,
             "i": instance,
