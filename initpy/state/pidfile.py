@@ -10,7 +10,7 @@ from ..errors import HostError, InitError
 from ..host import Host
 from ..value import Value
 
-DIGITS = 10  # of a pid
+DIGITS = 32  # at most; a pid has ten, and a longer number is that of no process
 MOST = 1024  # bytes; some daemons write more about themselves below their pid
 
 # The verdicts on a pidfile.
