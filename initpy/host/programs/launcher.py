@@ -131,7 +131,7 @@ def _start(
                 base = adopt(given.surroundings, failing)
             set_limits(given.nice, given.limits, given.account)
         except (OSError, ValueError, OverflowError) as exc:
-            os.write(failing, unprepared(exc))
+            os.write(failing, unprepared(exc, given.directory))
         else:
             spawn.execute(argv, {**base, **given.environment}, failing)
         finally:

@@ -14,12 +14,17 @@ _LACKS = (
 )
 
 
-def unprepared(why: Exception) -> bytes:
-    """Say which system call failed before execve(2): its errno, if this machine lacks something."""
+def unprepared(why: Exception, directory: str = "/") -> bytes:
+    """Say which system call failed before execve(2): its errno, if this machine lacks something.
+
+    directory: the working directory, which may be what failed.
+    """
     number = getattr(why, "errno", None)
-    if number is not None and getattr(why, "filename", None):  # chdir(2)
+    if number in _LACKS:
+        return b"%d" % number
+    if number is not None and getattr(why, "filename", None) == directory:  # chdir(2)
         return b"directory %d" % number
-    return b"%d" % number if number in _LACKS else b"unprepared"
+    return b"unprepared"
 
 
 def refused(why: str, program: str) -> HostError:
