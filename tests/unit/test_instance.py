@@ -168,7 +168,7 @@ def test_user_of_its_own(host):
     host.distrusted["/run"] = "/run belongs to example"
     assert master.id == take_snapshot(PLAIN, host).master
 
-    roots = host.add(exe=DAEMON, argv=(DAEMON, "-c", "/root/secret.conf"))
+    roots = host.add(exe=DAEMON, argv=(DAEMON, "-c", "/etc/secret.conf"))
     host.end(master)
     host.put(PIDFILE, f"{roots.pid}\n", uid=77)
 
