@@ -30,8 +30,9 @@ def phase(
     alive:   whether it is still alive.
     pidfile: the master that the pidfile names, if any.
     oldbin:  the master that the .oldbin file names, if any.
-    moved:   whether the pidfile exists and was renamed after USR2. A new binary that
-             cannot start ends within 5 ms, so its .oldbin may come and go unseen.
+    moved:   whether the pidfile exists and was renamed after USR2, and no rename is under
+             way. A new binary that cannot start ends within 5 ms, so its .oldbin may come
+             and go unseen.
     """
     if not alive:
         return Phase.LOST

@@ -291,7 +291,10 @@ class FakeDaemon:
 
 
 class FakeNginx(FakeDaemon):
-    """An nginx: USR2 renames its pidfile and starts the binary on disk."""
+    """An nginx: USR2 renames its pidfile and starts the binary on disk.
+
+    renaming: seconds for which rename(2) of its pidfile goes on, with the new ctime already.
+    """
 
     title = f"nginx: master process {NGINX.daemon} -c {NGINX.config}"
     worker, draining = "nginx: worker process", "nginx: worker process is shutting down"
@@ -306,6 +309,7 @@ class FakeNginx(FakeDaemon):
 
     def __init__(self, host, service=NGINX, **facts):
         super().__init__(host, service, **facts)
+        self.renaming = 0.0
         self.configure([self.place])
 
     def configure(self, places):
@@ -386,8 +390,10 @@ class FakeNginx(FakeDaemon):
     def usr2(self, master):
         """Begin an upgrade, unless one is under way or the parent lives (ngx_parent)."""
         if not (self.silent or master.ends or master.successor or master.ppid == master.born_of):
-            self.occupy(master, 0.002)
-            self.host.at(0.001, lambda: self.hand_over(master), by=master)
+            self.occupy(master, 0.002 + self.renaming)
+            if self.renaming:
+                self.host.at(0.001, lambda: self.host.touch(self.service.pidfile), by=master)
+            self.host.at(0.001 + self.renaming, lambda: self.hand_over(master), by=master)
 
     def hand_over(self, master):
         """Rename the pidfile and start the new binary, signals blocked."""

@@ -894,10 +894,14 @@ class FakeHost(Host):
         self._may_write(new)
         if old not in self.files:
             raise InitError(f"{old} cannot be renamed to {new}: No such file or directory")
-        self._count += 1
         self.files[new] = self.files.pop(old)
-        self.files[new].ctime, self.files[new].changed = self._count, self.now
+        self.touch(new)
         self.files[new].path = new
+
+    def touch(self, path):
+        """Set the ctime of a file; rename(2) does so before the file has its new name."""
+        self._count += 1
+        self.files[path].ctime, self.files[path].changed = self._count, self.now
 
     def _followed(self, path):
         return self.files.get(self._resolved(path))

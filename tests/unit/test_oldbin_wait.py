@@ -71,6 +71,18 @@ def test_reverted_at_once_is_noticed_at_once(host, nginx, old):
     assert host.now < 0.02
 
 
+@pytest.mark.parametrize("seconds", [0.0005, 0.003, 0.5])
+def test_rename_that_takes_a_while_is_no_revert(host, nginx, old, seconds):
+    """rename(2) sets the ctime first: as long as it lasts the pidfile looks renamed back."""
+    before = host.version(NGINX.pidfile)
+    nginx.renaming = seconds
+    nginx.usr2(old)
+
+    new = wait_for_oldbin(NGINX, old.id, host, before=before)
+
+    assert nginx.masters[-1].id == new
+
+
 def test_ignored_usr2_is_noticed(host, nginx, old):
     """A master that is idle, also after another turn of its loop, has ignored USR2."""
     with pytest.raises(InitError, match="ignored USR2"):

@@ -50,7 +50,7 @@ def wait_for_oldbin(
 
     def handed_over() -> Process | None:
         nonlocal idle, nudged
-        now, new = look()
+        now, new = look(idle)
         if now == Phase.BOTH:
             return new
         if now == Phase.LOST:
@@ -64,7 +64,7 @@ def wait_for_oldbin(
             # does it at the next signal (ngx_master_process_cycle): CHLD is harmless.
             nudged = True
             host.kill(old, signal_named("CHLD"))
-        # Looked at last: what it has done before it was idle is seen at the next look.
+        # Looked at last: what it has done before it was idle is seen at the next look, as a whole.
         idle = now == Phase.PENDING and is_idle(old, host)
         return None
 
@@ -79,8 +79,11 @@ def wait_for_oldbin(
 
 def _looker(
     service: Service, old: Process, before: tuple[int, int] | None, host: Host
-) -> Callable[[], tuple[str, Process | None]]:
-    """Return what looks where the upgrade is: its phase, and the new master if it is up."""
+) -> Callable[[bool], tuple[str, Process | None]]:
+    """Return what looks where the upgrade is: its phase, and the new master if it is up.
+
+    It is told whether the old master was idle before this look.
+    """
     started: set[Process] = set()  # what the old one has executed since
     began = host.monotonic()
 
@@ -90,15 +93,18 @@ def _looker(
             return False
         return host.age(child.process) <= min(host.monotonic() - began + MARGIN, INFANCY)
 
-    def renamed() -> tuple[str, Process | None]:
+    def renamed(idle: bool) -> tuple[str, Process | None]:
         # The version first: read last, a rename between the reads would look like a revert.
+        # So does one under way: it sets the ctime of the file before the file has its new
+        # name (ext4_rename, before d_move), and milliseconds may lie between. A master that
+        # was idle has done with it.
         version = host.version(service.pidfile)
         oldbin = named_master(service, service.oldbin, host)
         pidfile = named_master(service, service.pidfile, host)
-        moved = version not in (None, before)
+        moved = idle and version not in (None, before)
         return phase(old, host.alive(old), pidfile, oldbin, moved), pidfile
 
-    def kept() -> tuple[str, Process | None]:
+    def kept(_: bool) -> tuple[str, Process | None]:
         facts = [it for one in host.children(old) if (it := host.look(one.pid))]
         started.update(it.process for it in facts if not it.forked)
         living = {one for one in started if host.alive(one)}
