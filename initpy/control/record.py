@@ -120,12 +120,12 @@ def record_leftovers(
     """Record what is to be ended, and to be removed, once the old processes have finished."""
     record = read_record(service, host)
     if record is not None:
-        remains = record.remains
-        remains = remains.replace(
-            helpers=tuple(dict.fromkeys([*remains.helpers, *helpers])),
-            dropped={**remains.dropped, **(dropped or {})},
+        remains = record.remains.replace(
+            helpers=tuple(dict.fromkeys([*record.remains.helpers, *helpers])),
+            dropped={**record.remains.dropped, **(dropped or {})},
         )
-        write_record(service, record.master, host, remains=remains)
+        if remains != record.remains:
+            write_record(service, record.master, host, remains=remains)
 
 
 def remove_record(service: Service, host: Host) -> None:
@@ -144,8 +144,7 @@ def _living(remains: Remains, host: Host) -> Remains:
 
 
 def _signs(members: Iterable[Process], host: Host) -> tuple[str, ...]:
-    looks = (host.look(member.pid) for member in members)
-    return tuple(dict.fromkeys(sign_of(facts, host) for facts in looks if facts is not None))
+    return tuple(filter(None, dict.fromkeys(sign_of(member, host) for member in members)))
 
 
 def _sockets(holders: Iterable[Process], host: Host) -> tuple[RecordedSocket, ...]:

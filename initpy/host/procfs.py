@@ -39,8 +39,8 @@ class ProcessFacts(Value):
 class SignalMasks(Value):
     """The signals that a process catches, ignores and blocks, and that are pending, as bits.
 
-    Beside them, of the same moment: its state, and how often it was taken from a processor
-    or has left it.
+    Beside them, of the same moment: its name, its state, and how often it was taken from a
+    processor or has left it.
     """
 
     caught: int
@@ -49,6 +49,7 @@ class SignalMasks(Value):
     pending: int
     state: str = "S"  # one letter, as ps(1) shows it
     switches: int = 0
+    comm: str = ""  # the name that the kernel has for it
 
 
 def parse_stat(text: str) -> tuple[str, int, int, int]:
@@ -93,6 +94,7 @@ def parse_masks(text: str) -> SignalMasks:
         pending=int(status["SigPnd"], 16) | int(status["ShdPnd"], 16),
         state=status["State"][0],
         switches=int(status["voluntary_ctxt_switches"]) + int(status["nonvoluntary_ctxt_switches"]),
+        comm=status["Name"],
     )
 
 

@@ -614,6 +614,7 @@ class FakeHost(Host):
             blocked=found.blocked,
             pending=found.pending,
             state=found.state,
+            comm=found.comm,
         )
 
     def blocked_by_threads(self, process):

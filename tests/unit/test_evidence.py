@@ -64,6 +64,18 @@ def test_recorded_members(host, master, workers):
     assert (ids(*workers), set()) == judged(host)
 
 
+def test_sockets_are_read_where_they_decide(host, master, workers, monkeypatch):
+    """Each worker may have a socket to each other one: those of a recorded one are not read."""
+    later = stray(host, session=master.pid, exe_id=master.exe_id)
+    other = stray(host, sockets={9: "0.0.0.0:81"}, exe_id=master.exe_id)
+    host.end(master)
+    read, sockets = [], host.socket_inodes
+    monkeypatch.setattr(host, "socket_inodes", lambda one: read.append(one) or sockets(one))
+
+    assert (ids(*workers, later), set()) == judged(host)
+    assert [other.id] == read
+
+
 def test_later_worker_by_its_session(host, master, workers):
     """A worker that the master forked later is in the session that it led."""
     later = stray(host, session=master.pid, exe_id=master.exe_id)

@@ -37,13 +37,14 @@ def test_status():
 def test_masks():
     """A signal may wait for the process or for its thread."""
     text = (
-        "State:\tR (running)\nSigPnd:\t01\nShdPnd:\t02\nSigBlk:\t04\nSigIgn:\t08\nSigCgt:\t10\n"
-        "voluntary_ctxt_switches:\t40\nnonvoluntary_ctxt_switches:\t2\n"
+        "Name:\tweb\nState:\tR (running)\nSigPnd:\t01\nShdPnd:\t02\nSigBlk:\t04\nSigIgn:\t08\n"
+        "SigCgt:\t10\nvoluntary_ctxt_switches:\t40\nnonvoluntary_ctxt_switches:\t2\n"
     )
 
     masks = parse_masks(text)
 
-    assert masks == SignalMasks(caught=16, ignored=8, blocked=4, pending=3, state="R", switches=42)
+    expected = {"caught": 16, "ignored": 8, "blocked": 4, "pending": 3, "switches": 42}
+    assert masks == SignalMasks(state="R", comm="web", **expected)
 
 
 @pytest.mark.parametrize(
