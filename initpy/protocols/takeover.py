@@ -70,7 +70,8 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
         return False
     pids = ", ".join(map(str, orphans))
     try:
-        inheritance = InheritedSockets(service, orphans, host)
+        record = read_record(service, host)
+        inheritance = InheritedSockets(service, orphans, host, record=record)
     except (CannotCopy, Unimplemented) as exc:
         host.tell(f"{exc}; terminating the workers of a dead master: pids {pids}")
         return False
@@ -220,8 +221,7 @@ def _record_old_master(service: Service, pid: int, host: Host) -> None:
 
 def _session(orphans: Sequence[Process], host: Host) -> int:
     """Return the session of *orphans*, or 0. Its number is the pid of their first master."""
-    looks = [facts for orphan in orphans if (facts := host.look(orphan.pid))]
-    return looks[0].session if looks else 0
+    return next(filter(None, (host.session(orphan.pid) for orphan in orphans)), 0)
 
 
 def _refuse_supervised(service: Service, old: Process, host: Host) -> None:

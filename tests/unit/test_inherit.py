@@ -3,11 +3,13 @@ from __future__ import annotations
 import pytest
 from fakes import SURROUNDINGS
 
+from initpy.control.record import record_running
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import Unimplemented
 from initpy.host import CannotCopy
 from initpy.protocols.sockets.inherit import InheritedSockets, surroundings_for_successor
+from initpy.state.record import read_record
 
 
 def test_nginx(host, nginx):
@@ -137,3 +139,74 @@ def test_settings_come_first(host, fpm, nice, handed):
     wanted = surroundings_for_successor(service, master.id, host)
 
     assert (handed, {"RLIMIT_NOFILE": (1024, 4096)}) == (wanted.nice, wanted.limits)
+
+
+# Many workers, each with a socket to each other one.
+
+
+@pytest.fixture
+def family(host, nginx):
+    """Return a recorded master and its two workers."""
+    master = nginx.run()
+    record_running(NGINX, host)
+    return master, *nginx.workers(master)
+
+
+@pytest.fixture
+def read(host, monkeypatch):
+    """Return the processes whose descriptors were read."""
+    seen, copy = [], host.copy_listeners
+
+    def copied(process, known=None):
+        seen.append(process)
+        return copy(process, known)
+
+    monkeypatch.setattr(host, "copy_listeners", copied)
+    return seen
+
+
+def inherited(workers, host):
+    """Return the places of the sockets that a new master inherits from *workers*."""
+    record = read_record(NGINX, host)
+    processes = [worker.id for worker in workers]
+    with InheritedSockets(NGINX, processes, host, record=record) as inheritance:
+        return {listener.place for listener in inheritance.listeners}
+
+
+def test_further_workers_are_not_read(host, family, read):
+    """When the recorded sockets are copied, another fork of the recorded master has no other."""
+    master, first, second = family
+    second.session = master.session  # it was born after the record was written
+    second.started += 1
+
+    assert {"0.0.0.0:80"} == inherited([first, second], host)
+    assert [first.id] == read
+
+
+def test_socket_of_a_later_configuration(host, family, read):
+    """A reload by hand has bound a socket that no record names: the configuration does."""
+    _, first, second = family
+    host.files[NGINX.config].text = "http { server { listen 80; listen 81; } }"
+    second.sockets = {**second.sockets, 81: "0.0.0.0:81"}
+
+    assert {"0.0.0.0:80", "0.0.0.0:81"} == inherited([first, second], host)
+    assert [first.id, second.id] == read
+
+
+def test_worker_that_is_not_recorded(host, family, read):
+    """An orphan of another master may have a socket that neither names."""
+    _, first, second = family
+    second.started, second.session = second.started + 1, 0
+    second.sockets = {**second.sockets, 81: "0.0.0.0:81"}
+
+    assert {"0.0.0.0:80", "0.0.0.0:81"} == inherited([first, second], host)
+    assert [first.id, second.id] == read
+
+
+def test_kernel_that_does_not_tell(host, family, read):
+    """Without sock_diag(7) it is not known which sockets are there."""
+    _, first, second = family
+    host.listening_sockets = lambda: None
+
+    assert {"0.0.0.0:80"} == inherited([first, second], host)
+    assert [first.id, second.id] == read

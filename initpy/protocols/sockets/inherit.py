@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ...contracts import Configuration, InheritEnvironment
+    from ...state.record import Record
 
 
 _NOFILE = "RLIMIT_NOFILE"
@@ -33,11 +34,15 @@ class InheritedSockets:
         *,
         surroundings: Surroundings | None = None,
         configuration: Configuration | None = None,
+        record: Record | None = None,
     ) -> None:
         """Copy the listening sockets of *processes*.
 
         surroundings:  those that the new master is to have, beside the sockets.
         configuration: that it is to have; the daemon is asked for it if it is omitted.
+        record:        what is recorded of their master. When all is copied that it or the
+                       configuration names, further workers of that master are not read.
+                       Each worker may have a socket to each other worker.
 
         While the copies are there, our own limit of open files is as high as it may be.
         A unix socket is handed on only if the configuration names its path and the path
@@ -54,16 +59,31 @@ class InheritedSockets:
         known: set[int] = set()
         self._copies: list[int] = []
         self._limit = host.raise_descriptor_limit()
+        self.inodes: set[int] = set()  # of all copies, also of those that are not handed on
+        needed = self._needed(record) if record else set()
         try:
             for process in processes:
+                complete = bool(needed) and needed <= self.inodes
+                if complete and record and _is_fork(process, record, host):
+                    continue
                 for listener in host.copy_listeners(process, known):
                     self._copies.append(listener.fd)
+                    self.inodes.add(listener.inode)
                     copied.append(listener)
-            self.inodes = {listener.inode for listener in copied}  # also of what is not handed on
             self._sort(copied)
         except BaseException:
             self.close()
             raise
+
+    def _needed(self, record: Record) -> set[int]:
+        """Return the sockets that the record or the configuration names; none if unknown."""
+        known = {(socket.inode, socket.cookie) for socket in record.sockets}
+        return {
+            one.inode
+            for one in self._host.listening_sockets() or ()
+            if (one.inode, one.cookie) in known
+            or listens_at(self.configuration, one.place, self._host) is not False
+        }
 
     def _sort(self, copied: list[Listener]) -> None:
         """Tell what is handed on from what the configuration does not name any more."""
@@ -131,6 +151,12 @@ class InheritedSockets:
         while self._copies:
             self._host.close(self._copies.pop())
         self._host.restore_descriptor_limit(self._limit)
+
+
+def _is_fork(process: Process, record: Record, host: Host) -> bool:
+    """Tell whether an orphan of the service was forked from its recorded master."""
+    session = record.session != 0 and host.session(process.pid) == record.session
+    return session or process in record.members
 
 
 def surroundings_for_successor(service: Service, master: Process, host: Host) -> Surroundings:
