@@ -91,7 +91,14 @@ def _await_workers(service: Service, master: Process, host: Host, *, whole: bool
         at = f", at {', '.join(unserved)}" if unserved else ""
         return f"{workers_awaited(readiness, master)}{at}"
 
-    found = wait_until(decided, within=service.timeout, host=host, what=awaited, until=master)
+    found = wait_until(
+        decided,
+        within=service.timeout,
+        host=host,
+        what=awaited,
+        until=master,
+        due=lambda: readiness.due,
+    )
     return found == "serves"
 
 

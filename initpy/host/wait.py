@@ -25,6 +25,7 @@ def wait_until(
     host: Host,
     what: str | Callable[[], str],
     until: Process | None = None,
+    due: Callable[[], float | None] | None = None,
     interruptible: bool = False,
 ) -> T:
     """Call *probe* until it returns something true, and return that.
@@ -33,7 +34,10 @@ def wait_until(
     within: seconds of monotonic time, so the clock may be set meanwhile.
     what:   the event, in the operator's words: "the master to exit". A function is
             called only when a message is written.
-    until:  a process whose end makes the wait call *probe* at once.
+    until:  a process whose end makes the wait call *probe* at once, and often after that:
+            what is awaited follows it.
+    due:    returns the moment of monotonic time at which *probe* may succeed, if that is
+            known by then: it is called at that moment.
     interruptible: whether INT, TERM and HUP end the wait.
 
     Raises WaitTimeout, or Interrupted. An exception from *probe* ends the wait.
@@ -46,7 +50,7 @@ def wait_until(
     def words() -> str:
         return what if isinstance(what, str) else what()
 
-    started = host.monotonic()
+    started = paced = host.monotonic()
     next_message = SILENCE
     while True:
         # Read the clock before looking, so that the last look comes after the
@@ -61,12 +65,16 @@ def wait_until(
         if waited >= next_message:
             host.progress(f"waiting for {words()}, {waited:.0f} s")
             next_message = waited + SILENCE
+        now = host.monotonic()
         # A process that has ended already would end every sleep at once.
-        watched = until if until and host.alive(until) else None
-        pause = min(max(waited * POLL_SHARE, POLL_FIRST), POLL_MOST)
+        if until and not host.alive(until):
+            until, paced = None, now
+        pause = min(max((now - paced) * POLL_SHARE, POLL_FIRST), POLL_MOST)
+        if due and (moment := due()) and moment > now:
+            pause = min(pause, max(moment - now, POLL_FIRST))
         # A look at thousands of processes takes a while: half of the time is theirs.
-        pause = max(pause, min(host.monotonic() - started - waited, SILENCE))
-        host.sleep(min(pause, within - waited), watched)
+        pause = max(pause, min(now - started - waited, SILENCE))
+        host.sleep(min(pause, within - waited), until)
 
 
 def insist(act: Callable[[], T], host: Host, *, within: float = 5.0) -> T:

@@ -4,10 +4,9 @@
     idle ------> reads the configuration, starts workers, ------> idle again: what serves?
                  and tells the old ones to finish
 
-The master does not report the result, but the kernel tells when it is idle: before the
-signal, so that the reload of another caller is not taken for this one, and again when this one
-has ended. Then its workers tell the result. Its log only tells the reason: what clients
-send may be written there, too.
+The master does not report the result, but the kernel tells when it is idle: before the signal,
+so that another caller's reload is not taken for this one, and again when this one has ended. Then
+its workers tell the result. Its log only tells the reason: clients write there, too.
 """
 
 from __future__ import annotations
@@ -28,16 +27,10 @@ from ..state.workers import SETTLE, ready_workers
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
 
     from ..control.starting.told import Told
 
-    T = TypeVar("T")
-
-# Seconds after the master is idle again: by then an old worker says in its title that it
-# was told to finish, and one that cannot live has ended.
-LAG = 0.5
-
+LAG = 0.5  # seconds; an old worker says by then that it finishes, and a new one that fails ends
 # Of a master without telling workers, in seconds: for how long it lives on after the signal,
 # for how long it must not have run then, and after which time it is taken for busy.
 LASTING, RESTING, BUSY = 0.5, 0.03, 3.0
@@ -65,7 +58,8 @@ def reload(service: Service, master: Process, host: Host) -> None:
     await_idle(master, host, within=service.timeout)
     found, version = _Generations(service, master, host), host.version(service.pidfile)
     killproc(master, signal_named(service.reload), host=host)
-    _wait(service, host, found.handled, lambda: f"master {master} to be idle again")
+    what = f"master {master} to be idle again"
+    _wait(service, host, found.handled, lambda: what, until=found.old)
     # A pidfile that has another name by now was written anew, and then removed by its old
     # name; both may be one file (ngx_init_cycle).
     if host.version(service.pidfile) != version:
@@ -102,9 +96,18 @@ def _reload_by_command(service: Service, master: Process, host: Host) -> None:
         raise InitError(f"the reload is under way: master {master} is {why}")
 
 
-def _wait(service: Service, host: Host, probe: Callable[[], T], what: Callable[[], str]) -> T:
+def _wait(
+    service: Service,
+    host: Host,
+    probe: Callable[[], object],
+    what: Callable[[], str],
+    until: Process | None = None,
+) -> object:
+    within = service.timeout
     try:
-        return wait_until(probe, within=service.timeout, host=host, what=what, interruptible=True)
+        return wait_until(
+            probe, within=within, host=host, what=what, until=until, interruptible=True
+        )
     except WaitTimeout as exc:
         raise InitError(f"the reload is under way: {exc}") from exc
 
@@ -160,6 +163,7 @@ class _Generations:
         """Note what is there before the signal."""
         self._service, self._master, self._host = service, master, host
         self._before = host.children(master)  # some may not serve yet, and have no title
+        self.old = next(iter(self._before), None)  # its end is the last that a reload brings about
         self._log = LogMark(service, master, host)
         # Whether more processes were born than have ended: a master that keeps its
         # configuration only replaces a worker that was killed.

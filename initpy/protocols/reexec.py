@@ -145,6 +145,7 @@ def _comes_up(
         within=service.timeout + config.reload_drain,
         host=host,
         what=lambda: _awaited(service, readiness, host),
+        due=lambda: readiness.due,
     )
     return not absent
 

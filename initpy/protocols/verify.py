@@ -112,6 +112,7 @@ def verify_master(
         within=service.upgrade_timeout,
         host=host,
         what=lambda: workers_awaited(readiness, new),
+        due=lambda: seen_at[0] + SETTLE if seen_at else readiness.due,
         interruptible=True,
     )
 

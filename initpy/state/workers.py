@@ -169,6 +169,7 @@ class Readiness:
         self._masters: dict[str, set[Process]] = {}  # under which looks have found one
         self._lasting: dict[str, float] = {}  # when the first look found one that had lasted
         self.missing = tuple(pool.name for pool in self._pools)  # pools that are not ready
+        self.due: float | None = None  # when the next one may be, if a worker has to last for that
 
     @property
     def partly(self) -> bool:
@@ -178,6 +179,7 @@ class Readiness:
     def look(self, master: Process) -> bool:
         """Look once. True if each pool is ready."""
         found = self._by_pool(master) if self._pools else {}
+        self.due = None
         for name in (name for name, workers in found.items() if workers):
             self._masters.setdefault(name, set()).add(master)
         self.missing = tuple(
@@ -218,8 +220,12 @@ class Readiness:
         have found one. Where it is reloaded again and again from outside, none may last either,
         but it has come up with workers each time.
         """
-        if not pool.name or any(self._host.age(worker) >= SETTLE for worker in workers):
+        oldest = max(map(self._host.age, workers), default=0.0) if pool.name else SETTLE
+        if oldest >= SETTLE:
             return bool(workers)
+        if workers:
+            due = self._host.monotonic() + SETTLE - oldest
+            self.due = min(due, self.due or due)
         if len(self._masters.get(pool.name, ())) >= GENERATIONS:
             return True
         if not pool.retires or not (workers or pool.name in self._since):

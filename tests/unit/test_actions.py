@@ -635,7 +635,7 @@ def test_reload(host, nginx, action):
     action(NGINX, host)
 
     assert [master.pid] == nginx.serving()
-    assert not [worker for worker in old if nginx.alive(worker)]
+    assert not [worker for worker in old if worker.title == nginx.worker]
     assert ["SIGHUP"] == sent(host)
 
 

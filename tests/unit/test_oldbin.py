@@ -73,7 +73,7 @@ def test_upgrade(host, nginx, old):
     upgrade(NGINX, host)
 
     asserts_new_serves(nginx, old)
-    assert [(0.0, old.pid, "SIGUSR2"), (0.12, old.pid, "SIGQUIT")] == host.sent
+    assert [(0.0, old.pid, "SIGUSR2"), (0.11, old.pid, "SIGQUIT")] == host.sent
 
 
 def test_lock_is_freed(host, nginx, old):

@@ -26,6 +26,15 @@ def test_nginx(host, nginx):
     assert [master.pid] == nginx.serving()
 
 
+def test_end_is_seen_at_once(host, nginx):
+    """An old worker ends when nginx, which pauses before, has done all else."""
+    master = nginx.run()
+
+    reload_and_see(NGINX, master.id, host)
+
+    assert 0.105 <= host.now <= 0.107
+
+
 def test_slow_download_is_no_failure(host, nginx):
     """An old worker may be kept for hours by what it has begun."""
     master = nginx.run()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from initpy.errors import HostError, InitError, Interrupted, WaitTimeout
-from initpy.host.wait import POLL_MOST, insist, wait_until
+from initpy.host.wait import POLL_FIRST, POLL_MOST, insist, wait_until
 
 
 def test_found_at_once(host):
@@ -189,3 +189,45 @@ def fails(error):
         raise error
 
     return act
+
+
+def test_end_of_the_process_that_comes_before(host):
+    """What is awaited follows soon: then it is looked for as often as in the beginning."""
+    worker = host.add(title="worker")
+    host.at(3, lambda: host.end(worker))
+    host.at(3.002, lambda: came.append("news"))
+    came = []
+
+    wait_until(lambda: came, within=5, host=host, what="news", until=worker.id)
+
+    assert 3.002 <= host.now <= 3.004
+
+
+def test_moment_that_is_known(host):
+    """What is known to come at a moment is looked for at that moment."""
+    moment = host.monotonic() + 3.14
+    looks = []
+
+    def probe():
+        looks.append(host.monotonic())
+        return host.monotonic() >= moment
+
+    wait_until(
+        probe, within=5, host=host, what="news", due=lambda: moment if host.now > 1 else None
+    )
+
+    assert moment <= looks[-1] <= moment + POLL_FIRST
+    assert len(looks) < 110
+
+
+def test_moment_that_has_passed(host):
+    """If it has not come by then, it is looked for as ever."""
+    moment = host.monotonic() + 1
+    looks = []
+
+    with pytest.raises(WaitTimeout):
+        wait_until(
+            lambda: looks.append(host.now), within=5, host=host, what="news", due=lambda: moment
+        )
+
+    assert len(looks) < 200

@@ -79,10 +79,12 @@ def test_worker_that_has_just_begun(host, master):
     worker_of(host, master, "batch")
     looks = readiness(host, [Pool(name="batch")])
 
-    first = looks.look(master.id)
+    first, due = looks.look(master.id), looks.due
     host.sleep(0.1)
 
     assert (False, True) == (first, looks.look(master.id))
+    assert host.monotonic() == pytest.approx(due)
+    assert looks.due is None
 
 
 def test_worker_of_before(host, master):

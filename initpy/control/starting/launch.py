@@ -157,6 +157,7 @@ class Launch:
                 host=self._host,
                 what=self._awaited,
                 until=self._started,
+                due=lambda: self._readiness.due,
                 interruptible=bool(self._beside),
             )
         except WaitTimeout:
