@@ -115,8 +115,8 @@ def suspend(process: Process, host: Host) -> None:
 
 def resume(process: Process, host: Host) -> None:
     """Send SIGCONT to a process that is stopped, so that it can act on other signals."""
-    facts = host.look(process.pid)
-    if facts is not None and facts.process == process and facts.state in _STOPPED:
+    masks = host.signals(process)
+    if masks is not None and masks.state in _STOPPED:
         host.kill(process, signal_named("CONT"))
 
 
