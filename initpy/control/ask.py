@@ -45,11 +45,9 @@ def ask_configuration(
     return told or written
 
 
-def pools_on_disk(
-    service: Service, host: Host, surroundings: Surroundings | None = None
-) -> tuple[Pool, ...]:
+def pools_on_disk(service: Service, host: Host) -> tuple[Pool, ...]:
     """Return the pools of the configuration as it is now; () of a daemon that has none."""
-    return ask_configuration(service, host, surroundings).pools if service.on_demand else ()
+    return ask_configuration(service, host).pools if service.on_demand else ()
 
 
 def ask(

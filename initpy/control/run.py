@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Protocol
 
+    from ..contracts import Configuration
     from ..host import Account, Child, Launched, Limits, Process, Surroundings
     from ..service import Service
 
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
         @property
         def environment(self) -> Mapping[str, str]:
             """The environment variables that list them for it."""
+
+        @property
+        def configuration(self) -> Configuration:
+            """The configuration that it is to have, as the daemon has told it."""
 
         @property
         def surroundings(self) -> Surroundings | None:

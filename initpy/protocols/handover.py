@@ -35,6 +35,7 @@ def take_over(
     old: Process,
     host: Host,
     replace: Callable[[Process, InheritedSockets], tuple[Started, list[Process]]],
+    config: Configuration | None = None,
     *,
     fresh: bool = False,
 ) -> tuple[InheritedSockets, tuple[Started, list[Process]]]:
@@ -43,11 +44,11 @@ def take_over(
     A signal from outside may have *old* execute itself anew meanwhile, with sockets that were
     not copied and that the new master cannot make beside it. Then it is tried again.
 
-    fresh: as of ``copy_sockets``.
+    config, fresh: as of ``copy_sockets``.
     """
     ends = host.monotonic() + service.upgrade_timeout
     while True:
-        old, sockets = copy_sockets(service, old, host, fresh=fresh)
+        old, sockets = copy_sockets(service, old, host, config, fresh=fresh)
         try:
             with sockets:
                 return sockets, replace(old, sockets)
@@ -56,7 +57,7 @@ def take_over(
             if host.alive(old) or seen.master is None or host.monotonic() > ends:
                 raise
             host.explain(f"master {old} has executed itself anew, as {seen.master}: {exc}")
-            old = seen.master
+            old, config = seen.master, None  # it has read another one, perhaps
 
 
 def retire_others(

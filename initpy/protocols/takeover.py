@@ -54,6 +54,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..contracts import Configuration
+
 
 # A master that executes itself anew is in the foreground until it forks again.
 EXECUTING = 1.0  # seconds
@@ -105,7 +107,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     require_permission([old, *host.children(old)], host)
     restore_pidfile(service, seen, host)
     verify_binary(service, old, host)
-    _refuse_foreseen(service, old, host)
+    config = _foreseen_configuration(service, old, host)
     before = read_record(service, host)
     lost = lost_paths_sentence(service, host)
 
@@ -117,7 +119,7 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
         return replace_master(service, [old], inheritance, host, lost)
 
     try:
-        inheritance, (started, left) = take_over(service, old, host, replace)
+        inheritance, (started, left) = take_over(service, old, host, replace, config)
     except CannotCopy as exc:
         raise Unimplemented(f"{exc}: use restart or reload to replace the binary") from exc
     conclude(service, inheritance.configuration, left, host)
@@ -126,11 +128,11 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     record_leftovers(service, host, helpers=helpers, dropped=inheritance.dropped)
 
 
-def _refuse_foreseen(service: Service, old: Process, host: Host) -> None:
-    """Raise if a new master is foreseen to fail beside *old*. No signal was sent.
+def _foreseen_configuration(service: Service, old: Process, host: Host) -> Configuration:
+    """Return the configuration of a new master, which is not foreseen to fail beside *old*.
 
-    Raises ConfigTestFailed if the configuration is wrong; Reverted if this host does not
-    allow it now, and the old workers serve; InitError if they do not.
+    No signal was sent. Raises ConfigTestFailed if the configuration is wrong; Reverted if
+    this host does not allow it now, and the old workers serve; InitError if they do not.
     """
     reader = surroundings_of_reader(service, old, host, successor=True)
     config = ask_configuration(service, host, reader)
@@ -153,6 +155,7 @@ def _refuse_foreseen(service: Service, old: Process, host: Host) -> None:
         raise upgrade_failed(
             Reverted, f"No signal was sent, the old workers serve as before: {why}"
         )
+    return config
 
 
 def replace_master(

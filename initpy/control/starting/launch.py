@@ -79,7 +79,8 @@ class Launch:
         service, host, inheritance = self._service, self._host, self._inheritance
         argv = start_command(service, host)
         wanted = inheritance.surroundings if inheritance else None
-        self._pools = pools_on_disk(service, host, wanted)
+        config = inheritance.configuration if inheritance else None
+        self._pools = config.pools if config else pools_on_disk(service, host)
         self._readiness = Readiness(service, needed_pools(service, self._pools), host)
         self._logs = mark_logs(service, host)
         self._argv = argv

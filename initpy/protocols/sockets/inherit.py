@@ -185,12 +185,19 @@ def surroundings_for_successor(service: Service, master: Process, host: Host) ->
 
 
 def copy_sockets(
-    service: Service, old: Process, host: Host, *, fresh: bool = False
+    service: Service,
+    old: Process,
+    host: Host,
+    config: Configuration | None = None,
+    *,
+    fresh: bool = False,
 ) -> tuple[Process, InheritedSockets]:
     """Return the old master, and copies of its sockets.
 
     It is another process by then if a signal from outside has had it execute itself anew.
 
+    config: the configuration that the new master is to have; the daemon is asked for it if it
+            is omitted.
     fresh: the new master is to have the surroundings of a start, not those of the old one.
     """
 
@@ -203,7 +210,7 @@ def copy_sockets(
         return None if fresh else surroundings_for_successor(service, old, host)
 
     # Asked before: it takes a while, and *old* may execute itself anew more often than that.
-    config = ask_configuration(service, host, successors())
+    config = config or ask_configuration(service, host, successors())
 
     def copied() -> tuple[Process, InheritedSockets] | None:
         nonlocal old
