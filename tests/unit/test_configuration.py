@@ -266,6 +266,44 @@ def test_nginx_pid_among_the_options(host):
     assert "/run/g.pid" == read_nginx(host, "events {}", service).pidfile
 
 
+# A token of nginx's: a comment, a sign, a word in quotes, or a bare word.
+TOKEN = re.compile(
+    r"""[ \t\r\n]* (?: \#[^\n]* | ([;{}])
+    | "([^"\\]*(?:\\.[^"\\]*)*)" | '([^'\\]*(?:\\.[^'\\]*)*)'
+    | ((?:\\. | \$\{* | [^ \t\r\n;{}\#"'\\$]) (?:\\. | \$\{* | [^ \t\r\n;{\\$])*) )""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@given(some.lists(some.sampled_from([*"\"'\\#${}; \n\t\r", "${", "a", "bc", "\v", "\\n", "x y"])))
+def test_nginx_words(parts):
+    """They are read as one expression tells them, without the module that would compile it."""
+    signs = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
+
+    def unescaped(pair):
+        return signs.get(pair[1], pair[0])
+
+    text = "".join(parts)
+    expected, words, place = [], [], 0
+    while token := TOKEN.match(text, place):
+        place = token.end()
+        if token[1]:
+            expected.append((words, token[1]))
+            words = []
+        elif token.lastindex:
+            words.append(re.sub(r"(?s)\\(.)", unescaped, token[token.lastindex]))
+
+    assert expected == list(statements(text))
+
+
+@pytest.mark.parametrize("most", [1, 5])
+def test_nginx_text_in_pieces(most, monkeypatch):
+    """A long text is split piece by piece, between two words."""
+    monkeypatch.setattr("initpy.daemons.nginx.syntax._MOST", most)
+
+    assert [(["listen", "80"], ";"), ([], "}")] == list(statements("listen   80; }"))
+
+
 def test_nginx_statements():
     """Words are unescaped as nginx does it."""
     text = "a 'b\\'c' \"d\\te\" f\\\\g h\\i { }"
