@@ -31,7 +31,6 @@ from ..state.programs.executed import runs_file_on_disk
 from ..state.snapshot import Snapshot, master_of, take_snapshot
 from ..state.titles import workers_of
 from ..state.workers import ready_workers, stopped_accepting
-from .unfinished import finish_takeover, started_beside
 from .upgrading.awaiting import wait_for_oldbin
 from .upgrading.rollback import rollback
 from .verify import (
@@ -54,6 +53,8 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     The caller holds the lock. Raises what the action ``upgrade`` raises.
     """
     if seen.upgrading:
+        from .unfinished import finish_takeover, started_beside
+
         if started_beside(seen, host):
             new = finish_takeover(service, seen, host, what="restart")
         else:
