@@ -120,6 +120,10 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
     if not seen.pidfile.regular:
         # Before the test: it opens the pidfile, too, and would follow a link.
         remove_stale_pidfiles(service, host)
+    if service.background:
+        from ..control.starting.own_pidfiles import remove_own_pidfiles
+
+        remove_own_pidfiles(service, host)
     make_directories(service, host)
     if service.start_pre:
         from ..control.starting.steps import run_steps

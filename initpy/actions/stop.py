@@ -103,6 +103,10 @@ def terminate_service(
             seen = wait_until_stable(service, host, thorough=True)
     lock.record_terminating(())
     remove_stale_pidfiles(service, host)
+    if service.background:
+        from ..control.starting.own_pidfiles import remove_own_pidfiles
+
+        remove_own_pidfiles(service, host)
     remove_record(service, host)
     _tell_holders(sockets, host)
     _finish_stop(service, ended_at, host)

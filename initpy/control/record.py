@@ -91,8 +91,10 @@ def record_started(service: Service, started: Started, host: Host) -> None:
 def record_running(service: Service, host: Host) -> None:
     """Record the master that the pidfile names, if it is proven."""
     master = newest_named_master(service, host)
-    if master is not None:
-        write_record(service, master, host)
+    if master is not None and write_record(service, master, host) and service.background:
+        from .starting.own_pidfiles import note_own_pidfiles
+
+        note_own_pidfiles(service, master, host)
 
 
 def record_draining(service: Service, processes: Iterable[Process], host: Host) -> bool:
