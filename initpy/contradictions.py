@@ -122,7 +122,7 @@ def _names(service: Service) -> Iterator[str]:
                 )
             except (ValueError, IndexError, AttributeError):
                 yield f"{field} {arg!r}: a brace that is meant as one is doubled: {{{{ }}}}"
-            if service.config is None and arg != arg.replace("{config}", ""):
+            if service.config is None and "{config}" in arg.replace("{{", "").replace("}}", ""):
                 yield f"{field} {arg!r}, and there is no config"
 
 

@@ -362,3 +362,13 @@ def test_what_is_only_wanted(host):
         "bar.service is wanted, and not in After=: nothing starts it with this"
         in (translate("foo", host)[1])
     )
+
+
+@pytest.mark.parametrize("word", ["{config}", "{{config}}", "{pid}", "a{{b}c"])
+def test_braces_in_an_argument(host, word):
+    """They are characters, whatever stands between them."""
+    put(host, f"[Service]\nExecStart=/usr/sbin/foo {word}")
+
+    service = translate("foo", host)[0]
+
+    assert [word] == service.expanded(service.start_args)
