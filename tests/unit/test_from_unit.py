@@ -372,3 +372,10 @@ def test_braces_in_an_argument(host, word):
     service = translate("foo", host)[0]
 
     assert [word] == service.expanded(service.start_args)
+
+
+def test_kill_mode_that_is_none(host):
+    """A value that systemd does not know leaves the one before."""
+    put(host, service("KillMode=process\nKillMode=bogus"))
+
+    assert translate("foo", host)[0].outlives

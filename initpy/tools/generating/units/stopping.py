@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 USUAL = 90.0  # seconds: DefaultTimeoutStartSec and DefaultTimeoutStopSec of systemd
 _MASTER = ("$MAINPID", "${MAINPID}")
+_MODES = ("control-group", "mixed", "process", "none")  # of KillMode=
 _SHELL = ("/bin/sh", "-ec")
 
 
@@ -74,7 +75,8 @@ def _is_test(command: Command, daemon: str) -> bool:
 
 def stopping(unit: Unit, variables: Variables) -> dict[str, object]:
     """Return the fields ``stop``, ``stop_command`` and ``outlives``."""
-    mode = unit.last("KillMode") or "control-group"
+    # systemd passes over a value that it does not know.
+    mode = next((mode for mode in unit.words("KillMode")[::-1] if mode in _MODES), "")
     if mode == "none":
         raise unit.refusal("KillMode=none: what it leaves behind is nobody's")
     asked: list[Step] = []
