@@ -379,3 +379,16 @@ def test_kill_mode_that_is_none(host):
     put(host, service("KillMode=process\nKillMode=bogus"))
 
     assert translate("foo", host)[0].outlives
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("50%", "50%"), ("%-b", "%-b"), ("%{pid}", "%{pid}"), ("%%%/", "%%/"), ("%p%.", "foo%.")],
+)
+def test_percent_that_is_no_specifier(host, word, meant):
+    """What no letter and no digit follows stays as it is (specifier_printf)."""
+    put(host, f"[Service]\nExecStart=/usr/sbin/foo {word}")
+
+    service = translate("foo", host)[0]
+
+    assert [meant] == service.expanded(service.start_args)

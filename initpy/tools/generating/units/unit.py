@@ -117,7 +117,10 @@ class Unit:
                 found += ["%", *following]
                 at += 2
                 continue
-            found += [self._specified(parts[at][0]), parts[at][1:]]
+            # specifier_printf() takes a letter or a digit for one, and nothing else.
+            letter = parts[at][0]
+            known = letter.isascii() and letter.isalnum()
+            found += [self._specified(letter) if known else f"%{letter}", parts[at][1:]]
             at += 1
         return "".join(found)
 
