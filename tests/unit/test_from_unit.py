@@ -392,3 +392,15 @@ def test_percent_that_is_no_specifier(host, word, meant):
     service = translate("foo", host)[0]
 
     assert [meant] == service.expanded(service.start_args)
+
+
+@pytest.mark.parametrize("kind", ["Condition", "Assert"])
+def test_conditions_taken_back(host, kind):
+    """An empty one takes all of its kind back: systemd.unit(5)."""
+    before = "[Unit]\nConditionPathExists=/a\nAssertPathIsDirectory=/b\n"
+    put(host, f"{before}{kind}FirstBoot=\n{kind}FileNotEmpty=/c\n{service('')}")
+
+    found = [command[1:] for command in translate("foo", host)[0].start_pre]
+
+    kept = {"Condition": ("-d", "/b"), "Assert": ("-e", "/a")}[kind]
+    assert {kept, ("-s", "/c")} == set(found)

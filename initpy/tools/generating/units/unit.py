@@ -38,6 +38,7 @@ _OF_HOST = {
 }
 # An empty value takes nothing back here: systemd.unit(5).
 _DEPENDENCIES = ("After", "Before", "Requires", "Requisite", "BindsTo", "Wants")
+_CONDITIONS = ("Condition", "Assert")
 _BOTH = ("TimeoutStartSec", "TimeoutStopSec")  # what TimeoutSec= stands for; the last one counts
 
 
@@ -62,8 +63,16 @@ class Unit:
         self._asked: set[tuple[str, str]] = set()
         for text in texts:
             for section, key, value in assignments(text):
+                self._take_back(section, key, value)
                 for one in _BOTH if key == "TimeoutSec" else (key,):
                     self._values.setdefault((section, one), []).append(value)
+
+    def _take_back(self, section: str, key: str, value: str) -> None:
+        """Take back every condition, or every assertion, before an empty one: systemd.unit(5)."""
+        kind = next((kind for kind in _CONDITIONS if key.startswith(kind)), "")
+        if section == "Unit" and kind and not value:
+            for one in [one for one in self._values if one[1].startswith(kind)]:
+                del self._values[one]
 
     def listed(self, key: str, section: str = "Service") -> list[str]:
         """Return every value of a key. An empty one takes those before it back."""
