@@ -404,3 +404,13 @@ def test_conditions_taken_back(host, kind):
 
     kept = {"Condition": ("-d", "/b"), "Assert": ("-e", "/a")}[kind]
     assert {kept, ("-s", "/c")} == set(found)
+
+
+def test_not_utf_8(host):
+    """A unit with such a line is not loaded by systemd (parse_line); a comment may be so."""
+    put(host, "# caf\udce9\n" + service(""), "good")
+    put(host, "[Unit]\nDescription=caf\udce9\n" + service(""))
+
+    assert translate("good", host)
+    with pytest.raises(InitError, match="Description= is not UTF-8"):
+        translate("foo", host)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ....errors import InitError
 from .syntax import assignments, split_words
 
@@ -39,6 +41,7 @@ _OF_HOST = {
 # An empty value takes nothing back here: systemd.unit(5).
 _DEPENDENCIES = ("After", "Before", "Requires", "Requisite", "BindsTo", "Wants")
 _CONDITIONS = ("Condition", "Assert")
+_UNDECODED = re.compile("[\udc80-\udcff]")  # a byte that is not UTF-8: os.fsdecode
 _BOTH = ("TimeoutStartSec", "TimeoutStopSec")  # what TimeoutSec= stands for; the last one counts
 
 
@@ -63,6 +66,8 @@ class Unit:
         self._asked: set[tuple[str, str]] = set()
         for text in texts:
             for section, key, value in assignments(text):
+                if _UNDECODED.search(f"{key}={value}"):
+                    raise self.refusal(f"{key}= is not UTF-8: systemd does not load such a unit")
                 self._take_back(section, key, value)
                 for one in _BOTH if key == "TimeoutSec" else (key,):
                     self._values.setdefault((section, one), []).append(value)
