@@ -141,6 +141,16 @@ def test_note_of_another_user(host):
     assert OWN in host.files
 
 
+def test_as_a_user(host):
+    """The notes are root's: who may not read them removes nothing, and goes on."""
+    crash(host, run(host))
+    host.files[NOTE].mode, host.euid = 0, 1000
+
+    remove_own_pidfiles(SERVICE, host)
+
+    assert OWN in host.files
+
+
 def test_note_cut_short(host):
     """After a power cut it may hold anything: then it counts for nothing."""
     crash(host, run(host))

@@ -8,7 +8,7 @@ and a container: what it names is removed only if nobody has written it since.
 
 from __future__ import annotations
 
-from ...errors import InitError
+from ...errors import InitError, NotPermitted
 from ...host import Host, Process
 from ...service import Service
 from ...state.pidfile import read_pidfile
@@ -51,9 +51,10 @@ def remove_own_pidfiles(service: Service, host: Host) -> None:
     """
     for path, version in _noted(service, host).items():
         pidfile = read_pidfile(path, host)
+        if pidfile.version != version:
+            continue
         named = judge_named(service, pidfile, host)
-        another = named.stale or (named.master is None and not named.doubt)
-        if another and pidfile.version == version:
+        if named.stale or (named.master is None and not named.doubt):
             host.remove(path)
             host.tell(f"removed {path}: its master, pid {pidfile.pid}, has ended")
 
@@ -65,7 +66,10 @@ def _note(service: Service) -> str:
 def _noted(service: Service, host: Host) -> dict[str, tuple[int, int]]:
     """Return the paths that are noted, and the version of each, as far as root noted them."""
     path = _note(service)
-    facts = host.examine(path, MOST)
+    try:
+        facts = host.examine(path, MOST)
+    except NotPermitted:  # it is root's
+        return {}
     if facts is None or not facts.regular or host.distrust_file(facts) or host.distrust(path):
         return {}
     lines = [line.split(" ", 2) for line in facts.text.splitlines()]
