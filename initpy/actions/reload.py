@@ -53,7 +53,9 @@ def reload(service: Service, host: Host = HERE) -> None:
                 "finish it with upgrade, then reload"
             )
         refuse_other_pidfile(service, host)
-        restore_pidfile(service, seen, host, needed=service.reload_execs)
+        # A command may know the master by its pidfile alone: "nginx -s reload".
+        by_command = isinstance(service.reload, tuple)
+        restore_pidfile(service, seen, host, needed=service.reload_execs or by_command)
         if not told.keys() >= set(seen.orphans) or seen.leftover:
             # Until the master serves, the orphans may be the only workers that do.
             if not wait_until_ready(service, seen.masters[-1], host):

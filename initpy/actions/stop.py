@@ -127,7 +127,7 @@ def _ask_to_end(
         from ..control.running import ask_to_end
 
         within = schedule[0].seconds
-        ask_to_end(service, seen.masters, within, host, interruptible=interruptible)
+        ask_to_end(service, seen, within, host, interruptible=interruptible)
 
 
 def _finish_stop(service: Service, ended_at: float | None, host: Host) -> None:

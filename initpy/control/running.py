@@ -10,12 +10,15 @@ from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.snapshot import take_snapshot
+from .pidfiles import restore_pidfile
 from .run import Finished, locate, run
 from .starting.account import account_of, environment_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
+
+    from ..state.snapshot import Snapshot
 
 
 def run_for(
@@ -64,7 +67,7 @@ def how_ended(what: str, args: Sequence[str], finished: Finished) -> str:
 
 def ask_to_end(
     service: Service,
-    masters: Collection[Process],
+    seen: Snapshot,
     seconds: float,
     host: Host,
     *,
@@ -72,11 +75,17 @@ def ask_to_end(
 ) -> None:
     """Run ``stop_command`` for each master, and wait so many seconds for all of them to end.
 
-    If it fails, that is told: the schedule follows in any case. Raises Interrupted only if
-    *interruptible*.
+    It may know the master by its pidfile alone, as start-stop-daemon --pidfile: one that names
+    another process is written anew first, or the command is not run. If it fails, that is told:
+    the schedule follows in any case. Raises Interrupted only if *interruptible*.
     """
+    try:
+        restore_pidfile(service, seen, host)
+    except InitError as exc:
+        host.tell(f"{exc}; stop_command is not run, going on with signals")
+        return
     asked = []
-    for master in masters:
+    for master in seen.masters:
         try:
             finished = run_for(
                 service,

@@ -5,10 +5,14 @@ from __future__ import annotations
 import pytest
 from fakes import Run
 
+from initpy.actions.reload import reload as reload_service
+from initpy.actions.stop import stop
+from initpy.control.record import write_record
 from initpy.control.running import ask_to_end
 from initpy.errors import InitError, NotRunning, SettingsError
 from initpy.protocols.hup import reload
 from initpy.service import Service
+from initpy.state.snapshot import take_snapshot
 
 FOO, ASK = "/usr/sbin/foo", "/usr/bin/ask"
 SERVICE = Service(
@@ -26,6 +30,7 @@ def master(host):
     """Return a running foo, which may be asked."""
     host.put(FOO, mode=0o755)
     host.put(ASK, mode=0o755)
+    host.put(SERVICE.pidfile, "42\n")
     return host.add(42, exe=FOO, argv=(FOO,))
 
 
@@ -94,11 +99,53 @@ def test_stop(host, master):
     """A master that ends is awaited, and nothing is told."""
     host.programs[ASK] = lambda _argv: Run(begin=lambda _: host.at(3, lambda: host.end(master)))
 
-    ask_to_end(SERVICE, [master.id], 5, host, interruptible=True)
+    ask_to_end(SERVICE, take_snapshot(SERVICE, host), 5, host, interruptible=True)
 
     assert [([ASK, "-s", "42"], {"A": "1", "MAINPID": "42"})] == asked(host)
     assert [] == host.told
     assert 3 <= host.now < 3.5
+
+
+def spoil(host, master):
+    """Have the pidfile of a master that is recorded name another process; return that."""
+    host.put("/run/initpy", kind="dir")
+    write_record(SERVICE, master.id, host)
+    another = host.add(exe="/bin/sleep", argv=("sleep", "1000"))
+    host.put(SERVICE.pidfile, f"{another.pid}\n")
+    return another
+
+
+@pytest.mark.parametrize("action", [stop, reload_service])
+def test_pidfile_of_another(host, master, action):
+    """A command may know the master by its pidfile alone, and would signal whatever that names."""
+    spoil(host, master)
+    named = []
+
+    def look(_argv):
+        named.append(host.files[SERVICE.pidfile].text)
+        return Run(begin=lambda _: host.end(master)) if action is stop else Run()
+
+    host.programs[ASK] = look
+
+    action(SERVICE, host)
+
+    assert ["42\n"] == named
+
+
+def test_pidfile_of_another_that_stays(host, master):
+    """Then it is ended by signals."""
+    another = spoil(host, master)
+    host.unwritable[SERVICE.pidfile] = InitError("read-only file system")
+
+    ask_to_end(SERVICE, take_snapshot(SERVICE, host), 5, host, interruptible=True)
+
+    assert [] == asked(host)
+    assert f"{another.pid}\n" == host.files[SERVICE.pidfile].text
+    assert "read-only file system; stop_command is not run, going on with signals" in host.told[0]
+
+    with pytest.raises(InitError, match="the pidfile is lost and cannot be restored"):
+        reload_service(SERVICE, host)
+    assert [] == asked(host)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +160,7 @@ def test_stop_that_fails(host, master, run, told, seconds):
     """After a failure signals follow at once, otherwise when it has had its time."""
     host.programs[ASK] = lambda _argv: run
 
-    ask_to_end(SERVICE, [master.id], 5, host, interruptible=True)
+    ask_to_end(SERVICE, take_snapshot(SERVICE, host), 5, host, interruptible=True)
 
     assert seconds - 0.1 <= host.now < seconds + 1
     assert len(told) == len(host.told)
