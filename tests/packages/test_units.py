@@ -20,10 +20,8 @@ REFUSED = 14  # units of all packages at most: docs/units.rst has the reasons
 # What cannot be: docs/units.rst says why.
 KNOWN = {
     "cups": ("life", "lost pidfile", "crash", "restart", "reload", "check"),
-    "dovecot": ("check",),
     "privoxy": ("check",),
     "prometheus-node-exporter": ("reload", "check"),
-    "squid": ("check",),
 }
 
 
