@@ -13,7 +13,7 @@ from ..errors import (
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
-from ..state.pidfile import MISSING
+from ..state.pidfile import MISSING, read_pidfile
 from ..state.snapshot import Snapshot, take_snapshot
 from ..state.titles import looks_like_master, workers_of
 from .signals import refuse_unsafe, resume
@@ -47,7 +47,11 @@ def wait_until_stable(service: Service, host: Host, *, thorough: bool = False) -
         # A list of processes is not of one moment: a master that executes itself anew, as
         # another process, may be missed once.
         absent = seen.master is None and seen.pidfile.verdict != MISSING and not seen.orphans
-        if seen.starting or seen.executing or (absent and looks == 1):
+        # Nor are the pidfiles and that list. A new master that has written its own meanwhile is
+        # no other one beside the old one.
+        now = [read_pidfile(path, host) for path in (service.pidfile, service.oldbin)]
+        moved = now != [seen.pidfile, seen.oldbin]
+        if seen.starting or seen.executing or moved or (absent and looks == 1):
             return None
         return seen
 

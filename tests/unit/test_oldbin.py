@@ -6,6 +6,7 @@ from fakes import ALL_SIGNALS, FakeHost, Run
 from moments import at_every_look, looks_of_recording
 
 from initpy.actions.upgrade import upgrade
+from initpy.control.stable import require_running
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import (
@@ -423,6 +424,25 @@ def test_killed_at_any_look_and_run_again(number, host, nginx, old):
     upgrade(NGINX, host)
 
     asserts_new_serves(nginx, old)
+
+
+@at_every_look(scene, lambda host, *_: require_running(NGINX, host, thorough=True))
+def test_upgrade_at_any_look_at_what_runs(number, host, nginx, old):
+    """The master may heed the USR2 of a killed script, and the new one be up, at any look."""
+
+    def be_upgraded():
+        nginx.hand_over(old)
+        new = nginx.masters[-1]
+        new.blocked, new.title = 0, nginx.title
+        nginx.write_pid(new)
+        nginx.new_workers(new, infancy=0)
+
+    host.before_look(number, be_upgraded)
+
+    upgrade(NGINX, host)
+
+    asserts_new_serves(nginx, old)
+    assert [one for one in host.told if "restored" in one] == []
 
 
 @pytest.mark.parametrize("moment", [0.003, 0.05, 2])
