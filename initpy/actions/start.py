@@ -33,6 +33,8 @@ from .upgrade import mend_lost_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..contracts import Reload, Restart, Upgrade
 
 
@@ -160,7 +162,7 @@ def _recover(service: Service, orphans: tuple[Process, ...], host: Host) -> bool
     return recover(service, orphans, host)
 
 
-def _foresee(service: Service, seen: Snapshot, host: Host) -> str:
+def _foresee(service: Service, seen: Snapshot, host: Host) -> Callable[[], str]:
     from ..protocols.foresight.restart import refuse_failing_start
 
     return refuse_failing_start(service, seen, host)
@@ -188,8 +190,8 @@ def restart_service(service: Service, lock: ActionLock, host: Host) -> None:
             host.mark_started(service.subsys)
             return
     refuse_end_of_container(service, seen.masters[-1], host)
-    if kept:
-        raise InitError(f"not restarting, nothing was stopped: {kept} and would keep it")
+    if why := kept():
+        raise InitError(f"not restarting, nothing was stopped: {why} and would keep it")
     # INT, TERM and HUP do not interrupt the rest: the service must not stay stopped. Nor
     # does a system call that fails once.
     stopped = [insist(lambda: terminate_service(service, service.stop, lock, host), host)]

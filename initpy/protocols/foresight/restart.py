@@ -17,7 +17,7 @@ from .trials import Trials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from ...contracts import WantedSocket
     from ...host import BoundSocket, Host, Process
@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 LEAST_FILES = 16
 
 
-def refuse_failing_start(service: Service, seen: Snapshot, host: Host) -> str:
+def refuse_failing_start(service: Service, seen: Snapshot, host: Host) -> Callable[[], str]:
     """Raise if the start that follows a stop is foreseen to fail. Nothing was stopped.
 
-    Returns which process keeps a socket that the stop would have to close, or "": a new
-    master that inherits that socket is not hindered by it.
+    Returns what tells which process keeps a socket that the stop would have to close, or "".
+    It reads the descriptors of every process of the host, and a new master that inherits that
+    socket is not hindered.
 
     Raises ConfigTestFailed if the configuration is wrong whatever the state of the host;
     InitError if the host does not allow it now. Nothing is foreseen if we may not see the
@@ -45,7 +46,7 @@ def refuse_failing_start(service: Service, seen: Snapshot, host: Host) -> str:
     known = host.listening_sockets()
     if seen.master is None or known is None or not all(map(host.socket_inodes, seen.masters)):
         host.explain("the sockets of this service cannot be seen: nothing is foreseen")
-        return ""
+        return str
     trials = StartTrials(seen.master, inodes, known, host)
     config = ask_configuration(service, host)
     for pool in config.pools:
@@ -62,7 +63,7 @@ def refuse_failing_start(service: Service, seen: Snapshot, host: Host) -> str:
     host.explain(f"a start can make the sockets {', '.join(trials.new) or '(none)'}")
     if not host.alive(seen.master):  # then what was seen through it tells nothing
         host.explain(f"master {seen.master} has ended: nothing is foreseen")
-        return ""
+        return str
     foreseen = trials.foreseen
     for why in foreseen.unresolved:
         host.explain(f"this is not foreseen: {why}")
@@ -70,7 +71,7 @@ def refuse_failing_start(service: Service, seen: Snapshot, host: Host) -> str:
         error = ConfigTestFailed if foreseen.wrong else InitError
         why = "; ".join((*foreseen.wrong, *foreseen.refused))
         raise error(f"not restarting, nothing was stopped: {why}")
-    return trials.kept_by_others(ending)
+    return lambda: trials.kept_by_others(ending)
 
 
 class StartTrials(Trials):
