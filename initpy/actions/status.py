@@ -35,7 +35,7 @@ def status(service: Service, host: Host = HERE) -> Status:
         if looks >= LOOKS and not expected and not doubtful():
             return True
         looks += 1
-        seen = look(service, host)
+        seen = look(service, host, again=True)
         return False
 
     try:

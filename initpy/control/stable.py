@@ -41,7 +41,7 @@ def wait_until_stable(service: Service, host: Host, *, thorough: bool = False) -
     def look() -> Snapshot | None:
         nonlocal looks
         looks += 1
-        seen = take_snapshot(service, host, thorough=thorough)
+        seen = take_snapshot(service, host, thorough=thorough, again=looks > 1)
         for process in seen.starting:
             resume(process, host)  # a killed script may have suspended it
         # A list of processes is not of one moment: a master that executes itself anew, as

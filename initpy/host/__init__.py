@@ -109,6 +109,8 @@ class Host(Looks):
         self.progress: Callable[[str], None] = lambda _what: None  # takes what is awaited
         self.finishing: list[Process] = []  # processes that were told to finish their requests
         self.cut = 0  # processes that had not finished their requests when they were ended
+        # Processes that are nobody's business, by pidfile, and when they were read: state.scan.
+        self.scanned: dict[str, tuple[float, dict[int, int]]] = {}
         self.interrupted_by = ""  # the name of the signal that asked us to end
 
     if not TYPE_CHECKING:

@@ -15,9 +15,10 @@ from .identity import (
 )
 from .pidfile import read_pidfile
 from .record import Record, read_record, still_there
-from .titles import is_worker, looks_like_master, told_by, workers_of
+from .titles import beginnings, is_worker, looks_like_master, told_by, workers_of
 
 LISTINGS = 3  # of all processes, in one scan
+RECENT = 1.0  # seconds for which a stranger is not read again
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +28,13 @@ if TYPE_CHECKING:
 class ProcessScan:
     """Every process of the host that runs this daemon, by what it is."""
 
-    def __init__(self, service: Service, host: Host) -> None:
-        """Look at all of them; the price grows with the host."""
+    def __init__(self, service: Service, host: Host, *, again: bool = False) -> None:
+        """Look at all of them; the price grows with the host.
+
+        again: what a scan of the last second has read, and was of no interest, is not read
+               again. What a master leaves or makes meanwhile is another process, or had
+               a title of interest by then.
+        """
         self._service, self._host = service, host
         self.masters: dict[int, ProcessFacts] = {}  # of this service, workers just born included
         self.foreign: list[ProcessFacts] = []  # masters of other instances
@@ -40,43 +46,57 @@ class ProcessScan:
         record = read_record(service, host)
         self._named = read_pidfile(service.pidfile, host).pid
         self.record: Record | None = record if record and still_there(record, host) else None
-        listed: set[int] = set()
+        self._members = {member.pid for member in self.record.members} if self.record else set()
+        self._beginnings = beginnings(service)
+        self._mentions = service.config or service.daemon
+        since, strangers = host.scanned.get(service.pidfile, (0.0, {})) if again else (0.0, {})
+        if host.monotonic() - since >= RECENT:
+            since, strangers = 0.0, {}
+        listed = {pid: inode for pid, inode in strangers.items() if pid not in self._members}
         # Again for what was born meanwhile: a daemon that goes to the background is
         # another process then, and the one that was listed is dead.
         for _ in range(LISTINGS):
-            fresh = [pid for pid in host.pids() if pid not in listed]
-            if not fresh:
-                break
+            there = host.listed().items()
+            fresh = {pid: inode for pid, inode in there if listed.get(pid) != inode}
             listed.update(fresh)
-            for pid in fresh:
-                self._consider(pid)
+            self._missed = False  # whether one has ended before it was read
+            strangers.update((pid, inode) for pid, inode in fresh.items() if self._ignores(pid))
+            if not self._missed:
+                break
+        # From the end on: to read a hundred thousand of them takes a second.
+        host.scanned[service.pidfile] = (since or host.monotonic(), strangers)
 
-    def _consider(self, pid: int) -> None:
+    def _ignores(self, pid: int) -> bool:
+        """Look at one; tell whether it is of no interest."""
         service, host = self._service, self._host
         title = host.title(pid)
         if not title:
             self.executing = self.executing or executes(service, pid, host)
-            return
-        titled = looks_like_master(service, title) or is_worker(service, title)
+            self._missed = self._missed or host.find(pid) is None
+            return False
         # The whole of a process is looked at only if its title or the record has a reason.
-        if titled or (service.config or service.daemon) in title or self._may_be_recorded(pid):
+        told = title.startswith(self._beginnings) or self._mentions in title
+        if told or (self.record and self._may_be_recorded(pid, self.record)):
             facts = host.look(pid)
             # One that exits gives up its memory first: its title is empty then, and what
             # it executed cannot be seen.
             if facts is not None and (facts.exe is not None or host.title(pid)):
                 self._count(facts)
-        elif pid == self._named or (self.record and pid == self.record.master.pid):
+            else:
+                self._missed = True
+            return False
+        if pid == self._named or (self.record and pid == self.record.master.pid):
             facts = host.look(pid)
             if facts is not None and self._executes_itself(facts):
                 self.starting.append(facts.process)
-
-    def _may_be_recorded(self, pid: int) -> bool:
-        """Tell whether the record has a process of that number, or of that one's session."""
-        record = self.record
-        if record is None or pid == record.session:
             return False
-        named = any(member.pid == pid for member in record.members)
-        return named or (record.session != 0 and self._host.session(pid) == record.session)
+        return True
+
+    def _may_be_recorded(self, pid: int, record: Record) -> bool:
+        """Tell whether the record has a process of that number, or of that one's session."""
+        if pid == record.session:
+            return False
+        return pid in self._members or 0 != record.session == self._host.session(pid)
 
     def _count(self, facts: ProcessFacts) -> None:
         service, host = self._service, self._host

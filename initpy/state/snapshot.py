@@ -78,11 +78,13 @@ class Snapshot(Value):
         return self.old_master is not None or self.handover or bool(self.others)
 
 
-def take_snapshot(service: Service, host: Host, *, thorough: bool = False) -> Snapshot:
+def take_snapshot(
+    service: Service, host: Host, *, thorough: bool = False, again: bool = False
+) -> Snapshot:
     """Return a snapshot of the service.
 
-    thorough: read every process of the host even if the pidfile is right, to find masters
-              and orphans that no pidfile names.
+    thorough: read every process even if the pidfile is right: one that no pidfile names.
+    again:    a look has just been taken, of which this one is a part: see ``scan``.
     """
     pidfile, oldbin = read_pidfile(service.pidfile, host), read_pidfile(service.oldbin, host)
     if not tells_instance(service):
@@ -111,7 +113,7 @@ def take_snapshot(service: Service, host: Host, *, thorough: bool = False) -> Sn
         apart = _apart(service, found, host)
         if not apart.leftover:
             return apart
-    return _apart(service, _scan(service, host, found), host)
+    return _apart(service, _scan(service, host, found, again=again), host)
 
 
 def _known(
@@ -166,9 +168,7 @@ def _parent_master(service: Service, facts: ProcessFacts, host: Host) -> Process
     if service.upgrade is None or service.reload_execs or facts.ppid <= 1:
         return None
     parent = host.look(facts.ppid)
-    if parent is None or not is_master(service, parent, host):
-        return None
-    return parent.process
+    return parent.process if parent is not None and is_master(service, parent, host) else None
 
 
 def master_of(service: Service, host: Host = HERE) -> Process:
@@ -210,13 +210,12 @@ def newest_named_master(service: Service, host: Host) -> Process | None:
     return new or named_master(service, service.pidfile, host)
 
 
-def _scan(service: Service, host: Host, known: Snapshot) -> Snapshot:
+def _scan(service: Service, host: Host, known: Snapshot, *, again: bool) -> Snapshot:
     from .evidence import judge_strays
     from .scan import ProcessScan
 
-    scan = ProcessScan(service, host)
-    found = scan.oldest_first()
-    rest = [process for process in found if process not in (known.master, known.old_master)]
+    scan = ProcessScan(service, host, again=again or known.master is not None)
+    rest = [one for one in scan.oldest_first() if one not in (known.master, known.old_master)]
     master, old, handover = known.master, known.old_master, known.handover
     if master is None and rest:
         master = rest.pop()

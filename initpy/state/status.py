@@ -65,9 +65,9 @@ class Status(Value):
         }
 
 
-def look(service: Service, host: Host) -> Status:
+def look(service: Service, host: Host, *, again: bool = False) -> Status:
     """Return the status of the service as it is at this moment."""
-    seen = take_snapshot(service, host)
+    seen = take_snapshot(service, host, again=again)
     if seen.master is None:
         hidden = "" if host.sees_all() else f", because {_HIDDEN}"
         if hidden:  # a master may be hidden, of which these are workers

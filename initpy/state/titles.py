@@ -29,6 +29,14 @@ def is_worker(service: Service, title: str) -> bool:
     return not service.worker_titles or title.startswith(service.worker_titles)
 
 
+def beginnings(service: Service) -> tuple[str, ...]:
+    """Return how the titles of masters and workers begin, those of other instances, too."""
+    if not service.worker_titles:
+        return ("",)
+    whole, before = _whole(service), template(service.master_title or "")[0]
+    return (min(before, whole[: _least(whole)], key=len), *service.worker_titles)
+
+
 def is_ready(service: Service, title: str) -> bool:
     """Tell whether a title is that of a worker that takes new requests."""
     if not service.worker_titles:
@@ -83,9 +91,17 @@ def told_by(service: Service, title: str) -> str | None:
 
 def _is_cut(service: Service, title: str) -> bool:
     """Tell whether a title is the beginning of our master's, for which there was no room."""
-    whole = (service.master_title or "").format(config=service.config, argv="")
-    least = whole.find(":") + len(": m")
-    return least <= len(title) < len(whole) and whole.startswith(title)
+    whole = _whole(service)
+    return _least(whole) <= len(title) < len(whole) and whole.startswith(title)
+
+
+def _whole(service: Service) -> str:
+    return (service.master_title or "").format(config=service.config, argv="")
+
+
+def _least(whole: str) -> int:
+    """Return how much of a master's title there must be: up to the first letter of "master"."""
+    return whole.find(":") + len(": m")
 
 
 def template(title: str) -> tuple[str, str, str]:

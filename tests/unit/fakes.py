@@ -474,9 +474,9 @@ class FakeHost(Host):
         found = self.processes.get(pid)
         return found.title if found and found.state != "Z" else ""
 
-    def pids(self):
+    def listed(self):
         self.happen()
-        return list(self.processes)
+        return {process.pid: process.started for process in self.processes.values()}
 
     def namespace(self, pid, kind):
         found = self.processes.get(pid)

@@ -86,7 +86,7 @@ def test_every_public_method_is_faked():
         Owners,
     )
     public = {name for part in parts for name in dir(part) if not name.startswith("_")}
-    composed = {"alive", "children"}  # of what is overridden
+    composed = {"alive", "children", "pids"}  # of what is overridden
 
     assert composed == public - set(vars(FakeHost))
     # And each says in a sentence that a system call has failed: errors.translated.
@@ -474,6 +474,7 @@ def test_live_process(machine, host):
     assert facts.title == host.title(process.pid) != ""
     assert facts.exe is not None
     assert process.pid in host.pids()
+    assert host.listed()[process.pid] == host.listed()[process.pid]
     assert 0 <= host.age(process) < 60
 
 

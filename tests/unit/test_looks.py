@@ -12,6 +12,8 @@ from initpy.actions.start import start
 from initpy.actions.status import status
 from initpy.actions.stop import stop
 from initpy.actions.upgrade import upgrade
+from initpy.state.scan import RECENT
+from initpy.state.snapshot import take_snapshot
 
 # By what it is done to.
 RUNNING = {
@@ -21,23 +23,25 @@ RUNNING = {
     reopen: 0,
     start: 1,  # for orphans beside it
     stop: 1,  # for whoever is left
-    restart: 3,  # for another old master; for whoever is left; and when the old workers are gone
-    upgrade: 2,  # for orphans of an upgrade that has failed; for whoever is left
+    restart: 1,  # for another old master; and again for whoever is left, at what is new
+    upgrade: 1,  # for orphans of an upgrade that has failed; the same
 }
-TAKEOVER = 4  # also for another old master, and when the old workers are gone
-# A start looks twice: another program may have started the service meanwhile.
-STOPPED = {status: 2, stop: 1, start: 2, restart: 2}
-CRASHED = {status: 2, stop: 3, start: 3, restart: 3}
+# Nobody else listens where the started one does: a second one is looked for at what is new.
+STOPPED = {status: 1, stop: 1, start: 1, restart: 1}
+CRASHED = {status: 1, stop: 2, start: 1, restart: 1}
 
 
-def looks(host, action, service):
+def looks(host, action, *arguments, **options):
     """Do an action; return how often it has looked at a process that is nobody's business."""
-    stranger = host.add(4711, title="/usr/sbin/sshd")
+    stranger = host.processes.get(4711) or host.add(4711, title="/usr/sbin/sshd")
     asked = []
     title = host.title
     host.title = lambda pid: asked.append(pid) or title(pid)
 
-    action(service, host)
+    try:
+        action(*arguments, host, **options)
+    finally:
+        host.title = title
 
     return asked.count(stranger.pid)
 
@@ -52,9 +56,8 @@ def daemon(request):
 def test_running(host, daemon, action):
     """Where the pidfile names the master, only strays are looked for, where they may be."""
     daemon.run()
-    taken_over = daemon.service.inherit and daemon.service.reload_execs and action is upgrade
 
-    assert (TAKEOVER if taken_over else RUNNING[action]) == looks(host, action, daemon.service)
+    assert RUNNING[action] == looks(host, action, daemon.service)
 
 
 @pytest.mark.parametrize("action", STOPPED)
@@ -70,3 +73,60 @@ def test_crashed(host, daemon, action):
     host.end(master)
 
     assert CRASHED[action] == looks(host, action, daemon.service)
+
+
+def test_strangers_are_read_again_after_a_while(host, daemon):
+    """Any process may execute the daemon: what is known of it is not believed for long."""
+    daemon.run()
+    counted = []
+
+    for seconds in (0, 0, RECENT):
+        host.now += seconds
+        counted.append(looks(host, take_snapshot, daemon.service, thorough=True))
+
+    assert [1, 0, 1] == counted
+
+
+def test_strangers_are_read_again_without_a_master(host, daemon):
+    """Where nothing is proven, every process may be the service."""
+    master = daemon.run()
+    assert 1 == looks(host, take_snapshot, daemon.service, thorough=True)
+
+    host.end(master)
+
+    assert 1 == looks(host, take_snapshot, daemon.service)
+
+
+def test_strangers_are_those_of_one_service(host, daemon):
+    """What is nobody's business to one service is another's."""
+    daemon.run()
+    other = daemon.service.replace(pidfile="/run/other.pid")
+    assert 1 == looks(host, take_snapshot, other, thorough=True)
+
+    assert 1 == looks(host, take_snapshot, daemon.service, thorough=True)
+
+
+def test_another_process_with_the_number_of_a_stranger(host, daemon):
+    """It is read, as soon as that one was."""
+    service = daemon.service
+    master = daemon.run()
+    assert 1 == looks(host, take_snapshot, service, thorough=True)
+
+    host.end(host.processes[4711])
+    host.now += 0.5
+    other = host.add(4711, title=master.title, exe=master.exe)
+
+    assert (other.id,) == take_snapshot(service, host, thorough=True).others
+
+
+def test_no_descriptor_of_a_stranger_is_read(host, daemon):
+    """A new master inherits the sockets: who else has them does not matter to a restart."""
+    daemon.run()
+    stranger = host.add(4711, title="/usr/sbin/sshd")
+    asked = []
+    inodes = host.socket_inodes
+    host.socket_inodes = lambda process: asked.append(process) or inodes(process)
+
+    restart(daemon.service, host)
+
+    assert stranger.id not in asked

@@ -26,7 +26,7 @@ from .lineage import (
 )
 from .notices import Notices
 from .prepare import start_command
-from .serving import await_serving
+from .serving import await_serving, shares_places
 from .started import Started
 
 TYPE_CHECKING = False
@@ -212,6 +212,8 @@ class Launch:
         """Give way to a master that another program has started beside ours."""
         # Two may both bind a unix socket at once: each removes the path, if nothing listens
         # there yet (fpm_sockets_new_listening_socket).
+        if self._found is not None and shares_places(self._found, self._host):
+            self._host.scanned.clear()  # it may be any process, which has executed the daemon
         seen = take_snapshot(self._service, self._host, thorough=True)
         for rival in seen.masters:
             if rival in seen.retiring or is_started(rival, self._child, self._host):

@@ -6,6 +6,7 @@ from ...errors import InitError
 from ...host import Host, Process
 from ...host.wait import wait_until
 from ...service import Service
+from ...state.record import held_sockets
 from ..ready import await_ready_command
 from .lineage import is_started, lineage
 from .notices import Notices
@@ -34,6 +35,18 @@ def await_serving(
     if service.ready and service.listens:
         # Another server may have answered the command.
         await_ready_command(service.replace(ready=()), master, host, family)
+
+
+def shares_places(master: Process, host: Host) -> bool:
+    """Tell whether another socket listens where *master* does; True if that cannot be told.
+
+    A rival has read the same configuration. Two can have the path of a unix socket, and with
+    reuseport an address.
+    """
+    held = held_sockets(master, host)
+    own, places = {one.inode for one in held}, {one.place for one in held}
+    there = host.listening_sockets() or ()
+    return not held or any(one.place in places and one.inode not in own for one in there)
 
 
 def _await_notice(
