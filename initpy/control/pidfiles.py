@@ -5,15 +5,16 @@ from __future__ import annotations
 import os.path
 
 from ..errors import InitError, OtherPidfile, PidfileError
-from ..host import Host, Process
+from ..host import Host, Process, ProcessFacts
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.configuration import read_configuration
-from ..state.conflict import pidfile_conflict
+from ..state.identity import configuration_in_force, is_master, runs, why_elsewhere_whoever
 from ..state.pidfile import MISSING, UNUSABLE, read_pidfile
-from ..state.record import held_sockets, lost_paths, read_record
+from ..state.record import read_record
 from ..state.snapshot import Snapshot, named_master
-from ..state.titles import tells_instance
+from ..state.sockets import held_sockets, lost_paths
+from ..state.titles import looks_like_master, tells_instance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,3 +205,33 @@ def is_bound(path: str, inode: int, host: Host) -> bool:
         return any(one.place == path or (one.file and one.file[0] == inode) for one in sockets)
 
     return look() or look()
+
+
+def pidfile_conflict(service: Service, pidfile: Pidfile, host: Host) -> str:
+    """Return a sentence if the pidfile names another living daemon that has it as its own, or "".
+
+    Another program has only got the number of a dead master, one in another namespace
+    or root directory has a pidfile of its own there, and so has an instance whose
+    configuration names another pidfile.
+    """
+    facts = host.look(pidfile.pid) if pidfile.pid else None
+    if facts is None or not tells_instance(service) or is_master(service, facts, host):
+        return ""
+    if why_elsewhere_whoever(facts, host) or not looks_like_master(service, facts.title):
+        return ""
+    if not runs(service, facts, host):
+        return ""
+    return (
+        ""
+        if _has_another(service, facts, host)
+        else (f"{pidfile.path} names pid {facts.process}, another {service.daemon} ({facts.title})")
+    )
+
+
+def _has_another(service: Service, facts: ProcessFacts, host: Host) -> bool:
+    """Tell whether the configuration that the process reads names another pidfile."""
+    path = configuration_in_force(service, facts, host)
+    if path is None:
+        return False
+    named = read_configuration(service.replace(config=path, options=()), host).pidfile
+    return named is not None and host.realpath(named) != host.realpath(service.pidfile)

@@ -8,7 +8,7 @@ from ..host.wait import wait_until
 from ..service import Service
 from ..state.configuration import serves_at
 from ..state.idle import why_stuck
-from ..state.record import held_sockets
+from ..state.sockets import held_sockets
 from ..state.titles import is_ready, workers_of
 from ..state.workers import (
     Readiness,

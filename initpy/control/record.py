@@ -10,12 +10,12 @@ from ..state.record import (
     Record,
     RecordedSocket,
     Remains,
-    format_record,
-    held_sockets,
+    circumstances,
     read_record,
     record_path,
 )
 from ..state.snapshot import newest_named_master, take_snapshot
+from ..state.sockets import held_sockets
 from ..state.titles import tells_instance
 from ..state.workers import recorded_pools
 
@@ -76,7 +76,7 @@ def write_record(
     if not host.alive(master):  # it has died meanwhile: what was seen of it may be less
         return False
     try:
-        host.write(record_path(service), format_record(record, host), 0o600)
+        host.write(record_path(service), _format_record(record, host), 0o600)
     except InitError as exc:
         host.tell(f"what was seen cannot be recorded: {exc}")
         return False
@@ -155,3 +155,39 @@ def _sockets(holders: Iterable[Process], host: Host) -> tuple[RecordedSocket, ..
         RecordedSocket(inode=socket.inode, cookie=socket.cookie, place=socket.place)
         for socket in found.values()
     )
+
+
+def _format_record(record: Record, host: Host) -> str:
+    """Return the text of a record: a word for what it is, then its values, a line each."""
+    exe = " ".join(map(str, record.exe or ()))
+    lines = [
+        f"seen {circumstances(host)}",
+        f"master {_name(record.master)}",
+        f"session {record.session}",
+        f"exe {exe}",
+        f"members {' '.join(map(_name, record.members))}",
+        f"signs {' '.join(record.signs)}",
+        *(f"socket {one.inode} {one.cookie} {one.place}" for one in record.sockets),
+        *(f"pool {_ways(pool)} {pool.name}" for pool in record.pools),
+        *(f"rotated {device} {inode}" for device, inode in record.rotated),
+        *_format_remains(record.remains),
+        *(["owner {} {}".format(*record.owner)] if record.owner else []),
+        f"config {record.config}",
+    ]
+    return "".join(f"{line}\n" for line in [*lines, "end"])
+
+
+def _format_remains(remains: Remains) -> list[str]:
+    return [
+        *(f"draining {_name(one)} {_name(waiter)}" for one, waiter in remains.draining.items()),
+        f"helpers {' '.join(map(_name, remains.helpers))}",
+        *(f"dropped {inode} {at} {path}" for path, (inode, at) in remains.dropped.items()),
+    ]
+
+
+def _ways(pool: Pool) -> str:
+    return f"{int(pool.on_demand)}{int(pool.retires)}"
+
+
+def _name(process: Process) -> str:
+    return f"{process.pid}@{process.started}"

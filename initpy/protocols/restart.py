@@ -27,8 +27,9 @@ from ..host import CannotCopy, Host, Listener, Process
 from ..host.wait import insist, wait_until
 from ..schedule import signal_named
 from ..service import Service
-from ..state.record import held_sockets, read_record
+from ..state.record import read_record
 from ..state.scan import processes_with
+from ..state.sockets import held_sockets
 from .handover import conclude, old_helpers, take_over, terminate_hung
 from .sockets.excluded import excluded
 from .sockets.inherit import InheritedSockets

@@ -7,7 +7,6 @@ another boot, or of other namespaces, is none: numbers come round again.
 
 from __future__ import annotations
 
-from ..contracts import Pool
 from ..errors import NotPermitted
 from ..host import Host, Process
 from ..service import Service
@@ -15,9 +14,9 @@ from ..value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from ..host import BoundSocket
+    from ..contracts import Pool
 
 DIRECTORY = "/run/initpy"
 MOST = 1 << 20  # bytes
@@ -111,40 +110,6 @@ def still_there(record: Record, host: Host) -> bool:
     return any((socket.inode, socket.cookie) in known for socket in there)
 
 
-def lost_paths(sockets: Iterable[BoundSocket], process: Process, host: Host) -> list[str]:
-    """Return the paths of those unix sockets of *process* that lead to none of them any more.
-
-    The path was removed, or another file stands there, and the socket has not been renamed: no
-    client can connect. A path may be where only the process sees it, as in a /tmp of its own.
-    """
-    files: dict[str, set[int]] = {}
-    unknown: set[str] = set()
-    for one in sockets:
-        if one.place.startswith("/"):
-            files.setdefault(one.place, set()).update(one.file[:1] if one.file else ())
-            unknown.update(() if one.file else (one.place,))
-
-    def leads(path: str, there: tuple[int, int] | None) -> bool:
-        # The inodes are compared: on an overlay the devices differ.
-        return there is not None and (path in unknown or there[1] in files[path])
-
-    def seen_by_it(path: str) -> tuple[int, int] | None:
-        try:
-            return host.file_seen_by(process, path)
-        except NotPermitted:
-            return None
-
-    lost = [path for path in files if not leads(path, host.file_id(path))]
-    lost = [path for path in lost if not leads(path, seen_by_it(path))]
-    return [path for path in lost if not files[path] & host.inodes_beside(path)]
-
-
-def held_sockets(process: Process, host: Host) -> list[BoundSocket]:
-    """Return the sockets on which *process* waits for clients, as far as we may see them."""
-    held = host.socket_inodes(process)
-    return [one for one in host.listening_sockets() or () if one.inode in held]
-
-
 def is_recorded_master(service: Service, process: Process, host: Host) -> bool:
     """Tell whether the record knows that process as the master.
 
@@ -162,34 +127,6 @@ def _succeeds(record: Record, process: Process, host: Host) -> bool:
     if record.exe is None or host.exe_file(process) != record.exe:
         return False
     return not host.socket_inodes(process).isdisjoint(one.inode for one in record.sockets)
-
-
-def format_record(record: Record, host: Host) -> str:
-    """Return the text of a record: a word for what it is, then its values, a line each."""
-    exe = " ".join(map(str, record.exe or ()))
-    lines = [
-        f"seen {circumstances(host)}",
-        f"master {_name(record.master)}",
-        f"session {record.session}",
-        f"exe {exe}",
-        f"members {' '.join(map(_name, record.members))}",
-        f"signs {' '.join(record.signs)}",
-        *(f"socket {one.inode} {one.cookie} {one.place}" for one in record.sockets),
-        *(f"pool {_ways(pool)} {pool.name}" for pool in record.pools),
-        *(f"rotated {device} {inode}" for device, inode in record.rotated),
-        *_format_remains(record.remains),
-        *(["owner {} {}".format(*record.owner)] if record.owner else []),
-        f"config {record.config}",
-    ]
-    return "".join(f"{line}\n" for line in [*lines, "end"])
-
-
-def _format_remains(remains: Remains) -> list[str]:
-    return [
-        *(f"draining {_name(one)} {_name(waiter)}" for one, waiter in remains.draining.items()),
-        f"helpers {' '.join(map(_name, remains.helpers))}",
-        *(f"dropped {inode} {at} {path}" for path, (inode, at) in remains.dropped.items()),
-    ]
 
 
 def _parse(text: str, here: str) -> Record | None:
@@ -222,11 +159,9 @@ def _parse(text: str, here: str) -> Record | None:
     )
 
 
-def _ways(pool: Pool) -> str:
-    return f"{int(pool.on_demand)}{int(pool.retires)}"
-
-
 def _pool(text: str) -> Pool:
+    from ..contracts import Pool  # nginx has none
+
     ways, _, name = text.partition(" ")
     return Pool(name=name, on_demand=ways[0] == "1", retires=ways[1] == "1")
 
@@ -239,10 +174,6 @@ def _file(text: str) -> tuple[int, int]:
 def _dropped(text: str) -> tuple[str, tuple[int, int]]:
     inode, changed, path = text.split(" ", 2)
     return path, (int(inode), int(changed))
-
-
-def _name(process: Process) -> str:
-    return f"{process.pid}@{process.started}"
 
 
 def _process(text: str) -> Process:

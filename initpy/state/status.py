@@ -8,7 +8,7 @@ from ..service import Service
 from ..value import Value
 from .identity import binary_replaced
 from .pidfile import EMPTY, MISSING, UNTRUSTED, UNUSABLE
-from .record import held_sockets, lost_paths, read_record
+from .record import Record, read_record
 from .snapshot import Snapshot, take_snapshot
 from .titles import is_ready, tells_instance, workers_of
 
@@ -46,6 +46,8 @@ class Status(Value):
 
     def as_dict(self, host: Host = HERE) -> dict[str, Any]:
         """Return the answer for machines (``--json``). The keys are stable."""
+        from .sockets import places
+
         seen = self.snapshot
         return {
             "name": self.name,
@@ -56,7 +58,7 @@ class Status(Value):
             "workers": [worker.pid for worker in self.workers],
             "orphans": [orphan.pid for orphan in seen.orphans],
             "old_master": seen.old_master and seen.old_master.pid,
-            "listening": _places(seen, host) or list(self.declared),
+            "listening": places(seen.processes, host) or list(self.declared),
             "pidfile": seen.pidfile.path,
             "pidfile_state": "lost" if seen.lost else seen.pidfile.verdict,
             "binary_replaced": self.binary_replaced,
@@ -80,7 +82,9 @@ def look(service: Service, host: Host, *, again: bool = False) -> Status:
             notes=_snapshot_notes(service, seen),
             snapshot=seen,
         )
-    workers = workers_of(service, seen.master, host)
+    record = read_record(service, host)
+    states = host.child_states(seen.master)
+    workers = workers_of(service, seen.master, host, states)
     serving = [worker for worker, title in workers.items() if is_ready(service, title)]
     uptime = host.age(seen.master)
     replaced = binary_replaced(service, seen.master, host)
@@ -89,8 +93,10 @@ def look(service: Service, host: Host, *, again: bool = False) -> Status:
         code=StatusCode.RUNNING,
         sentence=f"running, master {seen.master}, {_workers(len(serving))}, up {_duration(uptime)}",
         notes=(
-            *_upgrade_notes(service, seen, host),
+            *_upgrade_notes(service, seen, record, host),
             *_work_notes(service, seen.master, workers, serving, host),
+            *_process_notes(seen.master, states, host),
+            *_path_notes(seen.master, record, host),
             *_binary_notes(service, replaced, host),
             *_snapshot_notes(service, seen),
         ),
@@ -119,9 +125,12 @@ def _code(service: Service, seen: Snapshot, hidden: str, host: Host) -> int:
 
 def _absence(service: Service, code: int, seen: Snapshot, hidden: str, host: Host) -> str:
     if seen.orphans:
-        places = " ".join(_places(seen, host))
+        from .sockets import places
+
         who = f"{_workers(len(seen.orphans))} orphaned (pids {', '.join(map(str, seen.orphans))})"
-        return f"master dead, {who}, still serving {places}".rstrip()
+        return (
+            f"master dead, {who}, still serving {' '.join(places(seen.processes, host))}".rstrip()
+        )
     if code == StatusCode.DEAD_PIDFILE:
         return f"dead, and its pidfile {service.pidfile} is still there"
     if code == StatusCode.DEAD_LOCKFILE:
@@ -131,12 +140,12 @@ def _absence(service: Service, code: int, seen: Snapshot, hidden: str, host: Hos
     return f"unknown: {seen.doubt or 'no master can be seen'}{hidden}"
 
 
-def _upgrade_notes(service: Service, seen: Snapshot, host: Host) -> tuple[str, ...]:
-    record = read_record(service, host)
+def _upgrade_notes(
+    service: Service, seen: Snapshot, record: Record | None, host: Host
+) -> tuple[str, ...]:
     told = [one for one in record.remains.draining if host.alive(one)] if record else []
     notes = []
-    if told:
-        pids = ", ".join(map(str, told))
+    if pids := ", ".join(map(str, told)):
         notes.append(f"old processes only finish their requests (pids {pids})")
     if seen.old_master is not None and seen.old_master not in told:
         notes.append(f"an upgrade is unfinished: old master {seen.old_master} still serves")
@@ -160,38 +169,40 @@ def _work_notes(
     serving: list[Process],
     host: Host,
 ) -> tuple[str, ...]:
-    """Say what keeps a service whose master lives from serving."""
-    notes = []
+    """Say that a service whose master lives does not serve."""
     idle = [] if serving or not service.worker_titles else [""]
     if service.on_demand:
         from .workers import idle_pools  # others have no pools
 
         idle = idle_pools(service, master, [workers[one] for one in serving], host)
-    if idle and not host.sees_all():
-        notes.append(f"whether its workers take requests cannot be seen, because {_HIDDEN}")
-    elif idle:
-        pools = f" of pool {', '.join(idle)}" if any(idle) else ""
-        notes.append(f"no worker{pools} takes requests")
-    if host.frozen(master):
-        notes.append("its processes are frozen with their cgroup")
+    if not idle:
+        return ()
+    if not host.sees_all():
+        return (f"whether its workers take requests cannot be seen, because {_HIDDEN}",)
+    pools = f" of pool {', '.join(idle)}" if any(idle) else ""
+    return (f"no worker{pools} takes requests",)
+
+
+def _process_notes(master: Process, children: dict[Process, str], host: Host) -> tuple[str, ...]:
+    """Say what keeps its processes from working."""
+    notes = ["its processes are frozen with their cgroup"] if host.frozen(master) else []
     masks = host.signals(master)
-    states = {master: masks.state if masks else "", **host.child_states(master)}
-    if stopped := [process for process, state in states.items() if state in ("T", "t")]:
-        pids = ", ".join(map(str, stopped))
-        notes.append(f"stopped by a signal, and not working: pids {pids}")
-    if lost := _lost_paths(service, master, host):
-        notes.append(f"no client reaches {', '.join(lost)}: its socket is not there any more")
+    states = {master: masks.state if masks else "", **children}
+    if stopped := ", ".join(str(one) for one, state in states.items() if state in ("T", "t")):
+        notes.append(f"stopped by a signal, and not working: pids {stopped}")
     return tuple(notes)
 
 
-def _lost_paths(service: Service, master: Process, host: Host) -> list[str]:
-    """Return the paths of its unix sockets that lead to none of them, as far as recorded."""
-    record = read_record(service, host)
+def _path_notes(master: Process, record: Record | None, host: Host) -> tuple[str, ...]:
+    """Say which paths of its unix sockets lead to none of them, as far as recorded."""
     ours = {one.inode for one in record.sockets if one.place.startswith("/")} if record else ()
     if not ours:
-        return []
+        return ()
+    from .sockets import lost_paths
+
     there = [one for one in host.unix_sockets() or () if one.inode in ours]
-    return lost_paths(there, master, host)
+    lost = ", ".join(lost_paths(there, master, host))
+    return (f"no client reaches {lost}: its socket is not there any more",) if lost else ()
 
 
 def _binary_notes(service: Service, replaced: bool | None, host: Host) -> tuple[str, ...]:
@@ -213,17 +224,6 @@ def _snapshot_notes(service: Service, seen: Snapshot) -> tuple[str, ...]:
         how = "a process scan found" if titled else "the record tells"
         note = f"pidfile {pidfile.path} is lost, it {why}; {how} the master"
     return tuple(filter(None, (note, seen.unjudged_sentence)))
-
-
-def _places(seen: Snapshot, host: Host) -> list[str]:
-    """Return where the service listens ("[::]:80" for ":::80"), as far as we may see it."""
-    places = set()
-    for process in seen.processes:
-        places_of = host.listening_places(process)  # not those that another user has made
-        for place in places_of or [one.place for one in held_sockets(process, host)]:
-            address, _, port = place.rpartition(":")
-            places.add(f"[{address}]:{port}" if ":" in address else place)
-    return sorted(places)
 
 
 def _workers(count: int) -> str:

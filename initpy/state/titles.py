@@ -5,6 +5,10 @@ from __future__ import annotations
 from ..host import Host, Process
 from ..service import Service
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 def tells_instance(service: Service) -> bool:
     """Tell whether a master's title says for which instance of the daemon it works."""
@@ -45,10 +49,15 @@ def is_ready(service: Service, title: str) -> bool:
     return title.startswith(service.worker_titles[0]) and not draining
 
 
-def workers_of(service: Service, master: Process, host: Host) -> dict[Process, str]:
-    """Return the workers and helpers of *master* with their titles."""
+def workers_of(
+    service: Service, master: Process, host: Host, children: Iterable[Process] | None = None
+) -> dict[Process, str]:
+    """Return the workers and helpers of *master* with their titles.
+
+    children: those of the master, if they are known.
+    """
     workers = {}
-    for child in host.children(master):
+    for child in host.children(master) if children is None else children:
         title = host.title(child.pid)
         if title and is_worker(service, title) and not is_successor(service, child, host):
             workers[child] = title

@@ -5,10 +5,9 @@ import pytest
 from initpy.actions.start import start
 from initpy.actions.status import status
 from initpy.actions.stop import stop
-from initpy.control.pidfiles import remove_stale_pidfiles
+from initpy.control.pidfiles import pidfile_conflict, remove_stale_pidfiles
 from initpy.daemons.nginx import NGINX
 from initpy.errors import ExitCode, PidfileError
-from initpy.state.conflict import pidfile_conflict
 from initpy.state.pidfile import read_pidfile
 
 OTHER = "/opt/nginx.conf"

@@ -12,7 +12,7 @@ from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError, NotPermitted
 from initpy.protocols.sockets.paths import remove_dropped_paths
-from initpy.state.record import held_sockets, lost_paths
+from initpy.state.sockets import held_sockets, lost_paths
 
 PLACE = "/run/php/php8.2-fpm.sock"
 

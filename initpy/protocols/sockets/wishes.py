@@ -10,7 +10,7 @@ that is lost.
 from __future__ import annotations
 
 from ...host import Host, Process
-from ...state.record import held_sockets
+from ...state.sockets import held_sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

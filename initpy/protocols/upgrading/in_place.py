@@ -24,8 +24,8 @@ from ...schedule import signal_named
 from ...service import Service
 from ...state.idle import is_idle
 from ...state.programs.executed import runs_file_on_disk
-from ...state.record import held_sockets
 from ...state.snapshot import Snapshot
+from ...state.sockets import held_sockets
 from ...state.workers import SETTLE
 from ..reexec import start_again
 from ..verify import refuse_argv0, upgrade_failed, verify_binary

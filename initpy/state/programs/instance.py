@@ -22,7 +22,8 @@ from ...value import Value
 from ..configuration import serves_at
 from ..identity import why_elsewhere_whoever
 from ..pidfile import Pidfile
-from ..record import Record, held_sockets, other_records, read_record, still_there
+from ..record import Record, other_records, read_record, still_there
+from ..sockets import held_sockets
 from ..titles import told_by
 from .executed import executed
 
