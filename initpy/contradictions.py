@@ -5,11 +5,12 @@ Each of these was a fault that came to light at a start, or never.
 
 from __future__ import annotations
 
+from .host.files import source_of
 from .schedule import signal_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from .service import Service
 
@@ -28,10 +29,32 @@ _EVERY_BIT = 0o7777
 _REEXEC = "initpy.protocols.reexec:reload"
 
 
-def refuse_contradictions(service: Service) -> None:
-    """Raise ValueError with the first sentence."""
+def refuse_contradictions(service: Service, references: Mapping[str, str]) -> None:
+    """Raise ValueError with the first sentence.
+
+    references: what its fields name that hold "module:function" and are not ``shipped``.
+    """
     for sentence in (*_kinds(service), *_paths(service), *_names(service), *_meanings(service)):
         raise ValueError(f"{service.name}: {sentence}")
+    for field, reference in references.items():
+        if not _names_function(reference):
+            raise ValueError(f"{service.name}: {field} {reference!r} does not name a function")
+
+
+_named: dict[str, bool] = {}  # the answers of _names_function, by reference
+
+
+def _names_function(reference: str) -> bool:
+    """Tell whether *reference*, "module:function", names an existing function.
+
+    The source is read, not imported: an action calls only a few of these functions.
+    """
+    if reference not in _named:
+        module, _, function = reference.partition(":")
+        _named[reference] = (
+            function.isidentifier() and f"\ndef {function}(" in f"\n{source_of(module)}"
+        )
+    return _named[reference]
 
 
 def _kinds(service: Service) -> Iterator[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..schedule import parse_schedule
-from ..service import Service
+from ..service import shipped
 
-APACHE2 = Service(
+APACHE2 = shipped(
     name="apache2",
     daemon="/usr/sbin/apache2",
     pidfile="/run/apache2/apache2.pid",

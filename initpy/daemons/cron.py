@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..schedule import parse_schedule
-from ..service import Service
+from ..service import shipped
 
-CRON = Service(
+CRON = shipped(
     name="cron",
     daemon="/usr/sbin/cron",
     pidfile="/run/crond.pid",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ..schedule import parse_schedule
-from ..service import Service
+from ..service import shipped
 
 # As /usr/share/dnsmasq/init-system-common of Debian has it: without the first, one that no
 # configuration restricts answers the whole internet.
 _DEBIAN = ("--local-service", "--conf-dir={CONFIG_DIR}")
 
-DNSMASQ = Service(
+DNSMASQ = shipped(
     name="dnsmasq",
     daemon="/usr/sbin/dnsmasq",
     pidfile="/run/dnsmasq/dnsmasq.pid",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..schedule import parse_schedule
-from ..service import Service
+from ..service import shipped
 
-HAPROXY = Service(
+HAPROXY = shipped(
     name="haproxy",
     daemon="/usr/sbin/haproxy",
     pidfile="/run/haproxy.pid",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..schedule import parse_schedule
-from ..service import Service
+from ..service import shipped
 
-MEMCACHED = Service(
+MEMCACHED = shipped(
     name="memcached",
     daemon="/usr/bin/memcached",
     pidfile="/run/memcached/memcached.pid",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..schedule import parse_schedule
-from ..service import Service
+from ..service import shipped
 
-NAMED = Service(
+NAMED = shipped(
     name="named",
     daemon="/usr/sbin/named",
     pidfile="/run/named/named.pid",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..schedule import parse_schedule
-from ..service import Service
+from ..service import shipped
 
-POSTGRESQL = Service(
+POSTGRESQL = shipped(
     name="postgresql",
     # The only one of a host, as Red Hat has it; and each of several, as Debian has them.
     daemon="/usr/bin/postgres",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..schedule import parse_schedule
-from ..service import Service
+from ..service import shipped
 
-REDIS = Service(
+REDIS = shipped(
     name="redis",
     daemon="/usr/bin/redis-server",
     pidfile="/run/redis/redis-server.pid",

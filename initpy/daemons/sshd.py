@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..schedule import parse_schedule
-from ..service import Service
+from ..service import shipped
 
-SSHD = Service(
+SSHD = shipped(
     name="sshd",
     daemon="/usr/sbin/sshd",
     pidfile="/run/sshd.pid",

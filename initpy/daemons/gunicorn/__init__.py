@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...schedule import parse_schedule
-from ...service import Service
+from ...service import shipped
 
-GUNICORN = Service(
+GUNICORN = shipped(
     name="gunicorn",
     daemon="/usr/bin/gunicorn",
     pidfile="/run/gunicorn/gunicorn.pid",

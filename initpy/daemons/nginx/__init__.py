@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...schedule import parse_schedule
-from ...service import Service
+from ...service import shipped
 
-NGINX = Service(
+NGINX = shipped(
     name="nginx",
     daemon="/usr/sbin/nginx",
     pidfile="/run/nginx.pid",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...schedule import parse_schedule
-from ...service import Service
+from ...service import shipped
 
-PHP_FPM = Service(
+PHP_FPM = shipped(
     name="php-fpm",
     # The only one of a host, as Red Hat has it; and each of several, as Debian has them.
     daemon="/usr/sbin/php-fpm",
