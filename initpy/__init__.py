@@ -4,7 +4,6 @@ The names below are the library. Each one is loaded when it is first used, so th
 wrapper imports only the modules that its action needs.
 """
 
-import os.path
 import sys
 
 __version__ = "0.1.0"  # the only place: setup.cfg reads it, and a test compares the packages
@@ -16,7 +15,7 @@ if sys.version_info < OLDEST:
     problem = "initpy needs Python {}.{} or later, and this is Python {}.{}".format(
         *OLDEST, *sys.version_info
     )
-    if os.path.basename(sys.argv[0]) in ("initpy", "-m"):  # its command
+    if sys.argv[0].rpartition("/")[2] in ("initpy", "-m"):  # its command
         sys.exit(problem)
     raise ImportError(problem)
 
@@ -45,7 +44,7 @@ if TYPE_CHECKING:  # The one list of public names: a type checker imports it, _h
 
 def _homes() -> dict[str, str]:
     """Return the module of every public name, as the imports above say."""
-    from .host.files import source_of
+    from .host.parts import source_of
 
     lines = (line.split() for line in source_of(__name__).splitlines())
     return {words[5]: words[1] for words in lines if words[:1] == ["from"] and words[4:5] == ["as"]}

@@ -135,6 +135,9 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
         return _status(service, arguments, console, host)
     if argv is not None:  # called from another program, which handles its own signals
         return _act(service, arguments, console, host)
+    import gc
+
+    gc.enable()  # a wrapper disables it
     host.settle()
     host.heed_signals()
     try:

@@ -6,12 +6,12 @@ virtual and any fault can be caused.
 
 from __future__ import annotations
 
-import os
+import posix
 import time
 
 from ..errors import InitError, translated
 from .files import FileFacts, Files
-from .processes import Processes
+from .processes import Processes, read
 from .procfs import Process, ProcessFacts, SignalMasks
 from .views import Views
 
@@ -133,7 +133,7 @@ class Host(Looks):
         import select
 
         try:
-            fd = os.pidfd_open(until.pid)
+            fd = posix.pidfd_open(until.pid)
         except ProcessLookupError:
             return
         except OSError:  # refused, or no descriptor is left: then its end wakes nobody
@@ -145,7 +145,7 @@ class Host(Looks):
                 poll.register(fd, select.POLLIN)
                 poll.poll(seconds * 1000)
         finally:
-            os.close(fd)
+            posix.close(fd)
 
     def settle(self) -> None:
         """Undo what our caller may have done to us, before anything else is done.
@@ -157,13 +157,13 @@ class Host(Looks):
         import _signal
 
         while True:
-            fd = os.open(os.devnull, os.O_RDWR)
+            fd = posix.open("/dev/null", posix.O_RDWR)
             if fd > 2:  # noqa: PLR2004 - standard error
-                os.close(fd)
+                posix.close(fd)
                 break
         _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-        os.umask(0o022)
+        posix.umask(0o022)
 
     def heed_signals(self) -> None:
         """Record INT, TERM and HUP in ``interrupted_by`` from now on, instead of dying.
@@ -190,25 +190,26 @@ class Host(Looks):
     def boot_id(self) -> str:
         """Return the number of this boot, "?" if /proc has only processes: random(4), proc(5)."""
         try:
-            with open("/proc/sys/kernel/random/boot_id") as file:
-                return file.read().strip()
+            return read("/proc/sys/kernel/random/boot_id").strip()
         except FileNotFoundError:
             return "?"
 
     def getpid(self) -> int:
         """Return our own pid."""
-        return os.getpid()
+        return posix.getpid()
 
     def geteuid(self) -> int:
         """Return our effective user id."""
-        return os.geteuid()
+        return posix.geteuid()
 
     def run_by_systemd(self) -> bool:
         """Tell whether systemd started us: pid 1 is our parent, and pid 1 is systemd."""
-        return os.getppid() == 1 and os.path.isdir("/run/systemd/system")
+        return posix.getppid() == 1 and self.exists("/run/systemd/system")
 
     def environment(self, name: str) -> str:
         """Return a variable of our caller's environment, or "" if it is not set."""
+        import os
+
         return os.environ.get(name, "")
 
     def become(self, argv: list[str]) -> NoReturn:
@@ -220,7 +221,7 @@ class Host(Looks):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         try:
-            os.execv(argv[0], argv)
+            posix.execv(argv[0], argv)
         except OSError as exc:
             raise InitError(f"{argv[0]} cannot be executed: {exc.strerror}") from exc
 
@@ -230,7 +231,7 @@ class Host(Looks):
         The interpreter would free all its objects first, which takes time; the kernel
         frees the memory anyway.
         """
-        os._exit(code)
+        posix._exit(code)  # noqa: SLF001 - its name in os, too
 
 
 HERE = Host()

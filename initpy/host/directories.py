@@ -31,6 +31,14 @@ class Directories:
             pass  # it cannot be read
         return found
 
+    def glob(self, pattern: str) -> list[str]:
+        """Return the paths that match a shell pattern, sorted."""
+        if not any(sign in pattern for sign in "*?["):
+            return [pattern] if os.path.exists(pattern) else []
+        import glob
+
+        return sorted(glob.glob(pattern))
+
     def own_directory(self, path: str, mode: int, uid: int, gid: int) -> str:
         """Have a directory with that mode and owner at *path*; return what was left undone, or "".
 

@@ -69,6 +69,23 @@ class Logs(Processes):
             return None
         return tuple(one for one in found if one) if self.alive(process) else ()
 
+    def size(self, path: str) -> int | None:
+        """Return the size of a regular file in bytes, or None if it is not one."""
+        try:
+            info = os.stat(path)
+        except OSError:
+            return None
+        return info.st_size if stat.S_ISREG(info.st_mode) else None
+
+    def read_from(self, path: str, offset: int, most: int = 1 << 22) -> str:
+        """Return at most *most* bytes of a file from *offset* on, or "" if it cannot be read."""
+        try:
+            with open(path, "rb") as file:
+                file.seek(offset)
+                return file.read(most).decode(errors="replace")
+        except OSError:
+            return ""
+
 
 def _nameless(descriptor: str) -> NamelessFile | None:
     """Return the removed file that a descriptor leads to; None if it is another, or closed."""

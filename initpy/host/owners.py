@@ -6,11 +6,11 @@ import os
 import stat
 
 from ..errors import translated
-from .files import upwards, user_name
+from .files import Files, others_write, upwards, user_name
 
 
 @translated
-class Owners:
+class Owners(Files):
     """The owners of this machine's files."""
 
     def owner(self, path: str) -> tuple[int, int] | None:
@@ -20,6 +20,18 @@ class Owners:
         except OSError:
             return None
         return info.st_uid, info.st_gid
+
+    def distrust_for_root(self, path: str) -> str:
+        """Return why another user than root could change or replace *path*, or ""."""
+        try:
+            info = os.stat(path)
+        except OSError as exc:
+            return str(exc.strerror)
+        if info.st_uid != 0:
+            return f"it belongs to {user_name(info.st_uid)}"
+        if info.st_mode & others_write(info):
+            return "it can be written by others"
+        return self.distrust(path)
 
     def distrust_but(self, path: str, uid: int) -> str:
         """Return why another than root, we and the user *uid* could have written a file, or "".

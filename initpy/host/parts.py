@@ -53,10 +53,10 @@ _PARTS = {
     ),
     "Holders": ("network.holders", ("holders", "socket_holders")),
     "Launching": ("programs.launcher", ("launch",)),
-    "Logs": ("logs", ("descriptors", "nameless_files")),
-    "Owners": ("owners", ("owner", "distrust_but")),
+    "Logs": ("logs", ("descriptors", "nameless_files", "size", "read_from")),
+    "Owners": ("owners", ("owner", "distrust_but", "distrust_for_root")),
     "Notifications": ("network.notices", ("notice_socket",)),
-    "Directories": ("directories", ("own_directory", "inodes_beside")),
+    "Directories": ("directories", ("own_directory", "inodes_beside", "glob")),
     "Pipes": ("programs.pipes", ("pipes_between", "relay")),
     "Programs": ("programs.spawn", ("spawn", "memory_file")),
     "Signalling": (
@@ -97,3 +97,21 @@ def _load(module: str, name: str) -> Any:
     except (OSError, MemoryError) as exc:
         raise HostError(f"{__package__}.{module} cannot be loaded", exc) from exc
     return getattr(sys.modules[f"{__package__}.{module}"], name)
+
+
+def source_of(module: str) -> str:
+    """Return the source of a Python module, or "" if it does not exist.
+
+    It is searched where ``import`` would search, and it is not executed.
+    """
+    loaded = getattr(sys.modules.get(module), "__file__", None)
+    path = module.replace(".", "/")
+    folders = [__file__.rpartition("/initpy/")[0], *sys.path]
+    candidates = [f"{folder}/{path}{end}" for folder in folders for end in (".py", "/__init__.py")]
+    for candidate in [loaded] if loaded else candidates:
+        try:
+            with open(candidate, "rb") as file:
+                return file.read().decode(errors="replace")
+        except OSError:
+            continue
+    return ""

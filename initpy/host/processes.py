@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import posix
 import time
 
 from ..errors import translated
@@ -21,7 +21,7 @@ class Processes:
     def find(self, pid: int) -> Process | None:
         """Return the live process with that pid, or None. A zombie (state Z) is not alive."""
         try:
-            state, _, _, started = procfs.parse_stat(_read(f"/proc/{pid}/stat"))
+            state, _, _, started = procfs.parse_stat(read(f"/proc/{pid}/stat"))
         except _GONE:
             return None
         return None if state in "ZX" else Process(pid=pid, started=started)
@@ -34,10 +34,10 @@ class Processes:
         """Return the facts about the live process with that pid, or None."""
         base = f"/proc/{pid}"
         try:
-            stat = _read(base + "/stat")
+            stat = read(base + "/stat")
             state, ppid, session, started = procfs.parse_stat(stat)
-            argv = procfs.parse_cmdline(_read(base + "/cmdline", begins=True))
-            status = procfs.parse_status(_read(base + "/status"))
+            argv = procfs.parse_cmdline(read(base + "/cmdline", begins=True))
+            status = procfs.parse_status(read(base + "/status"))
         except _GONE:
             return None
         if state in "ZX":
@@ -59,19 +59,19 @@ class Processes:
     def exe(self, pid: int) -> str | None:
         """Return the path, at the time of exec, of its binary; None if we may not see it."""
         try:
-            return procfs.without_deleted(os.readlink(f"/proc/{pid}/exe"))
+            return procfs.without_deleted(posix.readlink(f"/proc/{pid}/exe"))
         except (*_GONE, PermissionError):
             return None
 
     def age(self, process: Process) -> float:
         """Return how many seconds ago *process* started."""
-        ticks = os.sysconf("SC_CLK_TCK")
+        ticks = posix.sysconf("SC_CLK_TCK")
         return time.clock_gettime(time.CLOCK_BOOTTIME) - process.started / ticks
 
     def title(self, pid: int) -> str:
         """Return how the command line of a process begins, or "" if there is none."""
         try:
-            text = _read(f"/proc/{pid}/cmdline", begins=True)
+            text = read(f"/proc/{pid}/cmdline", begins=True)
             return text.rstrip("\0").replace("\0", " ")
         except _GONE:
             return ""
@@ -86,12 +86,12 @@ class Processes:
         Another process that gets the same number has another inode. The cost grows with
         their number: 1 microsecond each, where a look into that directory costs 8.
         """
-        with os.scandir("/proc") as entries:
+        with posix.scandir("/proc") as entries:
             return {int(one.name): one.inode() for one in entries if one.name.isdigit()}
 
     def sees_all(self) -> bool:
         """Tell whether /proc shows the processes of other users. See proc(5), hidepid."""
-        return os.path.exists("/proc/1/stat")
+        return posix.access("/proc/1/stat", posix.F_OK)
 
     def children(self, process: Process) -> list[Process]:
         """Return its living children.
@@ -106,7 +106,7 @@ class Processes:
         stats = {}
         for pid in self.child_pids(process.pid):
             try:
-                state, ppid, _, started = procfs.parse_stat(_read(f"/proc/{pid}/stat"))
+                state, ppid, _, started = procfs.parse_stat(read(f"/proc/{pid}/stat"))
             except _GONE:
                 continue
             if ppid == process.pid and state not in "ZX":
@@ -118,7 +118,7 @@ class Processes:
         """Return the numbers of the children of a process, and perhaps of others: see proc(5)."""
         try:
             path = f"/proc/{pid}/task/{pid}/children"
-            return [int(word) for word in _read(path, paged=True).split()]
+            return [int(word) for word in read(path, paged=True).split()]
         except _GONE:
             # It is gone, or the kernel was built without CONFIG_PROC_CHILDREN.
             return self.pids() if self.find(pid) else []
@@ -126,14 +126,14 @@ class Processes:
     def signals(self, process: Process) -> SignalMasks | None:
         """Return its signal masks, or None if it is gone."""
         try:
-            return procfs.parse_masks(_read(f"/proc/{process.pid}/status"))
+            return procfs.parse_masks(read(f"/proc/{process.pid}/status"))
         except _GONE:
             return None
 
     def exe_file(self, process: Process) -> tuple[int, int] | None:
         """Return device and inode of the binary it runs, or None if we may not see it."""
         try:
-            info = os.stat(f"/proc/{process.pid}/exe")
+            info = posix.stat(f"/proc/{process.pid}/exe")
         except (*_GONE, PermissionError):
             return None
         return info.st_dev, info.st_ino
@@ -145,23 +145,23 @@ class Processes:
         """
         from .programs.forking import fork
 
-        ours, theirs = os.pipe()
+        ours, theirs = posix.pipe()
         child = fork()
         if child == 0:
-            middle = os.getpid()
+            middle = posix.getpid()
             try:
-                if os.fork() == 0:
-                    while os.getppid() == middle:
+                if posix.fork() == 0:
+                    while posix.getppid() == middle:
                         time.sleep(0.0005)
-                    os.write(theirs, str(os.getppid()).encode())
+                    posix.write(theirs, str(posix.getppid()).encode())
             finally:  # whatever happens, no copy of this program may go on
-                os._exit(0)
-        os.close(theirs)
+                posix._exit(0)  # noqa: SLF001 - its name in os, too
+        posix.close(theirs)
         try:
-            os.waitpid(child, 0)
-            return int(os.read(ours, 32) or b"1")
+            posix.waitpid(child, 0)
+            return int(posix.read(ours, 32) or b"1")
         finally:
-            os.close(ours)
+            posix.close(ours)
 
     def systemd_unit(self, process: Process) -> str:
         """Return the systemd service in whose cgroup a process is, or "". See cgroups(7).
@@ -176,10 +176,10 @@ class Processes:
         """Tell whether a process is frozen with its cgroup, as far as we may see."""
         for controllers, path in self._cgroups(process):
             try:
-                if not controllers and "frozen 1" in _read(f"{_CGROUPS}{path}/cgroup.events"):
+                if not controllers and "frozen 1" in read(f"{_CGROUPS}{path}/cgroup.events"):
                     return True
                 if controllers == "freezer":
-                    return "THAWED" not in _read(f"{_CGROUPS}/freezer{path}/freezer.state")
+                    return "THAWED" not in read(f"{_CGROUPS}/freezer{path}/freezer.state")
             except OSError:  # its root has no such file, or it is mounted elsewhere
                 continue
         return False
@@ -187,7 +187,7 @@ class Processes:
     def _cgroups(self, process: Process) -> list[tuple[str, str]]:
         """Return the controllers and the path of each cgroup of a process: cgroups(7)."""
         try:
-            lines = _read(f"/proc/{process.pid}/cgroup").splitlines()
+            lines = read(f"/proc/{process.pid}/cgroup").splitlines()
         except _GONE:
             return []
         return [(line.split(":", 2)[1], line.split(":", 2)[2]) for line in lines]
@@ -199,25 +199,25 @@ def unreaped(pid: int) -> bool:
     If SIGCHLD is ignored the kernel reaps a child that ends, and may reuse its number.
     """
     try:
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
     except ChildProcessError:
         return False
     return True
 
 
-def _read(path: str, *, paged: bool = False, begins: bool = False) -> str:
+def read(path: str, *, paged: bool = False, begins: bool = False) -> str:
     """Return the content of a file of /proc.
 
     paged:  a short read is not the end of the file: the kernel returns a list in pages.
     begins: one read is enough. A process may have megabytes of arguments.
     """
     # Not open(): its layers for decoding cost as much as the whole read.
-    fd = os.open(path, os.O_RDONLY)
+    fd = posix.open(path, posix.O_RDONLY)
     try:
-        text = chunk = os.read(fd, _MOST)
+        text = chunk = posix.read(fd, _MOST)
         while chunk and not begins and (paged or len(chunk) == _MOST):
-            chunk = os.read(fd, _MOST)
+            chunk = posix.read(fd, _MOST)
             text += chunk
     finally:
-        os.close(fd)
+        posix.close(fd)
     return text.decode(errors="replace")

@@ -6,9 +6,11 @@ See namespaces(7), proc(5) and openat2(2).
 from __future__ import annotations
 
 import errno
-import os
+import posix
 
 from ..errors import NotPermitted, translated
+from .processes import read
+from .procfs import parse_status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,14 +30,14 @@ class Views:
     def namespace(self, pid: int, kind: str) -> str | None:
         """Return the *kind* ("net", "mnt") of namespace of a process; None if we may not see."""
         try:
-            return os.readlink(f"/proc/{pid}/ns/{kind}")
+            return posix.readlink(f"/proc/{pid}/ns/{kind}")
         except (*_GONE, PermissionError):
             return None
 
     def session(self, pid: int) -> int:
         """Return the session of a process, or 0: field 6 of /proc/PID/stat."""
         try:
-            return os.getsid(pid)
+            return posix.getsid(pid)
         except (ProcessLookupError, PermissionError):
             return 0
 
@@ -45,7 +47,7 @@ class Views:
         Its link text says "/" in a chroot, too, so the directory itself is looked at.
         """
         try:
-            info = os.stat(f"/proc/{pid}/root")
+            info = posix.stat(f"/proc/{pid}/root")
         except (*_GONE, PermissionError):
             return None
         return info.st_dev, info.st_ino
@@ -57,20 +59,19 @@ class Views:
         have the same device and inode.
         """
         try:
-            root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY)
+            root = posix.open(f"/proc/{pid}/root", posix.O_PATH | posix.O_DIRECTORY)
         except (*_GONE, PermissionError):
             return None
         try:
-            with open(f"/proc/self/fdinfo/{root}") as file:
-                lines = dict(line.split(":", 1) for line in file)
+            lines = parse_status(read(f"/proc/self/fdinfo/{root}"))
         finally:
-            os.close(root)
+            posix.close(root)
         return int(lines["mnt_id"])
 
     def working_directory(self, pid: int) -> str | None:
         """Return the working directory of a process, as a path below its root."""
         try:
-            return os.readlink(f"/proc/{pid}/cwd")
+            return posix.readlink(f"/proc/{pid}/cwd")
         except (*_GONE, PermissionError):
             return None
 
@@ -84,9 +85,9 @@ class Views:
         if fd is None:
             return None
         try:
-            info = os.fstat(fd)
+            info = posix.fstat(fd)
         finally:
-            os.close(fd)
+            posix.close(fd)
         return info.st_dev, info.st_ino
 
 
@@ -96,7 +97,7 @@ def open_as_seen_by(process: Process, path: str) -> int | None:
     Raises NotPermitted if we may not look.
     """
     try:
-        root = os.open(f"/proc/{process.pid}/root", os.O_PATH | os.O_DIRECTORY)
+        root = posix.open(f"/proc/{process.pid}/root", posix.O_PATH | posix.O_DIRECTORY)
     except _GONE:
         return None
     except PermissionError as exc:
@@ -106,7 +107,7 @@ def open_as_seen_by(process: Process, path: str) -> int | None:
     except PermissionError as exc:
         raise NotPermitted(f"{path} cannot be seen as pid {process} sees it") from exc
     finally:
-        os.close(root)
+        posix.close(root)
 
 
 def open_in_root(root: int, path: str) -> int | None:
@@ -115,9 +116,10 @@ def open_in_root(root: int, path: str) -> int | None:
     Raises OSError.
     """
     import ctypes
+    import os
 
     libc = ctypes.CDLL(None, use_errno=True)
-    how = (ctypes.c_uint64 * 3)(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
+    how = (ctypes.c_uint64 * 3)(posix.O_PATH | posix.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
     for _ in range(_TRIES):
         fd: int = libc.syscall(_OPENAT2, root, os.fsencode(path), how, ctypes.sizeof(how))
         if fd >= 0:
@@ -129,34 +131,35 @@ def open_in_root(root: int, path: str) -> int | None:
         return walk_in_root(root, path)
     if reason in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
         return None
-    raise OSError(reason, os.strerror(reason), path)
+    raise OSError(reason, posix.strerror(reason), path)
 
 
 def walk_in_root(root: int, path: str) -> int | None:
     """Do what openat2(2) does with RESOLVE_IN_ROOT, link by link: before Linux 5.6."""
-    trail = [os.dup(root)]  # descriptors of the directories from the root on
+    trail = [posix.dup(root)]  # descriptors of the directories from the root on
     names = path.split("/")[::-1]
     links = 0
 
     def up_to(length: int) -> None:
         while trail[length:]:
-            os.close(trail.pop())
+            posix.close(trail.pop())
 
     try:
         while names and links <= _MOST_LINKS:
             name = names.pop()
             if name in ("", ".", ".."):
-                os.close(os.open(".", os.O_PATH, dir_fd=trail[-1]))  # FILE/ and FILE/.. are nothing
+                # FILE/ and FILE/.. are nothing
+                posix.close(posix.open(".", posix.O_PATH, dir_fd=trail[-1]))
                 if name == "..":
                     up_to(max(len(trail) - 1, 1))
             else:
-                trail.append(os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=trail[-1]))
+                trail.append(posix.open(name, posix.O_PATH | posix.O_NOFOLLOW, dir_fd=trail[-1]))
                 target = _link_text(trail[-1])
                 if target:
                     links += 1
                     names += target.split("/")[::-1]
                     up_to(1 if target.startswith("/") else len(trail) - 1)
-        return None if names else os.dup(trail[-1])
+        return None if names else posix.dup(trail[-1])
     except _GONE:
         return None
     finally:
@@ -166,6 +169,6 @@ def walk_in_root(root: int, path: str) -> int | None:
 def _link_text(fd: int) -> str:
     """Return where a symbolic link leads that was opened with O_PATH, or "" if it is none."""
     try:
-        return os.readlink("", dir_fd=fd)
+        return posix.readlink("", dir_fd=fd)
     except OSError:
         return ""

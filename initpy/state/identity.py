@@ -8,8 +8,6 @@ What may not be seen (a user without rights, root without CAP_SYS_PTRACE) is lef
 
 from __future__ import annotations
 
-import os.path
-
 from ..errors import NotPermitted
 from ..host import Host, Process, ProcessFacts
 from ..service import Service, resolve
@@ -167,16 +165,15 @@ def _file(device_and_inode: tuple[int, int] | None) -> str:
 
 
 def _is_daemon(service: Service, exe: str, host: Host) -> bool:
-    return exe in (service.daemon, host.realpath(service.daemon))
+    return exe == service.daemon or exe == host.realpath(service.daemon)
 
 
 def _runs_or_is_renamed(service: Service, told: str, facts: ProcessFacts, host: Host) -> bool:
     if facts.exe is None and told:
         # A caller that may not read exe may not send signals either; it is enough for status.
         _, placeholder, _ = template(service.master_title or "")
-        argv0 = told.split(" ", 1)[0]
-        same = os.path.basename(argv0) == os.path.basename(service.daemon)
-        return placeholder == "config" or same
+        name = told.split(" ", 1)[0].rpartition("/")[2]
+        return placeholder == "config" or name == service.daemon.rpartition("/")[2]
     if runs(service, facts, host):
         return True
     # nginx's own "make install" renames the running binary: argv[0] is its path still.
@@ -208,6 +205,8 @@ def configuration_in_force(service: Service, facts: ProcessFacts, host: Host) ->
     """
     told = told_by(service, facts.title)
     if told is not None and service.read_command_line is not None:
+        if not service.options and told == " ".join(service.command(service.start_args)):
+            return service.config  # a start of ours: no module is needed that reads more
         read: ReadCommandLine = resolve(service.read_command_line)
         told = read(service, told)
     if not told or told.startswith("/"):
@@ -220,7 +219,7 @@ def reads_file(process: Process, path: str, ours: str, host: Host) -> bool:
     """Tell whether *path* is to *process* the file that *ours* is to us."""
     there = host.namespace(process.pid, "mnt")
     if there in (None, host.namespace(host.getpid(), "mnt")):
-        if os.path.normpath(path) == os.path.normpath(ours):
+        if path == ours or _same_path(path, ours):
             return True
         wanted = host.file_id(ours)
         return wanted is not None and host.file_id(path) == wanted
@@ -228,10 +227,16 @@ def reads_file(process: Process, path: str, ours: str, host: Host) -> bool:
         try:
             seen = host.file_seen_by(process, path)
         except NotPermitted:
-            return os.path.normpath(path) == os.path.normpath(ours)
+            return _same_path(path, ours)
         if seen == host.file_id(ours):
-            return seen is not None or os.path.normpath(path) == os.path.normpath(ours)
+            return seen is not None or _same_path(path, ours)
     return False
+
+
+def _same_path(one: str, other: str) -> bool:
+    from os.path import normpath
+
+    return normpath(one) == normpath(other)
 
 
 def why_not_by_sockets(service: Service, process: Process, host: Host) -> str:

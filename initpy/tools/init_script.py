@@ -44,11 +44,13 @@ if TYPE_CHECKING:
 # interpreter's own time. The folders are appended, as site does it, so that no
 # module in them hides one of the standard library.
 #
+# posix is built in, as _signal and gc are: os takes longer to load than status to look.
+#
 # The except clause catches everything: a module that was truncated, emptied or
 # half written raises SyntaxError, ValueError, NameError, AttributeError and others.
 # run() does not raise what an action fails with: it exits. That a file could not be
 # opened or read may be over the next time; the loader of shared objects says it in
-# words. The finally clause and os._exit give the right code even if stderr cannot
+# words. The finally clause and _exit give the right code even if stderr cannot
 # be written.
 _TEMPLATE = '''\
 #!{interpreter} -IS
@@ -63,12 +65,13 @@ _TEMPLATE = '''\
 """{usage}"""
 
 import _signal
+import gc
+import posix
+import sys
 
+gc.disable()  # until something is done: to load modules makes no garbage
 if _signal.getsignal(_signal.SIGINT) == _signal.default_int_handler:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Ctrl-C ends it, without a traceback
-
-import os
-import sys
 
 FOLDERS = [  # those of initpy, psutil, daemon and lockfile
 {folders}
@@ -88,13 +91,13 @@ except Exception as exc:  # a module is missing or broken, or cannot be read now
     problem = f"initpy cannot be used: {{type(exc).__name__}}: {{exc}}"
     versions = f"{generated_for}run by Python {{sys.version.split()[0]}}"
     remedy = "install initpy again, or generate this script again"
-    passing = [os.strerror(number) for number in (5, 12, 23, 24)]  # EIO, ENOMEM, ENFILE, EMFILE
+    passing = [posix.strerror(number) for number in (5, 12, 23, 24)]  # EIO, ENOMEM, ENFILE, EMFILE
     if isinstance(exc, (OSError, MemoryError)) or any(why in str(exc) for why in passing):
         remedy = "try again"
     try:
         print(f"{name}: {{problem}} ({{versions}}): {{remedy}}", file=sys.stderr, flush=True)
     finally:
-        os._exit(4 if "status" in sys.argv[1:] else 1)
+        posix._exit(4 if "status" in sys.argv[1:] else 1)
 '''
 
 # Of a wrapper that is a conffile of a Debian package: when the package is removed
@@ -108,7 +111,7 @@ def removed(path):
     if path.endswith("/__pycache__"):
         return True
     try:
-        return all(removed(f"{path}/{name}") for name in os.listdir(path))
+        return all(removed(f"{path}/{name}") for name in posix.listdir(path))
     except OSError as exc:  # it is a file, cannot be read, or is not there
         return isinstance(exc, FileNotFoundError)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import posix
 import signal
 import socket
 import subprocess
@@ -184,7 +185,7 @@ def test_pidfd_that_is_refused(machine, monkeypatch, error):
     def refused(_pid):
         raise error
 
-    monkeypatch.setattr(os, "pidfd_open", refused)
+    monkeypatch.setattr(posix, "pidfd_open", refused)
 
     assert (0, "") == ran(machine, "/bin/true")
 
@@ -444,14 +445,14 @@ def test_children_without_kernel_support(machine, monkeypatch):
     from initpy.host import processes
 
     child = machine.spawn(["/bin/sleep", "60"])
-    own = processes._read
+    own = processes.read
 
     def read(path, **how):
         if path.endswith("/children"):
             raise FileNotFoundError
         return own(path, **how)
 
-    monkeypatch.setattr(processes, "_read", read)
+    monkeypatch.setattr(processes, "read", read)
     found = machine.children(machine.find(os.getpid()))
     child.kill_group()
     child.close()

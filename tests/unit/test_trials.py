@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posix
 import signal
 import socket
 
@@ -139,6 +140,6 @@ def test_folder_that_may_not_be_seen(machine, ourselves, monkeypatch):
     with pytest.raises(NotPermitted, match="/x cannot be seen as pid"):
         machine.spot(ourselves, "/x/y")
 
-    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(posix, "open", refuse)
     with pytest.raises(NotPermitted, match=f"the root of pid {ourselves} cannot be seen"):
         machine.answers(ourselves, "/x/y")

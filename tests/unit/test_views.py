@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import posix
 import subprocess
 import threading
 
@@ -181,7 +182,7 @@ def test_root_that_may_not_be_seen(child, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(posix, "open", refuse)
 
     with pytest.raises(NotPermitted, match=f"the root of pid {child.pid} cannot be seen"):
         HERE.file_seen_by(child, "/etc/passwd")

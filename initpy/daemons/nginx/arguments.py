@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os.path
-
 from ...value import Value
 
 TYPE_CHECKING = False
@@ -94,7 +92,9 @@ def take_config(service: Service, options: tuple[str, ...]) -> tuple[str | None,
             rest += words
         elif flags:
             rest.append(f"-{flags}")
-    return os.path.normpath(os.path.join("/", read.prefix or service.prefix, read.config)), (*rest,)
+    from os.path import join, normpath
+
+    return normpath(join("/", read.prefix or service.prefix, read.config)), (*rest,)
 
 
 def configuration(service: Service, command: str) -> str | None:
