@@ -10,7 +10,6 @@ import sys
 
 from .errors import WaitTimeout
 from .host import HERE, Host
-from .host.wait import wait_until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,6 +140,8 @@ class Console:
         """Return how many bytes the reader has taken. Raises WaitTimeout."""
         if taken := self._host.offer(fd, data):
             return taken
+        from .host.wait import wait_until
+
         taken = wait_until(
             lambda: self._host.offer(fd, data),
             within=within,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..errors import StatusCode, WaitTimeout
 from ..host import HERE, Host
-from ..host.wait import wait_until
 from ..service import Service
 from ..state.status import Status, look
 
+_DECIDED = (StatusCode.RUNNING, StatusCode.UNKNOWN)
 LOOKS = 2  # at a service that does not run, and of which nothing is starting
 # The pidfile names a process that lives, and is no master: it may be executing itself anew.
 DOUBT = 0.25  # seconds
@@ -21,6 +21,10 @@ def status(service: Service, host: Host = HERE) -> Status:
     without a master. A monitor that was told "dead" then would act on it.
     """
     seen = look(service, host)
+    if seen.code in _DECIDED:
+        return seen
+    from ..host.wait import wait_until
+
     looks, began = 1, host.monotonic()
 
     def doubtful() -> bool:
@@ -29,7 +33,7 @@ def status(service: Service, host: Host = HERE) -> Status:
 
     def decided() -> bool:
         nonlocal seen, looks
-        if seen.code in (StatusCode.RUNNING, StatusCode.UNKNOWN):
+        if seen.code in _DECIDED:
             return True
         expected = seen.snapshot.starting or seen.snapshot.executing
         if looks >= LOOKS and not expected and not doubtful():

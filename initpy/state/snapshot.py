@@ -168,7 +168,7 @@ def _parent_master(service: Service, facts: ProcessFacts, host: Host) -> Process
     if service.upgrade is None or service.reload_execs or facts.ppid <= 1:
         return None
     parent = host.look(facts.ppid)
-    return parent.process if parent is not None and is_master(service, parent, host) else None
+    return parent.process if parent and is_master(service, parent, host) else None
 
 
 def master_of(service: Service, host: Host = HERE) -> Process:
@@ -211,11 +211,10 @@ def newest_named_master(service: Service, host: Host) -> Process | None:
 
 
 def _scan(service: Service, host: Host, known: Snapshot, *, again: bool) -> Snapshot:
-    from .evidence import judge_strays
     from .scan import ProcessScan
 
     scan = ProcessScan(service, host, again=again or known.master is not None)
-    rest = [one for one in scan.oldest_first() if one not in (known.master, known.old_master)]
+    rest = [it for it in scan.oldest_first() if it not in (known.master, known.old_master)]
     master, old, handover = known.master, known.old_master, known.handover
     if master is None and rest:
         master = rest.pop()
@@ -235,15 +234,18 @@ def _scan(service: Service, host: Host, known: Snapshot, *, again: bool) -> Snap
         elif heirs and service.second_is_new:  # the same, of the new one's pidfile
             master, old = heirs[-1], master
             rest.remove(master)
-    strays = judge_strays(service, scan, host)
-    return known.replace(
+    found = known.replace(
         master=master,
         old_master=old,
         handover=handover,
         successor=known.successor or (service.second_is_new and old is not None),
         others=tuple(rest),
-        orphans=strays.orphans,
-        unjudged=strays.unjudged,
         starting=tuple(scan.starting),
         executing=scan.executing,
     )
+    if not scan.strays:
+        return found
+    from .evidence import judge_strays
+
+    strays = judge_strays(service, scan, host)
+    return found.replace(orphans=strays.orphans, unjudged=strays.unjudged)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -47,8 +48,14 @@ RECORDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "loaded.txt"
 ACTIONS = ("status", "stop", "configtest", "reopen", "start", "reload", "upgrade")
 RUNNING = "status, running"
 
+# What status may load of a running service: it takes longer to load than to look.
+MOST_MODULES = 24
+MOST_SOURCE = 140_000  # bytes
+
 PROGRAM = """
 import sys
+opened = []
+sys.addaudithook(lambda event, args: event == "open" and opened.append(str(args[0])))
 before = set(sys.modules)
 root, directory, action = sys.argv[1:]
 sys.path.insert(0, root)
@@ -67,15 +74,21 @@ if action != "status":
 main(service)
 after = sorted(set(sys.modules) - before)
 import json
-print(json.dumps(after))
+print(json.dumps([after, opened]))
 """
+
+
+def run(action, directory):
+    """Return the modules that an action loads in an interpreter of its own, and what it opens."""
+    command = [sys.executable, "-I", "-S", "-c", PROGRAM, ROOT, str(directory), action]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded, opened = json.loads(ended.stdout)
+    return set(loaded), opened
 
 
 def loaded_by(action, directory):
     """Return the modules that an action loads in an interpreter of its own."""
-    command = [sys.executable, "-I", "-S", "-c", PROGRAM, ROOT, str(directory), action]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    return set(json.loads(ended.stdout))
+    return run(action, directory)[0]
 
 
 def ours(loaded):
@@ -109,16 +122,38 @@ def test_what_an_action_loads(tmp_path, recorded, action):
     seen(recorded, action, loaded_by(action, tmp_path))
 
 
-def test_what_status_loads_of_a_running_service(tmp_path, recorded):
-    """A monitor that asks every few seconds pays for the least."""
+@pytest.fixture
+def running(tmp_path):
+    """Have a master run, and return what ``status`` loads and opens then."""
     title = f"initpy-test: master {tmp_path}/x -c {tmp_path}/x.conf"
     with subprocess.Popen([title], executable="/bin/cat", stdin=subprocess.PIPE) as master:
         (tmp_path / "x.pid").write_text(str(master.pid))
-
-        loaded = loaded_by("status", tmp_path)
-
+        yield run("status", tmp_path)
         master.kill()
-    seen(recorded, RUNNING, loaded)
+
+
+def test_what_status_loads_of_a_running_service(running, recorded):
+    """A monitor that asks every few seconds pays for the least."""
+    seen(recorded, RUNNING, running[0])
+
+
+def test_status_keeps_its_budget(running):
+    """Its time is that of its modules: how many they are, and how large."""
+    modules = [name for name in running[0] if name.split(".")[0] == "initpy"]
+    paths = [importlib.util.find_spec(name).origin for name in modules]
+
+    assert len(modules) <= MOST_MODULES
+    assert sum(map(os.path.getsize, paths)) <= MOST_SOURCE
+
+
+def test_status_loads_no_os(running):
+    """It loads the classes of collections.abc, in a third of the time of a whole status."""
+    assert set() == {"os", "_collections_abc"} & running[0]
+
+
+def test_status_reads_no_source(running):
+    """What a shipped declaration names is known to be there."""
+    assert [] == [path for path in running[1] if path.endswith(".py")]
 
 
 def test_front_door_loads_nothing():
