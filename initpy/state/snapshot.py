@@ -83,7 +83,7 @@ def take_snapshot(
 ) -> Snapshot:
     """Return a snapshot of the service.
 
-    thorough: read every process even if the pidfile is right: one that no pidfile names.
+    thorough: read every process, to find one that no pidfile names.
     again:    a look has just been taken, of which this one is a part: see ``scan``.
     """
     pidfile, oldbin = read_pidfile(service.pidfile, host), read_pidfile(service.oldbin, host)

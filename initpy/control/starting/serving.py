@@ -6,7 +6,7 @@ from ...errors import InitError
 from ...host import Host, Process
 from ...host.wait import wait_until
 from ...service import Service
-from ...state.record import held_sockets
+from ...state.sockets import held_sockets
 from ..ready import await_ready_command
 from .lineage import is_started, lineage
 from .notices import Notices
