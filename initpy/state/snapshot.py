@@ -181,8 +181,7 @@ def master_of(service: Service, host: Host = HERE) -> Process:
 
 def proven_master(service: Service, pidfile: Pidfile, host: Host) -> Process | None:
     """Return the master that a pidfile names, or None if that process is not a master."""
-    facts = _proven(service, pidfile, host)
-    return facts.process if facts else None
+    return facts.process if (facts := _proven(service, pidfile, host)) else None
 
 
 def _proven(service: Service, pidfile: Pidfile, host: Host) -> ProcessFacts | None:
@@ -243,9 +242,9 @@ def _scan(service: Service, host: Host, known: Snapshot, *, again: bool) -> Snap
         starting=tuple(scan.starting),
         executing=scan.executing,
     )
-    if not scan.strays:
-        return found
-    from .evidence import judge_strays
+    if scan.strays:
+        from .evidence import judge_strays
 
-    strays = judge_strays(service, scan, host)
-    return found.replace(orphans=strays.orphans, unjudged=strays.unjudged)
+        strays = judge_strays(service, scan, host)
+        found = found.replace(orphans=strays.orphans, unjudged=strays.unjudged)
+    return found
