@@ -389,7 +389,7 @@ def crowd(count):
 # memory. The kernel's own account of a child begins with that of whoever
 # forked it, so the process tells itself.
 REMEMBER = """
-import os, sys
+import os, posix, sys
 
 def tell(code):
     if os.getpid() == wrapper:
@@ -401,7 +401,7 @@ def tell(code):
             file.write(f"{own} {children}")
     leave(code)
 
-leave, os._exit, wrapper = os._exit, tell, os.getpid()
+leave, posix._exit, wrapper = posix._exit, tell, os.getpid()
 path, *sys.argv = sys.argv[1:]
 with open(sys.argv[0]) as file:
     exec(compile(file.read(), sys.argv[0], "exec"))

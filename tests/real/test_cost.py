@@ -27,10 +27,10 @@ ACTIONS = (
     "stop",
     "force-quit",
 )
-# nginx's configuration, and what php-fpm's includes, is read with regular expressions.
+# php-fpm's configuration is read with regular expressions; a restart looks for files by patterns.
 READING = {"collections", "enum", "functools", "re"}
 READERS = {
-    "nginx": {"reopen", "reload", "force-reload", "restart", "try-restart", "upgrade"},
+    "nginx": {"restart", "try-restart"},
     "php-fpm": {"reopen", "reload", "force-reload", "restart", "try-restart", "upgrade"},
 }
 # What starts the daemon makes itself a subreaper, or copies sockets; what foresees a reload
