@@ -914,6 +914,11 @@ FOUND = {
         ],
         "restart",
     ),
+    "a restart was killed, another action has been since, and a hand upgrades": (
+        True,
+        [("script killed", 123), ("try-restart", 0), ("USR2 by hand", 0), ("lock held", 0)],
+        "restart",
+    ),
     "interrupted while the new master's workers are newborn": (
         True,
         [("interrupt", 218), ("upgrade", 0)],

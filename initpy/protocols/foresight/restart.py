@@ -12,6 +12,7 @@ from ...control.ask import ask_configuration
 from ...errors import ConfigTestFailed, InitError
 from ...host.network.trials import IN_USE
 from ...state.scan import processes_with
+from ...state.snapshot import take_snapshot
 from .places import port_of
 from .trials import Trials
 
@@ -40,9 +41,7 @@ def refuse_failing_start(service: Service, seen: Snapshot, host: Host) -> Callab
     InitError if the host does not allow it now. Nothing is foreseen if we may not see the
     sockets of the service; and what changes before the start is not foreseen.
     """
-    workers = (worker for master in seen.masters for worker in host.children(master))
-    ending = (*seen.processes, *workers)
-    inodes = {inode for process in ending for inode in host.socket_inodes(process)}
+    inodes = {inode for process in _ending(seen, host) for inode in host.socket_inodes(process)}
     known = host.listening_sockets()
     if seen.master is None or known is None or not all(map(host.socket_inodes, seen.masters)):
         host.explain("the sockets of this service cannot be seen: nothing is foreseen")
@@ -71,7 +70,14 @@ def refuse_failing_start(service: Service, seen: Snapshot, host: Host) -> Callab
         error = ConfigTestFailed if foreseen.wrong else InitError
         why = "; ".join((*foreseen.wrong, *foreseen.refused))
         raise error(f"not restarting, nothing was stopped: {why}")
-    return lambda: trials.kept_by_others(ending)
+    # A stop ends a master that no pidfile names, too.
+    return lambda: trials.kept_by_others(_ending(take_snapshot(service, host, thorough=True), host))
+
+
+def _ending(seen: Snapshot, host: Host) -> list[Process]:
+    """Return the processes that a stop ends."""
+    workers = (worker for master in seen.masters for worker in host.children(master))
+    return [*seen.processes, *workers]
 
 
 class StartTrials(Trials):
