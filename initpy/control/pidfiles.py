@@ -219,13 +219,9 @@ def pidfile_conflict(service: Service, pidfile: Pidfile, host: Host) -> str:
         return ""
     if why_elsewhere_whoever(facts, host) or not looks_like_master(service, facts.title):
         return ""
-    if not runs(service, facts, host):
+    if not runs(service, facts, host) or _has_another(service, facts, host):
         return ""
-    return (
-        ""
-        if _has_another(service, facts, host)
-        else (f"{pidfile.path} names pid {facts.process}, another {service.daemon} ({facts.title})")
-    )
+    return f"{pidfile.path} names pid {facts.process}, another {service.daemon} ({facts.title})"
 
 
 def _has_another(service: Service, facts: ProcessFacts, host: Host) -> bool:

@@ -1,4 +1,4 @@
-"""Pidfiles that a daemon writes itself while initpy has it in the background, and writes one, too.
+"""Pidfiles that a daemon in the background writes itself, beside the one that initpy writes.
 
 Some daemons refuse to start while a pidfile of theirs names any process that lives; after a
 crash that may be another's. Which files those are is seen while the daemon runs, and noted
