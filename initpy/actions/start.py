@@ -13,7 +13,7 @@ from ..control.pidfiles import (
     restore_pidfile,
 )
 from ..control.ready import BesideOrphans, wait_until_ready
-from ..control.record import record_running, record_started, remove_record
+from ..control.record import record_absence, record_running, record_started, remove_record
 from ..control.signals import refuse_unsafe, require_permission, tell_unsafe, terminate
 from ..control.stable import refuse_end_of_container, wait_until_stable
 from ..control.starting.prepare import make_directories, require_startable
@@ -119,6 +119,7 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
         host.tell("this script is process 1: the container ends with it, and the service too")
     require_startable(service, host)
     refuse_conflict(service, seen, host)
+    record_absence(service, seen, host)
     if not seen.pidfile.regular:
         # Before the test: it opens the pidfile, too, and would follow a link.
         remove_stale_pidfiles(service, host)

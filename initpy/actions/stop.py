@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..control.lock import ActionLock
 from ..control.pidfiles import refuse_conflict, remove_stale_pidfiles
-from ..control.record import remove_record, write_record
+from ..control.record import record_absence, remove_record, write_record
 from ..control.signals import require_permission, tell_unsafe, terminate
 from ..control.stable import supervisor, wait_until_stable
 from ..errors import InitError, WaitTimeout
@@ -108,6 +108,7 @@ def terminate_service(
 
         remove_own_pidfiles(service, host)
     remove_record(service, host)
+    record_absence(service, seen, host)
     _tell_holders(sockets, host)
     _finish_stop(service, ended_at, host)
     return seen

@@ -6,6 +6,7 @@ from ..errors import InitError
 from ..host import Host, Process
 from ..service import Service
 from ..state.evidence import sign_of
+from ..state.programs.absence import absence_path, absence_text, is_absent
 from ..state.record import (
     Record,
     RecordedSocket,
@@ -14,7 +15,7 @@ from ..state.record import (
     read_record,
     record_path,
 )
-from ..state.snapshot import newest_named_master, take_snapshot
+from ..state.snapshot import Snapshot, newest_named_master, take_snapshot
 from ..state.sockets import held_sockets
 from ..state.titles import tells_instance
 from ..state.workers import recorded_pools
@@ -136,6 +137,16 @@ def remove_record(service: Service, host: Host) -> None:
         host.remove(record_path(service))
     except InitError as exc:
         host.tell(f"an old record stays: {exc}")
+
+
+def record_absence(service: Service, seen: Snapshot, host: Host) -> None:
+    """Write down that nothing on this host is of the daemon, if that was seen."""
+    if seen.absence is None or is_absent(service, seen.absence, host):
+        return
+    try:
+        host.write(absence_path(service), absence_text(seen.absence, host), 0o600)
+    except InitError:  # the next action reads every process again, nothing is lost
+        return
 
 
 def _living(remains: Remains, host: Host) -> Remains:

@@ -18,7 +18,10 @@ from .views import Views
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, NoReturn
+    from typing import Any, NoReturn, Union
+
+    # The time, the processes that are nobody's business, and what the daemon's file was then.
+    Scanned = tuple[float, dict[int, int], Union[tuple[int, int, int], None]]
 
     from .changes import Changes
     from .directories import Directories
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from .programs.pipes import Pipe, Pipes
     from .programs.spawn import Child, Programs
     from .programs.surroundings import Conditions, Surroundings
+    from .programs.unused import Unused
     from .programs.users import Account, Accounts
     from .signalling import Signalling
     from .system_log import SystemLog
@@ -61,6 +65,7 @@ if TYPE_CHECKING:
         Notifications,
         SystemLog,
         Trials,
+        Unused,
     ):
         """All methods of a host. Those that ``status`` does not need are loaded at first use."""
 else:
@@ -109,8 +114,8 @@ class Host(Looks):
         self.progress: Callable[[str], None] = lambda _what: None  # takes what is awaited
         self.finishing: list[Process] = []  # processes that were told to finish their requests
         self.cut = 0  # processes that had not finished their requests when they were ended
-        # Processes that are nobody's business, by pidfile, and when they were read: state.scan.
-        self.scanned: dict[str, tuple[float, dict[int, int]]] = {}
+        # By pidfile: when the processes were read, and what came of that: state.scan.
+        self.scanned: dict[str, Scanned] = {}
         self.interrupted_by = ""  # the name of the signal that asked us to end
 
     if not TYPE_CHECKING:

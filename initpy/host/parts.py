@@ -69,6 +69,7 @@ _PARTS = {
         ("socket_inodes", "watched_sockets", "copy_listeners", "listening_places", "close"),
     ),
     "SystemLog": ("system_log", ("syslog",)),
+    "Unused": ("programs.unused", ("unused_version",)),
     "Trials": (
         "network.trials",
         ("why_not_bound", "resolve", "spot", "answers", "file_limits", "nr_open"),

@@ -77,15 +77,20 @@ def read_record(service: Service, host: Host) -> Record | None:
     return _read(record_path(service), host)
 
 
-def _read(path: str, host: Host) -> Record | None:
+def read_believed(path: str, host: Host) -> str:
+    """Return what root has written to a file; "" if it is not there, or not to be believed."""
     try:
         facts = host.examine(path, MOST)
     except NotPermitted:  # it is root's
-        return None
+        return ""
     if facts is None or not facts.regular or host.distrust_file(facts) or host.distrust(path):
-        return None
+        return ""
+    return facts.text
+
+
+def _read(path: str, host: Host) -> Record | None:
     try:
-        return _parse(facts.text, circumstances(host))
+        return _parse(read_believed(path, host), circumstances(host))
     except (ValueError, KeyError, IndexError):  # cut short, by a full disk
         return None
 

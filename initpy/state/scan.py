@@ -14,6 +14,7 @@ from .identity import (
     why_not_by_sockets,
 )
 from .pidfile import read_pidfile
+from .programs.absence import is_absent
 from .record import Record, read_record, still_there
 from .titles import beginnings, is_worker, looks_like_master, told_by, workers_of
 
@@ -23,6 +24,8 @@ RECENT = 1.0  # seconds for which a stranger is not read again
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from .programs.absence import Version
 
 
 class ProcessScan:
@@ -41,6 +44,8 @@ class ProcessScan:
         self.strays: list[ProcessFacts] = []  # workers without a master, of whatever instance
         self.starting: list[Process] = []
         self.executing = False  # a process inside execve(2), whose arguments are not there yet
+        # The daemon's file, if nothing on this host is of the daemon: see ``programs.absence``.
+        self.absence: Version | None = None
         if service.master_title is None:
             return
         record = read_record(service, host)
@@ -49,22 +54,35 @@ class ProcessScan:
         self._members = {member.pid for member in self.record.members} if self.record else set()
         self._beginnings = beginnings(service)
         self._mentions = service.config or service.daemon
-        since, strangers = host.scanned.get(service.pidfile, (0.0, {})) if again else (0.0, {})
-        if host.monotonic() - since >= RECENT:
-            since, strangers = 0.0, {}
+        self._missed = False  # whether one has ended before it was read
+        self._interest = False  # whether one was of any interest
+        unused = host.unused_version(service.daemon) if self.record is None else None
+        if unused and is_absent(service, unused, host):
+            self.absence = unused
+            return
+        before = host.scanned.get(service.pidfile) if again else None
+        if before and host.monotonic() - before[0] >= RECENT:
+            before = None
+        since, strangers, file = before or (0.0, {}, unused)
+        self._read(strangers)
+        # From the end on: to read a hundred thousand of them takes a second.
+        host.scanned[service.pidfile] = (since or host.monotonic(), strangers, file)
+        if unused == file and not (self._missed or self._interest or self.executing):
+            self.absence = unused
+
+    def _read(self, strangers: dict[int, int]) -> None:
+        """Look at every process, but for the strangers; add those that are of no interest."""
         listed = {pid: inode for pid, inode in strangers.items() if pid not in self._members}
         # Again for what was born meanwhile: a daemon that goes to the background is
         # another process then, and the one that was listed is dead.
         for _ in range(LISTINGS):
-            there = host.listed().items()
+            there = self._host.listed().items()
             fresh = {pid: inode for pid, inode in there if listed.get(pid) != inode}
             listed.update(fresh)
-            self._missed = False  # whether one has ended before it was read
+            self._missed = False
             strangers.update((pid, inode) for pid, inode in fresh.items() if self._ignores(pid))
             if not self._missed:
                 break
-        # From the end on: to read a hundred thousand of them takes a second.
-        host.scanned[service.pidfile] = (since or host.monotonic(), strangers)
 
     def _ignores(self, pid: int) -> bool:
         """Look at one; tell whether it is of no interest."""
@@ -78,6 +96,7 @@ class ProcessScan:
         told = title.startswith(self._beginnings) or self._mentions in title
         if told or (self.record and self._may_be_recorded(pid, self.record)):
             facts = host.look(pid)
+            self._interest = True
             # One that exits gives up its memory first: its title is empty then, and what
             # it executed cannot be seen.
             if facts is not None and (facts.exe is not None or host.title(pid)):
@@ -88,6 +107,7 @@ class ProcessScan:
         if pid == self._named or (self.record and pid == self.record.master.pid):
             facts = host.look(pid)
             if facts is not None and self._executes_itself(facts):
+                self._interest = True
                 self.starting.append(facts.process)
             return False
         return True
@@ -174,6 +194,18 @@ class ProcessScan:
             return True
         named = self._named == facts.process.pid
         return named and not why_not_by_sockets(service, facts.process, host)
+
+
+def note_strangers(service: Service, host: Host) -> None:
+    """Note who has nothing to do with the daemon, if nobody has: the next scan spares them.
+
+    What is started from now on, and executes it, is another process.
+    """
+    there = host.listed()
+    # After the list: nobody who is on it executes the daemon.
+    unused = host.unused_version(service.daemon)
+    if unused and is_absent(service, unused, host):
+        host.scanned[service.pidfile] = (host.monotonic(), there, unused)
 
 
 def processes_with(inodes: Collection[int], host: Host) -> dict[Process, set[int]]:

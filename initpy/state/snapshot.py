@@ -31,6 +31,7 @@ class Snapshot(Value):
     starting: tuple[Process, ...] = ()  # the daemon, not yet a master; only after a scan
     retiring: tuple[Process, ...] = ()  # old masters that only finish: a script waits for that
     finishing: tuple[Process, ...] = ()  # the same of workers whose master is dead
+    absence: tuple[int, int, int] | None = None  # nothing is of the daemon: ``programs.absence``
     executing: bool = False  # a process inside execve(2), whose arguments are not visible yet
     why_not: str = ""  # why the process that the pidfile names is not the master
     doubt: str = ""  # of a process that may be the service, and is not proven: what there is to say
@@ -50,11 +51,8 @@ class Snapshot(Value):
     @property
     def masters(self) -> tuple[Process, ...]:
         """All masters, the oldest first."""
-        return tuple(
-            master
-            for master in (*self.retiring, *self.others, self.old_master, self.master)
-            if master is not None
-        )
+        found = (*self.retiring, *self.others, self.old_master, self.master)
+        return tuple(master for master in found if master is not None)
 
     @property
     def unjudged_sentence(self) -> str:
@@ -142,6 +140,7 @@ def _known(
         orphans=family.orphans,
         unjudged=family.unjudged,
         executing=family.executing,
+        absence=family.absence,
         why_not=named.why_not,
         doubt=doubt if master is None else "",
     )
@@ -241,6 +240,7 @@ def _scan(service: Service, host: Host, known: Snapshot, *, again: bool) -> Snap
         others=tuple(rest),
         starting=tuple(scan.starting),
         executing=scan.executing,
+        absence=scan.absence,
     )
     if scan.strays:
         from .evidence import judge_strays

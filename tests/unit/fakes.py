@@ -959,6 +959,16 @@ class FakeHost(Host):
         file = self._followed(path)
         return file and (1, file.inode)
 
+    def unused_version(self, path):
+        self.happen()
+        file = self._followed(path)
+        if file is None or file.kind != "file" or self.euid != 0:
+            return None
+        living = [process for process in self.processes.values() if process.state not in "ZX"]
+        if any(process.exe_id == (1, file.inode) for process in living):
+            return None
+        return 1, file.inode, file.ctime
+
     def realpath(self, path):
         return self._resolved(path)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import time
 
 import pytest
 from fakes import ALL_SIGNALS, FakeHost, Run
@@ -35,6 +39,7 @@ from initpy.host.programs.users import Accounts
 from initpy.host.signalling import Signalling
 from initpy.host.wait import wait_until
 
+NOBODY = 65534
 USR2 = 1 << (signal.SIGUSR2 - 1)
 
 AWAIT = """
@@ -142,6 +147,14 @@ class FakeMachine:
         """Start a process that does not end by itself, and catches USR2 only."""
         exe = self.file("sleeper", mode=0o755)
         return self.host.add(argv=(exe, "60"), exe=exe, caught=USR2, ppid=4242).id
+
+    def binary(self, name):
+        """Have a binary that sleeps."""
+        return self.file(name, mode=0o755)
+
+    def execute(self, path):
+        """Start a process that executes that binary."""
+        return self.host.add(argv=(path, "60"), exe=path).id
 
     def waits_for_usr2(self):
         """Start a process of which one thread waits for USR2, and the others block it."""
@@ -321,6 +334,15 @@ class RealMachine(FakeMachine):
         process = self.host.find(pid)
         self.await_true(lambda: self.host.signals(process).caught & USR2)
         return process
+
+    def binary(self, name):
+        """Have a binary that sleeps."""
+        return shutil.copy("/bin/sleep", self.path(name))
+
+    def execute(self, path):
+        """Start a process that executes that binary."""
+        self.started.append(subprocess.Popen([path, "60"], start_new_session=True))
+        return self.host.find(self.started[-1].pid)
 
     def await_true(self, probe):
         """Wait until a condition holds."""
@@ -539,6 +561,89 @@ def test_binary(machine, host):
     assert host.file_id(exe) == host.exe_file(process) is not None
     assert host.file_id(exe) == host.file_id(f"/proc/{process.pid}/exe")
     assert host.realpath(exe) == host.realpath(f"/proc/{process.pid}/exe")
+
+
+def test_unused_version(machine, host):
+    """A binary has one while no process executes it; who executes another file does not count."""
+    path, other = machine.binary("one"), machine.binary("other")
+    machine.execute(other)
+    assert (host.file_id(path), host.version(path)[1]) == split(host.unused_version(path))
+    assert host.unused_version(path) == host.unused_version(machine.link("link", path))
+
+    process = machine.execute(path)
+    assert None is host.unused_version(path)
+    machine.rename(path, machine.path("elsewhere"))  # it is executed wherever it stands
+    assert None is host.unused_version(machine.path("elsewhere"))
+
+    machine.end(process)
+    assert None is not host.unused_version(machine.path("elsewhere"))
+
+
+def split(version):
+    """Return the identity of a file, and its ctime."""
+    return version[:2], version[2]
+
+
+def test_unused_version_of_what_is_no_file(machine, host):
+    """Of what cannot be executed nothing is known."""
+    for path in (machine.path("missing"), machine.folder("folder"), machine.fifo("fifo")):
+        assert None is host.unused_version(path)
+
+
+def test_unused_version_of_a_script(tmp_path):
+    """Another program executes it, and may have read it to its end: nothing is known."""
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\nsleep 60\n")
+
+    assert None is Host().unused_version(str(script))
+
+
+def test_unused_version_of_an_open_file(tmp_path):
+    """Somebody has it open: whether anybody executes it is not known."""
+    path = shutil.copy("/bin/sleep", tmp_path)
+
+    with open(path):
+        assert None is Host().unused_version(path)
+
+    assert None is not Host().unused_version(path)
+
+
+def test_unused_version_asks_without_waiting(tmp_path):
+    """Another program has a lease on it, and does not give it back."""
+    path = shutil.copy("/bin/sleep", tmp_path)
+    with open(path) as file:
+        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        began = time.monotonic()
+
+        assert None is Host().unused_version(path)
+
+    assert time.monotonic() - began < 5
+
+
+def test_unused_version_gives_the_lease_back(tmp_path):
+    """Whoever opens the file afterwards, does not wait."""
+    path = shutil.copy("/bin/sleep", tmp_path)
+
+    assert None is not Host().unused_version(path)
+
+    os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes another user's file")
+def test_unused_version_of_another_users_file():
+    """Whoever does not own the file is not told, although it may be read."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        path = shutil.copy("/bin/sleep", folder)
+        assert None is not Host().unused_version(path)
+
+        child = os.fork()
+        if child == 0:
+            os.setuid(NOBODY)
+            os._exit(3 if os.access(path, os.R_OK) and not Host().unused_version(path) else 4)
+
+        assert 3 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def test_kill(machine, host):

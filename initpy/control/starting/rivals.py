@@ -10,6 +10,7 @@ from __future__ import annotations
 from ...errors import InitError
 from ...host import Host
 from ...service import Service
+from ...state.scan import note_strangers
 from ..stable import wait_until_stable
 from .launch import Launch
 from .started import Started
@@ -24,6 +25,7 @@ def launch_unless_rival(service: Service, host: Host) -> Started | None:
     """
     try:
         refuse_taken(service, host)
+        note_strangers(service, host)
         with Launch(service, host) as started:
             if service.start_post:
                 from .steps import run_steps

@@ -25,6 +25,7 @@ from ..pidfile import Pidfile
 from ..record import Record, other_records, read_record, still_there
 from ..sockets import held_sockets
 from ..titles import told_by
+from .absence import is_absent
 from .executed import executed
 
 YOUNG = 1.0  # seconds; a pidfile that is so much older than a process does not name that one
@@ -48,6 +49,7 @@ class Family(Value):
     orphans: tuple[Process, ...] = ()
     unjudged: tuple[Process, ...] = ()
     executing: bool = False  # a process has just been started, and has written no pidfile yet
+    absence: tuple[int, int, int] | None = None  # nothing is of the daemon: see ``absence``
 
 
 def believed_record(service: Service, host: Host) -> Record | None:
@@ -144,9 +146,8 @@ def _may_run_another(service: Service, facts: ProcessFacts, host: Host) -> bool:
 
 def _by_places(service: Service, facts: ProcessFacts, host: Host) -> Named:
     places = {one.place for one in held_sockets(facts.process, host)}
-    if host.listening_sockets() is None or any(
-        serves_at(declared, places) for declared in service.listens
-    ):
+    serves = any(serves_at(declared, places) for declared in service.listens)
+    if serves or host.listening_sockets() is None:
         return Named(master=facts)
     return Named(why_not=f"it does not listen at {', '.join(service.listens)}", doubt=True)
 
@@ -159,9 +160,7 @@ def why_untrusted(pidfile: Pidfile, facts: ProcessFacts, host: Host) -> str:
     """
     if pidfile.trusted:
         return ""
-    if facts.uid == 0:
-        return pidfile.reason
-    return host.distrust_but(pidfile.path, facts.uid)
+    return pidfile.reason if facts.uid == 0 else host.distrust_but(pidfile.path, facts.uid)
 
 
 def runs_daemon(service: Service, facts: ProcessFacts, host: Host) -> bool:
@@ -223,15 +222,17 @@ def _by_command_line(service: Service, host: Host) -> Family:
     One is the master if that line names the configuration or the pidfile of this service,
     and it was not forked: a worker of a master that has died has that line, too.
     """
-    looks = {pid: host.look(pid) for pid in host.pids() if service.daemon in host.title(pid)}
+    unused = host.unused_version(service.daemon)
+    if unused and is_absent(service, unused, host):
+        return Family(absence=unused)
+    titles = {pid: host.title(pid) for pid in host.pids()}
+    looks = {pid: host.look(pid) for pid, title in titles.items() if service.daemon in title}
     alike = {pid: one for pid, one in looks.items() if one and _was_started(service, one, host)}
     if not alike:
-        return Family()
-    first = [
-        one
-        for one in alike.values()
-        if one.ppid not in alike and not _is_recorded_of_another(service, one.process, host)
-    ]
+        missed = any(not title and host.find(pid) is None for pid, title in titles.items())
+        return Family(absence=None if looks or missed else unused)
+    first = [one for one in alike.values() if one.ppid not in alike]
+    first = [one for one in first if not _is_recorded_of_another(service, one.process, host)]
     names_it = {service.config, service.pidfile}.intersection(_start_arguments(service))
     if len(first) == 1 and names_it and not first[0].forked:
         return Family(master=first[0])
