@@ -10,6 +10,8 @@ from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import ConfigTestFailed, InitError
 from initpy.host import BoundSocket
+from initpy.protocols.foresight.restart import refuse_failing_start
+from initpy.state.snapshot import take_snapshot
 
 NOTHING = "^not restarting, nothing was stopped: "
 IN_USE = "Address already in use"
@@ -58,6 +60,25 @@ def test_port_of_another_program(host, running, action):
     ) == str(told.value)
     assert [] == host.sent
     assert running.pid in host.processes
+
+
+def test_own_socket_of_a_worker(host, nginx, running):
+    """It ends with the worker, so it is not in the way."""
+    nginx.workers(running)[0].sockets[78] = "0.0.0.0:81"
+    listens(host, "80", "81")
+
+    refuse_failing_start(NGINX, take_snapshot(NGINX, host), host)
+
+
+def test_workers_are_not_asked_for_the_sockets_of_their_master(host, nginx, running):
+    """Each of them may hold one to each other: that is the square of their number."""
+    asked, inodes = [], host.socket_inodes
+    host.socket_inodes = lambda process: asked.append(process) or inodes(process)
+    listens(host, "80", "81")
+
+    refuse_failing_start(NGINX, take_snapshot(NGINX, host), host)
+
+    assert {running.id} == set(asked)
 
 
 def test_pool_on_a_port_of_another_program(host, fpm):

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from ...contracts import WantedSocket
+    from ...contracts import Configuration, WantedSocket
     from ...host import BoundSocket, Host, Process
     from ...service import Service
     from ...state.snapshot import Snapshot
@@ -41,24 +41,17 @@ def refuse_failing_start(service: Service, seen: Snapshot, host: Host) -> Callab
     InitError if the host does not allow it now. Nothing is foreseen if we may not see the
     sockets of the service; and what changes before the start is not foreseen.
     """
-    inodes = {inode for process in _ending(seen, host) for inode in host.socket_inodes(process)}
     known = host.listening_sockets()
     if seen.master is None or known is None or not all(map(host.socket_inodes, seen.masters)):
         host.explain("the sockets of this service cannot be seen: nothing is foreseen")
         return str
-    trials = StartTrials(seen.master, inodes, known, host)
     config = ask_configuration(service, host)
-    for pool in config.pools:
-        trials.try_pool(pool)
-    for wanted in config.sockets:
-        trials.try_socket(service.name, wanted)
-    soft, most = host.file_limits()
-    if soft < LEAST_FILES:
-        trials.refuse(f"a limit of {soft} open files is too low to start anything")
-    by_init = host.start_surroundings().limits.get("RLIMIT_NOFILE", (soft, most))
-    given, _ = service.limits.get("RLIMIT_NOFILE", by_init)
-    given = by_init[0] if given is None else given
-    trials.try_limits(config, (given if given >= 0 else most, most))
+    trials = _tried(service, StartTrials(seen.master, seen.processes, known, host), config, host)
+    if trials.foreseen.refused:
+        # A worker has the sockets of its master. Only where something is in the way is each
+        # asked for its own: with hundreds of workers that takes seconds.
+        ending = _ending(seen, host)
+        trials = _tried(service, StartTrials(seen.master, ending, known, host), config, host)
     host.explain(f"a start can make the sockets {', '.join(trials.new) or '(none)'}")
     if not host.alive(seen.master):  # then what was seen through it tells nothing
         host.explain(f"master {seen.master} has ended: nothing is foreseen")
@@ -74,6 +67,22 @@ def refuse_failing_start(service: Service, seen: Snapshot, host: Host) -> Callab
     return lambda: trials.kept_by_others(_ending(take_snapshot(service, host, thorough=True), host))
 
 
+def _tried(service: Service, trials: StartTrials, config: Configuration, host: Host) -> StartTrials:
+    """Try whatever the configuration wants; return the trials."""
+    for pool in config.pools:
+        trials.try_pool(pool)
+    for wanted in config.sockets:
+        trials.try_socket(service.name, wanted)
+    soft, most = host.file_limits()
+    if soft < LEAST_FILES:
+        trials.refuse(f"a limit of {soft} open files is too low to start anything")
+    by_init = host.start_surroundings().limits.get("RLIMIT_NOFILE", (soft, most))
+    given, _ = service.limits.get("RLIMIT_NOFILE", by_init)
+    given = by_init[0] if given is None else given
+    trials.try_limits(config, (given if given >= 0 else most, most))
+    return trials
+
+
 def _ending(seen: Snapshot, host: Host) -> list[Process]:
     """Return the processes that a stop ends."""
     workers = (worker for master in seen.masters for worker in host.children(master))
@@ -84,10 +93,15 @@ class StartTrials(Trials):
     """The trials for a start: it inherits nothing, and the old sockets are closed by then."""
 
     def __init__(
-        self, master: Process, inodes: set[int], known: Collection[BoundSocket], host: Host
+        self,
+        master: Process,
+        ending: Collection[Process],
+        known: Collection[BoundSocket],
+        host: Host,
     ) -> None:
-        """Take the inodes of the service's sockets, and all the sockets that listen here."""
+        """Take the processes whose sockets are closed by then, and all that listen here."""
         super().__init__(master, set(), host)
+        inodes = {inode for process in ending for inode in host.socket_inodes(process)}
         own = [one for one in known if one.inode in inodes]
         self._own, self._own_paths = _by_port(own), {one.place for one in own}
         self._own_files = {one.file[0] for one in own if one.file is not None}
