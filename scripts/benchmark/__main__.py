@@ -22,10 +22,13 @@ import re
 import subprocess
 import sys
 
+import growing
+import losing
 import measuring
 import namespace
 import plots
 import promises
+import remembering
 import telling
 from measuring import Size
 from peers import all_peers
@@ -58,10 +61,10 @@ def measure(arguments):
         "versions": versions(fpm.version),
         "startup": measuring.startup(nginx, size),
         "imports": measuring.imports(nginx, size),
-        "memory": measuring.memory(),
-        "growth": measuring.growth(size),
-        "instances": measuring.instances(size),
-        "losses": measuring.losses(peers, size),
+        "memory": remembering.memory(),
+        "growth": growing.growth(size),
+        "instances": growing.instances(size),
+        "losses": losing.losses(peers, size),
         "times": measuring.times(peers, size),
     }
 
