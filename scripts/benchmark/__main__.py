@@ -48,8 +48,7 @@ def measure(arguments):
     namespace.furnish(ROOT)
     size = Size(arguments.quick)
     nginx, fpm = Nginx(), Fpm()
-    for site in (nginx, fpm):
-        namespace.generate(site.kind, site.name)
+    namespace.put_wrappers(ROOT, fpm.version)
     peers = all_peers(fpm.binary, SYSTEMCTL, arguments.script)
     return {
         "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
@@ -59,6 +58,7 @@ def measure(arguments):
         "machine": machine(),
         "commit": commit(),
         "versions": versions(fpm.version),
+        "pth": namespace.pth_files(),
         "startup": measuring.startup(nginx, size),
         "imports": measuring.imports(nginx, size),
         "memory": remembering.memory(),

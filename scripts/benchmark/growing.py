@@ -13,12 +13,11 @@ from looking import until
 from losing import load
 from measuring import crash, ensure, say, turned
 from namespace import generate
-from peers import Floor, Peer, initpy_words
+from peers import INITPY, Floor, initpy_words
 from remembering import remembered
 from sites import Nginx
 
 GROWING = ("start", "status", "reload", "upgrade", "restart", "recover", "stop")
-AS_EVER = Peer("initpy", initpy_words)
 
 
 def growth(size):
@@ -53,7 +52,7 @@ def growth(size):
 
 def grow(key, site, number, looks, took, memory):
     """Do every action once by initpy and by the floor, and look several times."""
-    for peer in turned([AS_EVER, Floor()], number):
+    for peer in turned([INITPY, Floor()], number):
         for action in GROWING:
             for _ in range(looks if action == "status" else 1):
                 took.setdefault((*key, action, peer.name), []).append(once(peer, site, action))

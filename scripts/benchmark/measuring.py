@@ -14,11 +14,10 @@ import time
 from contextlib import contextmanager
 from statistics import median
 
-import floor
 import looking
 from looking import until
-from namespace import INTERPRETER
-from peers import ACTIONS, Floor, initpy_words, run
+from namespace import BARE, INTERPRETER
+from peers import ACTIONS, INITPY, Floor, initpy_words, run
 from sites import Fpm, Nginx
 
 
@@ -141,13 +140,18 @@ def crash(site):
 
 # The start of the interpreter.
 
+EMPTY = [INTERPRETER, "-I", "-c", "pass"]
+
 
 def startup(site, size):
-    """Return seconds of an empty program, of status, and of the test of the configuration."""
-    floor.start(site)
-    site.settle()
+    """Return seconds of empty programs, of status, and of the test of the configuration.
+
+    pass: Debian's interpreter with the .pth files of this host; bare: with none.
+    """
+    ensure(INITPY, site)
     commands = {
-        "pass": [INTERPRETER, "-I", "-c", "pass"],
+        "pass": EMPTY,
+        "bare": [BARE, *EMPTY[1:]],
         "status": initpy_words(site, "status"),
         "nginx -t": [site.binary, "-t"],
     }
@@ -168,8 +172,7 @@ def timed(words):
 
 def imports(site, size):
     """Return what status loads beyond an empty program: module and seconds, the dearest first."""
-    floor.start(site)
-    site.settle()
+    ensure(INITPY, site)
     took = {}
     for _ in range(size.startups):
         for name, seconds in loaded(initpy_words(site, "status")).items():
@@ -181,8 +184,8 @@ def imports(site, size):
 
 
 def loaded(program):
-    """Return the modules that a program loads, with the seconds of each by itself."""
-    words = [INTERPRETER, "-I", "-X", "importtime", *program]
+    """Return the modules that a program loads without site, with the seconds of each alone."""
+    words = [INTERPRETER, "-IS", "-X", "importtime", *program]
     said = subprocess.run(words, capture_output=True, text=True, check=True).stderr
     lines = [line.split("|") for line in said.splitlines() if line.startswith("import time:")]
     return {line[2].strip(): int(line[0].split(":")[1]) / 1e6 for line in lines[1:]}

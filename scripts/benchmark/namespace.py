@@ -16,11 +16,16 @@ import struct
 import subprocess
 import sys
 
-from sites import SCRATCH
+import looking
+from sites import SCRATCH, write
 
-PREFIX = f"{SCRATCH}/venv"
-INTERPRETER = f"{PREFIX}/bin/python3"
-COPIED = ("/etc", "/usr/sbin")
+INTERPRETER = "/usr/bin/python3"  # that of the package's wrappers
+PACKAGES = "/usr/lib/python3/dist-packages"
+# An interpreter that meets no .pth file of the host. It takes as long to start as Debian's
+# does on a host that has none.
+BARE = f"{SCRATCH}/bare/bin/python3"
+WRAPPERS = f"{SCRATCH}/init.d"
+COPIED = ("/etc", "/usr/sbin", PACKAGES)
 EMPTY = ("/var/log", "/var/lib/nginx")
 
 
@@ -81,7 +86,7 @@ def furnish(root):
     """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
-    for folder in ("/run/lock", SCRATCH, f"{SCRATCH}/init.d", f"{SCRATCH}/copies"):
+    for folder in ("/run/lock", SCRATCH, WRAPPERS, f"{SCRATCH}/copies"):
         os.mkdir(folder)
     for number, path in enumerate(COPIED):
         copy = f"{SCRATCH}/copies/{number}"
@@ -106,26 +111,40 @@ def _loopback_up():
 
 
 def _install(root):
-    """Install initpy as pip would, with nothing beside it that slows a start."""
-    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", PREFIX], check=True)
-    site, ours = (
-        subprocess.run(
-            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-        for python in (INTERPRETER, f"{root}/.venv/bin/python")
-    )
-    shutil.copytree(f"{root}/initpy", f"{site}/initpy")
-    for name in ("psutil", "daemon", "lockfile"):
-        shutil.copytree(f"{ours}/{name}", f"{site}/{name}")
-    subprocess.run([INTERPRETER, "-m", "compileall", "-q", site], check=True)
+    """Install initpy as its Debian package does, and the libraries beside it."""
+    script = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    words = [f"{root}/.venv/bin/python", "-c", script]
+    ours = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+    libraries = (f"{ours}/{name}" for name in ("psutil", "daemon", "lockfile"))
+    for path in (f"{root}/initpy", *libraries):
+        target = f"{PACKAGES}/{os.path.basename(path)}"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(path, target)
+        subprocess.run([INTERPRETER, "-m", "compileall", "-q", target], check=True)
+    bare = os.path.dirname(os.path.dirname(BARE))
+    subprocess.run([INTERPRETER, "-m", "venv", "--without-pip", bare], check=True)
+
+
+def put_wrappers(root, version):
+    """Write the wrappers as the Debian packages have them.
+
+    version: of the PHP-FPM on this host, which its package's postinst fills in.
+    """
+    subprocess.run([f"{root}/scripts/mkwrappers", "debian", WRAPPERS], check=True)
+    text = looking.read(f"{WRAPPERS}/phpVERSION-fpm").replace("VERSION", version)
+    write(f"{WRAPPERS}/php{version}-fpm", text, 0o755)
+
+
+def pth_files():
+    """Return how many .pth files an interpreter without -S reads when it starts."""
+    count = "sum(len(glob.glob(f'{folder}/*.pth')) for folder in site.getsitepackages())"
+    words = [INTERPRETER, "-I", "-c", f"import glob, site; print({count})"]
+    return int(subprocess.run(words, check=True, capture_output=True).stdout)
 
 
 def generate(kind, name, **facts):
     """Write an initpy wrapper for a site, as a person would."""
-    words = ["generate", kind, "--name", name, "-o", f"{SCRATCH}/init.d/{name}"]
+    words = ["generate", kind, "--name", name, "-o", f"{WRAPPERS}/{name}"]
     words += [word for key, value in facts.items() for word in (f"--{key}", value)]
     program = "import sys; from initpy.tools.command import main; sys.exit(main(sys.argv[1:]))"
     subprocess.run([INTERPRETER, "-I", "-c", program, *words], check=True)

@@ -9,7 +9,8 @@ import time
 
 import floor
 import looking
-from sites import SCRATCH, write
+from namespace import WRAPPERS
+from sites import write
 
 NGINX = (
     "start",
@@ -144,37 +145,40 @@ def run(words):
     return child.wait()
 
 
+def verb(action):
+    """Return what a script calls an action: a failed reload is a reload to it."""
+    return action.rpartition(" ")[2]
+
+
 def initpy_words(site, action):
     """Return the command for an action by the site's own wrapper."""
-    return [f"{SCRATCH}/init.d/{site.name}", action.replace("failed ", "")]
+    return [f"{WRAPPERS}/{site.name}", verb(action)]
+
+
+INITPY = Peer("initpy", initpy_words)
 
 
 def _debian(site, action):
-    verb = action.replace("failed ", "")
-    if site.kind == "php-fpm" and verb in ("upgrade", "configtest"):
+    if site.kind == "php-fpm" and verb(action) in ("upgrade", "configtest"):
         return None
-    script = "nginx" if site.kind == "nginx" else f"php{site.version}-fpm"
-    return [f"/etc/init.d/{script}", verb]
+    return [f"/etc/init.d/{site.name}", verb(action)]
 
 
 def _start_stop_daemon(site, action):
-    tool, verb = "/sbin/start-stop-daemon", action.replace("failed ", "")
+    tool = "/sbin/start-stop-daemon"
     one = ["--quiet", "--pidfile", site.pidfile, "--exec", site.binary]
     return {
         "start": [tool, "--start", *one, "--", *site.command()[1:]],
         "status": [tool, "--status", *one],
         "reload": [tool, "--stop", "--signal", site.reload_signal.name[3:], *one],
         "stop": [tool, "--stop", "--retry", "QUIT/30/TERM/5/KILL/5", *one],
-    }.get(verb)
+    }.get(verb(action))
 
 
 def _systemctl(path):
     def words(site, action):
-        verb = action.replace("failed ", "")
-        unit = "nginx" if site.kind == "nginx" else f"php{site.version}-fpm"
-        return (
-            [path, verb, unit] if verb in ("start", "status", "reload", "restart", "stop") else None
-        )
+        known = verb(action) in ("start", "status", "reload", "restart", "stop")
+        return [path, verb(action), site.name] if known else None
 
     return words
 
@@ -187,7 +191,7 @@ def _supervisor(site, action):
 
 def _script(path):
     def words(site, action):
-        return [path, action.replace("failed ", "")] if site.kind == "nginx" else None
+        return [path, verb(action)] if site.kind == "nginx" else None
 
     return words
 
@@ -204,7 +208,7 @@ def all_peers(fpm, systemctl, scripts=()):
     looking.until(lambda: os.path.exists("/run/supervisor.sock"), "supervisord")
     return [
         Floor(),
-        Peer("initpy", initpy_words),
+        INITPY,
         Peer("Debian", _debian),
         Peer("s-s-d", _start_stop_daemon),
         Peer("systemctl", _systemctl(systemctl)),

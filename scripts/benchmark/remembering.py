@@ -44,7 +44,7 @@ def remembered(site, action):
         crash(site)
     words = initpy_words(site, "start" if action == "recover" else action)
     path = f"{SCRATCH}/memory"
-    code = run([INTERPRETER, "-I", "-c", REMEMBER, path, *words])
+    code = run([INTERPRETER, "-IS", "-c", REMEMBER, path, *words])
     if code != FAILS.get(action, 0):
         raise SystemExit(f"{action} of {site.kind}, to see its memory: exit {code}")
     own, children = looking.read(path).split()

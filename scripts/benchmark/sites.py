@@ -197,13 +197,13 @@ class Fpm(Site):
     """The php-fpm of Debian."""
 
     kind = "php-fpm"
-    name = "php-fpm"
     worker_title = "php-fpm: pool www"
     reload_signal = signal.SIGUSR2
 
     def __init__(self, workers=4):
         (self.binary,) = glob.glob("/usr/sbin/php-fpm[0-9]*")
         self.version = self.binary.rpartition("php-fpm")[2]
+        self.name = f"php{self.version}-fpm"
         super().__init__(
             config=f"/etc/php/{self.version}/fpm/php-fpm.conf",
             pidfile=f"/run/php/php{self.version}-fpm.pid",
