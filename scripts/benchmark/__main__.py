@@ -7,7 +7,7 @@
 --check   only see that the page says what the last whole run has measured, and that
           this has kept the promises
 
-It takes about half an hour; nothing else should be running. Fails if a promise is not kept.
+It takes about 20 minutes; nothing else should be running. Fails if a promise is not kept.
 """
 
 from __future__ import annotations
@@ -54,7 +54,6 @@ def measure(arguments):
         "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
         "quick": arguments.quick,
         "restart": "held",  # how it is done: see promises.holds_sockets
-        "rounds": size.rounds,
         "machine": machine(),
         "commit": commit(),
         "versions": versions(fpm.version),

@@ -26,12 +26,14 @@ class Size:
 
     def __init__(self, quick):
         self.rounds = 1 if quick else 30  # of every action by every peer
+        # What takes seconds is done in one of so many rounds: by slow peers, and by those
+        # that say after 10 seconds that an upgrade has failed (in one round: never).
+        self.slow = 1 if quick else 3
+        self.late = 2 if quick else 6
         self.startups = 5 if quick else 100  # of the interpreter
         self.losing = 1 if quick else 10  # of every action under load by initpy, and by the floor
         self.others_losing = 0 if quick else 1  # by every peer
         self.keeping = (False,) if quick else (False, True)  # connections
-        # Debian's script says after 10 seconds that an upgrade has failed.
-        self.patient = not quick
         self.growing = 1 if quick else 2  # of every action of every size
         self.crowding = 1 if quick else 5  # the same, of every number of other processes
         self.looks = 1 if quick else 10  # of status, each time
@@ -66,8 +68,7 @@ def times(peers, size):
             say(f"{site.kind}: round {number + 1} of {size.rounds}")
             for peer in turned(peers, number):
                 for action in ACTIONS[site.kind]:
-                    late = action == "failed upgrade" and peer.name not in ("floor", "initpy")
-                    if peer.can(site, action) and (size.patient or not late):
+                    if peer.can(site, action) and takes_part(peer, action, number, size):
                         ended = one(peer, site, action)
                         row = rows.setdefault((site.kind, action, peer.name), ([], [], []))
                         for column, value in zip(row, (ended.seconds, ended.code, ended.seen)):
@@ -84,6 +85,13 @@ def times(peers, size):
         }
         for (kind, action, peer), (took, codes, seen) in rows.items()
     ]
+
+
+def takes_part(peer, action, number, size):
+    """Tell whether a peer does an action in a round: what takes seconds is done in few."""
+    late = action == "failed upgrade" and peer.name not in ("floor", "initpy")
+    every = size.late if late else size.slow if peer.slow else 1
+    return (number + 1) % every == 0
 
 
 def one(peer, site, action):

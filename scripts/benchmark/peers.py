@@ -51,10 +51,11 @@ class Peer:
     """A program that does actions; *says* gives the words for each, or None.
 
     supervises: it starts again what ends without it.
+    slow:       it takes seconds, which differ little from round to round.
     """
 
-    def __init__(self, name, says, *, supervises=False):
-        self.name, self._says, self._supervises = name, says, supervises
+    def __init__(self, name, says, *, supervises=False, slow=False):
+        self.name, self._says, self._supervises, self.slow = name, says, supervises, slow
 
     def words(self, site, action):
         """Return the command for an action on a site, or None."""
@@ -211,7 +212,7 @@ def all_peers(fpm, systemctl, scripts=()):
         INITPY,
         Peer("Debian", _debian),
         Peer("s-s-d", _start_stop_daemon),
-        Peer("systemctl", _systemctl(systemctl)),
-        Peer("supervisor", _supervisor, supervises=True),
+        Peer("systemctl", _systemctl(systemctl), slow=True),
+        Peer("supervisor", _supervisor, supervises=True, slow=True),
         *(Peer(path, _script(os.path.abspath(path))) for path in scripts),
     ]

@@ -174,8 +174,35 @@ def caption(figures):
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory']} GB, "
         f"Linux {machine['kernel']}, {machine['system']}, load {machine['load']:.1f} before; "
         f"initpy {figures['commit']}, {told}; {figures['date']}; "
-        f"every action was run {figures['rounds']} times by every program."
+        f"every action was run {repeated(figures['times'])}."
     )
+
+
+def repeated(rows):
+    """Return how many times each peer did its actions, and which actions it did less often.
+
+    >>> rows = [{"kind": "nginx", "action": "start", "peer": "floor", "seconds": [1, 2]}]
+    >>> rows += [{**rows[0], "peer": "initpy"}, {**rows[0], "action": "stop", "seconds": [1]}]
+    >>> repeated(rows)
+    '2 times by floor, initpy, but nginx stop 1 time by floor'
+    """
+    usual, less = {}, []
+    for peer in peers_of(rows):
+        mine = [row for row in rows if row["peer"] == peer]
+        most = max(len(row["seconds"]) for row in mine)
+        usual.setdefault(most, []).append(peer)
+        less += [row for row in mine if len(row["seconds"]) < most]
+    told = [f"{number_of(count)} by {', '.join(peers)}" for count, peers in usual.items()]
+    told += [
+        f"but {row['kind']} {row['action']} {number_of(len(row['seconds']))} by {row['peer']}"
+        for row in less
+    ]
+    return ", ".join(told)
+
+
+def number_of(times):
+    """Return a number of times in words."""
+    return f"{times} time{'s' * (times != 1)}"
 
 
 def section(figures):
