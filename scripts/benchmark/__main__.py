@@ -28,10 +28,10 @@ import growing
 import losing
 import measuring
 import namespace
+import page
 import plots
 import promises
 import remembering
-import telling
 from measuring import Size
 from peers import all_peers
 from sites import Fpm, Nginx
@@ -114,7 +114,7 @@ def version(package):
 def written(text, figures):
     """Return the *text* of the page with the figures put in their place."""
     head, tail = halves(text)
-    return f"{head}{BEGIN}\n{telling.section(figures)}\n{END}{tail}"
+    return f"{head}{BEGIN}\n{page.section(figures)}\n{END}{tail}"
 
 
 def halves(text):
@@ -198,7 +198,7 @@ def outside(arguments):
     if code or not text:
         return "nothing was measured"
     figures = json.loads(text)
-    print(telling.section(figures))
+    print(page.section(figures))
     if not arguments.quick:
         publish(figures)
     return judge(figures)

@@ -11,13 +11,15 @@ from contextlib import contextmanager
 import looking
 from looking import until
 from losing import load
-from measuring import crash, ensure, say, turned
+from measuring import EMPTY, crash, prepare, say, timed, turned
 from namespace import generate
 from peers import INITPY, Floor, initpy_words
+from promises import FAILS
 from remembering import remembered
 from sites import Nginx
 
-GROWING = ("start", "status", "reload", "upgrade", "restart", "recover", "stop")
+LOOKING = ("status", "stopped status")
+GROWING = ("start", "status", "reload", "upgrade", "restart", "recover", "stop", "stopped status")
 
 
 def growth(size):
@@ -51,11 +53,16 @@ def growth(size):
 
 
 def grow(key, site, number, looks, took, memory):
-    """Do every action once by initpy and by the floor, and look several times."""
+    """Do every action once by initpy and by the floor, and look several times.
+
+    Beside each look by initpy, an empty program is timed.
+    """
     for peer in turned([INITPY, Floor()], number):
-        for action in GROWING:
-            for _ in range(looks if action == "status" else 1):
+        for action in [action for action in GROWING if peer.can(site, action)]:
+            for _ in range(looks if action in LOOKING else 1):
                 took.setdefault((*key, action, peer.name), []).append(once(peer, site, action))
+                if peer is INITPY and action in LOOKING:
+                    took.setdefault((*key, action, "empty"), []).append(timed(EMPTY))
         site.clear()
     if not number:
         for action in GROWING:
@@ -64,15 +71,10 @@ def grow(key, site, number, looks, took, memory):
 
 
 def once(peer, site, action):
-    """Return the seconds of one action that must succeed."""
-    if action == "start":
-        site.clear()
-    else:
-        ensure(Floor(), site)
-    if action == "recover":
-        crash(site)
+    """Return the seconds of one action that must end as it should."""
+    prepare(site, action)
     ended = peer.act(site, action)
-    if ended.code or not ended.seen:
+    if ended.code != FAILS.get(action, 0) or not ended.seen:
         raise SystemExit(f"{peer.name} {action} of {site.kind}: exit {ended.code}")
     return ended.seconds
 

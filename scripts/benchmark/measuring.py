@@ -17,7 +17,8 @@ from statistics import median
 import looking
 from looking import until
 from namespace import BARE, INTERPRETER
-from peers import ACTIONS, INITPY, Floor, initpy_words, run
+from peers import ACTIONS, INITPY, Floor, Run, initpy_words, run
+from promises import EMPTY_PROGRAM
 from sites import Fpm, Nginx
 
 
@@ -35,7 +36,7 @@ class Size:
         self.others_losing = 0 if quick else 1  # by every peer
         self.keeping = (False,) if quick else (False, True)  # connections
         self.growing = 1 if quick else 2  # of every action of every size
-        self.crowding = 1 if quick else 5  # the same, of every number of other processes
+        self.crowding = 1 if quick else 7  # the same, of every number of other processes
         self.looks = 1 if quick else 10  # of status, each time
         self.processes = (0, 200) if quick else (0, 1000, 10000)
         self.workers = (2, 8) if quick else (2, 64, 512)
@@ -61,19 +62,26 @@ def say(words):
 
 
 def times(peers, size):
-    """Return what each action took: rows of kind, action, peer, seconds, codes, seen."""
+    """Return what each action took: rows of kind, action, peer, seconds, codes, seen.
+
+    An empty program, timed in each round, is an action of the floor.
+    """
     rows = {}
+
+    def note(site, action, peer, ended):
+        row = rows.setdefault((site.kind, action, peer), ([], [], []))
+        for column, value in zip(row, (ended.seconds, ended.code, ended.seen)):
+            column.append(value)
+
     for site in (Nginx(), Fpm()):
         for number in range(size.rounds):
             say(f"{site.kind}: round {number + 1} of {size.rounds}")
             for peer in turned(peers, number):
                 for action in ACTIONS[site.kind]:
                     if peer.can(site, action) and takes_part(peer, action, number, size):
-                        ended = one(peer, site, action)
-                        row = rows.setdefault((site.kind, action, peer.name), ([], [], []))
-                        for column, value in zip(row, (ended.seconds, ended.code, ended.seen)):
-                            column.append(value)
+                        note(site, action, peer.name, one(peer, site, action))
                 site.clear()
+            note(site, EMPTY_PROGRAM, "floor", Run(timed(EMPTY), 0, seen=True))
     return [
         {
             "kind": kind,
@@ -123,6 +131,16 @@ def ensure(peer, site):
     raise SystemExit(f"{site.kind} does not start")
 
 
+def prepare(site, action):
+    """Bring a site into the state in which an action is done."""
+    if action == "start":
+        site.clear()
+    elif action != "stopped status":  # which follows a stop
+        ensure(Floor(), site)
+    if action == "recover":
+        crash(site)
+
+
 @contextmanager
 def circumstances(site, action):
     """Break what makes an action fail, and mend it."""
@@ -152,7 +170,7 @@ EMPTY = [INTERPRETER, "-I", "-c", "pass"]
 
 
 def startup(site, size):
-    """Return seconds of empty programs, of status, and of the test of the configuration.
+    """Return seconds of empty programs, and of status of an nginx that initpy has started.
 
     pass: Debian's interpreter with the .pth files of this host; bare: with none.
     """

@@ -90,8 +90,11 @@ class Floor(Peer):
         super().__init__("floor", None)
 
     def can(self, site, action):
-        """Tell whether there is a way by hand: but php-fpm dies of a reload that fails."""
-        return (site.kind, action) != ("php-fpm", "failed reload")
+        """Tell whether there is a way by hand.
+
+        php-fpm dies of a reload that fails, and a pidfile that is not there tells nothing.
+        """
+        return action != "stopped status" and (site.kind, action) != ("php-fpm", "failed reload")
 
     def run(self, site, action):
         """Do it here."""
@@ -109,7 +112,7 @@ class Seen:
     def done(self, action):
         """Tell whether what the action is for has happened by now."""
         site, master = self.site, self.site.master
-        if action == "stop":
+        if action in ("stop", "stopped status"):
             return not site.processes()
         if action.startswith("failed"):
             if site.kind == "php-fpm":

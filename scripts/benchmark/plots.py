@@ -129,6 +129,7 @@ LINES = {
     "restart": "#e69f00",
     "recover": "#56b4e9",
     "stop": "#222222",
+    "stopped status": "#8c564b",
 }
 AXES = {"processes": "other processes", "workers": "workers", "blocks": "server blocks"}
 PANEL, HEIGHT = 210, 220
@@ -136,7 +137,11 @@ PANEL, HEIGHT = 210, 220
 
 def growth_plot(figures):
     """Return a panel for each thing that grows: initpy's time, and dashed the floor's."""
-    rows = [row for row in figures["growth"] if (row["peer"], row["action"]) != ("floor", "status")]
+    rows = [
+        row
+        for row in figures["growth"]
+        if row["peer"] == "initpy" or (row["peer"] == "floor" and row["action"] != "status")
+    ]
     medians = {(r["what"], r["peer"], r["action"], r["size"]): median(r["seconds"]) for r in rows}
     marks = decades(min(medians.values()), max(medians.values()))
     span = math.log10(marks[-1] / marks[0])
@@ -171,6 +176,6 @@ def growth_plot(figures):
     for name, colour in LINES.items():
         picture.box(left, 12, 10, 10, colour)
         picture.text(left + 14, 21, name)
-        left += 34 + 7 * len(name)
+        left += 27 + 7 * len(name)
     picture.text(left + 10, 21, "dashed: the floor")
     return picture.svg(60 + 3 * (PANEL + 40), top + HEIGHT + 46)

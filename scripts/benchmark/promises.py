@@ -5,8 +5,10 @@ from __future__ import annotations
 from math import sqrt
 from statistics import mean, median, variance
 
-FAILS = {"failed reload": 6, "failed upgrade": 150}  # the exit codes of what cannot succeed
+# The exit codes of what cannot succeed, and of the status of a stopped service.
+FAILS = {"failed reload": 6, "failed upgrade": 150, "stopped status": 3}
 
+EMPTY_PROGRAM = "empty program"  # python3 -I -c pass, in the rows of times
 PAUSE = 0.1  # seconds for which an upgrade, or a restart, sees whether the new workers last
 MEMORY = 40  # MB
 BEHIND = 5  # times faster than Debian's script

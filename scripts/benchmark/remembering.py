@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import looking
-from measuring import circumstances, crash, ensure
+from measuring import circumstances, ensure, prepare
 from namespace import INTERPRETER
 from peers import ACTIONS, Floor, initpy_words, run
 from promises import FAILS
@@ -36,12 +36,7 @@ with open(sys.argv[0]) as file:
 
 def remembered(site, action):
     """Return KiB of the wrapper's own process, and of the largest of its children."""
-    if action == "start":
-        site.clear()
-    else:
-        ensure(Floor(), site)
-    if action == "recover":
-        crash(site)
+    prepare(site, action)
     words = initpy_words(site, "start" if action == "recover" else action)
     path = f"{SCRATCH}/memory"
     code = run([INTERPRETER, "-IS", "-c", REMEMBER, path, *words])

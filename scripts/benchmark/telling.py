@@ -1,4 +1,4 @@
-"""The figures as reStructuredText."""
+"""The figures as tables of reStructuredText."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from statistics import median, quantiles
 
 import promises
 from peers import ACTIONS
+from promises import EMPTY_PROGRAM
 
 MB = 1024  # KiB
 
@@ -47,7 +48,8 @@ def times(figures, kind):
         *(p for p in peers_of(figures["times"]) if p not in ("floor", "initpy")),
     ]
     by = {(row["action"], row["peer"]): row for row in rows}
-    lines = []
+    empty = by[EMPTY_PROGRAM, "floor"]["seconds"]
+    lines = [[EMPTY_PROGRAM, middle_and_spread(empty), *("-" for _ in peers[1:])]]
     for action in ACTIONS[kind]:
         ours = median(by[action, "initpy"]["seconds"])
         cells = [time_cell(by.get((action, peer)), ours) for peer in peers]
@@ -59,11 +61,15 @@ def time_cell(row, ours):
     """Return median, spread and ratio to initpy, marked if it was not done by then."""
     if row is None:
         return "-"
-    middle = median(row["seconds"])
-    cell = f"{ms(middle)} ±{ms(spread(row['seconds']))}"
+    cell = middle_and_spread(row["seconds"])
     if row["peer"] != "initpy":
-        cell += f" {times_as_long(middle / ours)}"
+        cell += f" {times_as_long(median(row['seconds']) / ours)}"
     return cell + mark(row)
+
+
+def middle_and_spread(seconds):
+    """Return the median and the spread in milliseconds."""
+    return f"{ms(median(seconds))} ±{ms(spread(seconds))}"
 
 
 def mark(row):
@@ -121,7 +127,8 @@ def growth(figures):
     for what, size in dict.fromkeys((row["what"], row["size"]) for row in rows):
         cells, peak = [], 0
         for action in actions:
-            ours, least = (by[what, size, action, peer] for peer in ("initpy", "floor"))
+            ours = by[what, size, action, "initpy"]
+            least = by[what, size, action, "empty" if action.endswith("status") else "floor"]
             cells.append(f"{ms(median(ours['seconds']))} ({ms(median(least['seconds']))})")
             peak = max(peak, ours["memory"]["own"])
         lines.append([f"{size:,} {WORDS[what]}", *cells, f"{peak / MB:.0f} MB"])
@@ -164,122 +171,3 @@ def must_show(figures):
         for one in promises.all_of(figures)
     ]
     return table(["promise", "measured", "limit", "kept"], lines)
-
-
-def caption(figures):
-    """Return on what all this was measured."""
-    machine, versions = figures["machine"], figures["versions"]
-    told = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory']} GB, "
-        f"Linux {machine['kernel']}, {machine['system']}, load {machine['load']:.1f} before; "
-        f"initpy {figures['commit']}, {told}; {figures['date']}; "
-        f"every action was run {repeated(figures['times'])}."
-    )
-
-
-def repeated(rows):
-    """Return how many times each peer did its actions, and which actions it did less often.
-
-    >>> rows = [{"kind": "nginx", "action": "start", "peer": "floor", "seconds": [1, 2]}]
-    >>> rows += [{**rows[0], "peer": "initpy"}, {**rows[0], "action": "stop", "seconds": [1]}]
-    >>> repeated(rows)
-    '2 times by floor, initpy, but nginx stop 1 time by floor'
-    """
-    usual, less = {}, []
-    for peer in peers_of(rows):
-        mine = [row for row in rows if row["peer"] == peer]
-        most = max(len(row["seconds"]) for row in mine)
-        usual.setdefault(most, []).append(peer)
-        less += [row for row in mine if len(row["seconds"]) < most]
-    told = [f"{number_of(count)} by {', '.join(peers)}" for count, peers in usual.items()]
-    told += [
-        f"but {row['kind']} {row['action']} {number_of(len(row['seconds']))} by {row['peer']}"
-        for row in less
-    ]
-    return ", ".join(told)
-
-
-def number_of(times):
-    """Return a number of times in words."""
-    return f"{times} time{'s' * (times != 1)}"
-
-
-def section(figures):
-    """Return what stands on docs/measurements.rst between its two comments."""
-    return TEMPLATE.format(
-        caption=wrap(caption(figures)),
-        losing=max(len(row["runs"]) for row in figures["losses"]),
-        nginx=times(figures, "nginx"),
-        fpm=times(figures, "php-fpm"),
-        without=losses(figures, keep=False),
-        kept=losses(figures, keep=True),
-        growth=growth(figures),
-        instances=instances(figures),
-        imports=imports(figures),
-        promises=must_show(figures),
-    )
-
-
-def wrap(text):
-    """Return *text* in lines."""
-    import textwrap
-
-    return "\n".join(textwrap.wrap(text, 96))
-
-
-TEMPLATE = """\
-{caption}
-
-The time in milliseconds until the action returned: the median, half of the distance between the
-quartiles, and the ratio to initpy. *Floor* is the daemon's own time: plain ``kill``, and a tight
-loop that looks, without a script. ``*``: at least once the action was not done when it returned.
-``†``: it returned 0 although it failed. ``‡``: it left no master that serves.
-
-.. image:: ../scripts/benchmark/measured/time.svg
-   :alt: bars of the time of every action by every program, as in the tables below
-
-{nginx}
-
-{fpm}
-
-The requests that were lost in one action, and the longest time for which one of 16 clients got no
-answer. The clients ask without a pause, and open a new connection for every request:
-
-{without}
-
-The same with connections that are kept open. nginx itself closes some of them while a request
-arrives:
-
-{kept}
-
-Lost is the mean of {losing} actions by initpy and by the floor, and of one action by the others;
-the time is the longest of all. In the column *no action* nothing is done to the daemon. *recover*
-is ``start`` after the master was killed; "not done" means that the service had no master
-afterwards.
-
-.. image:: ../scripts/benchmark/measured/growth.svg
-   :alt: lines of the time of every action by size, as in the table below
-
-The time in milliseconds by initpy (and by the floor) as the host, the service and its
-configuration grow, and the greatest memory of the action's own process. ``start`` and ``stop``
-look once at every process of the host, for masters and orphans that no pidfile names.
-``upgrade`` looks twice, ``restart`` and recovery three times. ``status``, ``reload`` and
-``reopen`` of a running service never do.
-
-{growth}
-
-The time in milliseconds until so many instances, acted on at the same time, were all done, and
-the requests that were lost meanwhile:
-
-{instances}
-
-The modules that ``status`` loads beyond an empty program, and their time in the interpreter of
-the script. They have the names that they had in the measured commit:
-
-{imports}
-
-Every run must keep these promises, or ``scripts/bench`` fails:
-
-{promises}
-"""
