@@ -72,8 +72,12 @@ def losses(peers, size):
             say(f"{kind}: {action} under load")
             for number in range(size.losing):
                 several = number >= size.others_losing
-                asked = [peer for peer in peers if not several or peer.name in ("floor", "initpy")]
-                for peer in turned([idle, *asked], number):
+                asked = [
+                    peer
+                    for peer in (idle, *peers)
+                    if not several or peer.name in ("floor", "initpy")
+                ]
+                for peer in turned(asked, number):
                     for keep in size.keeping:
                         if peer.can(site, action):
                             told = lose(peer, site, nginx, action, keep)
