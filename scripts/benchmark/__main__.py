@@ -55,7 +55,6 @@ def measure(arguments):
     return {
         "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
         "quick": arguments.quick,
-        "restart": "held",  # how it is done: see promises.holds_sockets
         "machine": machine(),
         "commit": commit(),
         "versions": versions(fpm.version),

@@ -179,7 +179,6 @@ def startup(site, size):
         "pass": EMPTY,
         "bare": [BARE, *EMPTY[1:]],
         "status": initpy_words(site, "status"),
-        "nginx -t": [site.binary, "-t"],
     }
     took = {name: [] for name in commands}
     for number in range(size.startups):

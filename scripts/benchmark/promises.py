@@ -87,39 +87,66 @@ def undone(figures):
     return sum(not all(good) for good in acted)
 
 
-def holds_sockets(figures):
-    """Tell whether a restart by initpy held the sockets in that run; it did not always."""
-    return figures.get("restart") == "held"
+def over_floor(figures, kind, action, limit, *, test=True, pause=False):
+    """Return the promise about the time of an action over what it cannot do without.
+
+    test:  it has the daemon test the configuration.
+    pause: it sees for a while whether the new workers last.
+    """
+    floor, ours = (took(figures, action, peer, kind) for peer in ("floor", "initpy"))
+    least = {"floor": floor}
+    if pause:
+        least[f"its pause of {PAUSE * 1000:.0f} ms"] = PAUSE
+    if test:
+        least["configtest"] = took(figures, "configtest", "floor", kind)
+    least["interpreter"] = took(figures, EMPTY_PROGRAM, "floor", kind)
+    claim = f"{kind} {action}: over {' + '.join(least)} ({ours / floor:.3g}x the floor)"
+    return Promise(claim, ours / sum(least.values()), limit, unit="x")
 
 
 def speed(figures):
-    """Return the promises about time."""
-    start = {name: median(seconds) for name, seconds in figures["startup"].items()}
-    interpreter, test = start["pass"], start["nginx -t"]
-    floors = {
-        "upgrade": (2.0, "floor + its pause of 100 ms + configtest + interpreter", PAUSE + test),
-        "stop": (2.0, "floor + interpreter", 0),
-        "restart": (2.0, "floor + configtest + interpreter", test),
-        "reload": (1.5, "floor + configtest + interpreter", test),
-    }
-    if holds_sockets(figures):
-        floors["restart"] = floors["upgrade"]
-    for action, (limit, words, more) in floors.items():
-        least = took(figures, action, "floor") + interpreter + more
-        yield Promise(
-            f"{action}: over {words}", took(figures, action, "initpy") / least, limit, unit="x"
-        )
+    """Return the promises about the time of an action of a service of the usual size."""
+    yield over_floor(figures, "nginx", "reload", 1.15)
+    yield over_floor(figures, "nginx", "upgrade", 1.15, pause=True)
+    yield over_floor(figures, "nginx", "restart", 2, pause=True)
+    yield over_floor(figures, "nginx", "stop", 2, test=False)
+    yield over_floor(figures, "php-fpm", "upgrade", 2, pause=True)
     for action in ("upgrade", "stop", "restart"):
         ratio = took(figures, action, "Debian") / took(figures, action, "initpy")
         yield Promise(f"{action}: faster than Debian's", ratio, BEHIND, at_least=True, unit="x")
     action = "failed upgrade"
     ratio = took(figures, action, "Debian") / took(figures, action, "initpy")
     yield Promise(f"{action}: told sooner than by Debian's", ratio, 10, at_least=True, unit="x")
-    yield Promise("status: over python3 -I -c pass", start["status"] / interpreter, 1.5, unit="x")
-    few, *more = sorted({row["size"] for row in figures["growth"] if row["what"] == "processes"})
+    start = {name: median(seconds) for name, seconds in figures["startup"].items()}
+    claim = f"status: over python3 -I -c pass, with the host's .pth files ({figures['pth']})"
+    yield Promise(claim, start["status"] / start["pass"], 1.15, unit="x")
+    claim = "status: over python3 -I -c pass, without .pth files"
+    yield Promise(claim, start["status"] / start["bare"], 1.35, unit="x")
+
+
+def flatness(figures):
+    """Return the promises about how time grows with the host and the service."""
+    few, *more = sizes(figures, "processes")
     most = max(grew(figures, "processes", size, "status") for size in more)
     claim = f"status: with up to {more[-1]:,} other processes, over {few}"
     yield Promise(claim, most / grew(figures, "processes", few, "status"), 1.1, unit="x")
+    looked, empty = (
+        grew(figures, "processes", more[-1], "stopped status", peer) for peer in ("initpy", "empty")
+    )
+    claim = f"stopped status: with {more[-1]:,} other processes, over python3 -I -c pass"
+    yield Promise(claim, looked / empty, 3, unit="x")
+    for action in ("start", "stop", "restart"):
+        most, least = (grew(figures, "processes", size, action) for size in (more[-1], few))
+        claim = f"{action}: with {more[-1]:,} other processes, over {few}"
+        yield Promise(claim, most / least, 2.5, unit="x")
+    *_, workers = sizes(figures, "workers")
+    recovered = grew(figures, "workers", workers, "recover")
+    yield Promise(f"recovery with {workers} workers", recovered, 1.5, unit=" s")
+
+
+def sizes(figures, what):
+    """Return the sizes at which something was measured, the smallest first."""
+    return sorted({row["size"] for row in figures["growth"] if row["what"] == what})
 
 
 def soundness(figures):
@@ -131,7 +158,8 @@ def soundness(figures):
         ("nginx", "recover"),
         ("php-fpm", "upgrade"),
         ("php-fpm", "recover"),
-        *((("nginx", "restart"), ("php-fpm", "restart")) if holds_sockets(figures) else ()),
+        ("nginx", "restart"),
+        ("php-fpm", "restart"),
     ):
         claim = f"{kind} {action}: lost without keep-alive"
         yield Promise(claim, sum(lost(figures, kind, action, "initpy", keep=False)), 0)
@@ -154,14 +182,13 @@ def kept_alive(figures):
     the floor's mean, but for three standard errors of a difference between two such means,
     as the floor's runs have it. php-fpm's clients keep theirs to an nginx that is left alone.
     """
-    restart = ("restart",) if holds_sockets(figures) else ()
-    for action in ("upgrade", "reload", *restart, "recover"):
+    for action in ("upgrade", "reload", "restart", "recover"):
         ours = lost(figures, "nginx", action, "initpy", keep=True)
         least = lost(figures, "nginx", action, "floor", keep=True)
         error = sqrt(2 * variance(least) / len(least))
         claim = f"nginx {action}: lost with keep-alive (the floor: {mean(least):.1f})"
         yield Promise(claim, mean(ours), round(mean(least) + 3 * error, 1))
-    for action in ("upgrade", *restart, "recover"):
+    for action in ("upgrade", "restart", "recover"):
         ours = lost(figures, "php-fpm", action, "initpy", keep=True)
         yield Promise(f"php-fpm {action}: lost with keep-alive", mean(ours), 0)
 
@@ -170,4 +197,8 @@ def all_of(figures):
     """Return every promise. The quick run is no measure of time."""
     if figures["quick"]:
         return [*soundness(figures)]
-    return [*speed(figures), *soundness(figures), *kept_alive(figures)]
+    return [
+        promise
+        for promises in (speed, flatness, soundness, kept_alive)
+        for promise in promises(figures)
+    ]
