@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, Union
 
     # The time, the processes that are nobody's business, and what the daemon's file was then.
-    Scanned = tuple[float, dict[int, int], Union[tuple[int, int, int], None]]
+    Scanned = tuple[float, dict[int, int], Union[tuple[int, ...], None]]
 
     from .changes import Changes
     from .directories import Directories

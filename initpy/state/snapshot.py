@@ -31,7 +31,7 @@ class Snapshot(Value):
     starting: tuple[Process, ...] = ()  # the daemon, not yet a master; only after a scan
     retiring: tuple[Process, ...] = ()  # old masters that only finish: a script waits for that
     finishing: tuple[Process, ...] = ()  # the same of workers whose master is dead
-    absence: tuple[int, int, int] | None = None  # nothing is of the daemon: ``programs.absence``
+    absence: tuple[int, ...] | None = None  # nothing is of the daemon: ``programs.absence``
     executing: bool = False  # a process inside execve(2), whose arguments are not visible yet
     why_not: str = ""  # why the process that the pidfile names is not the master
     doubt: str = ""  # of a process that may be the service, and is not proven: what there is to say

@@ -962,12 +962,13 @@ class FakeHost(Host):
     def unused_version(self, path):
         self.happen()
         file = self._followed(path)
-        if file is None or file.kind != "file" or self.euid != 0:
+        if file is None or file.kind != "file" or self.euid != 0 or file.path != path:
             return None
         living = [process for process in self.processes.values() if process.state not in "ZX"]
         if any(process.exe_id == (1, file.inode) for process in living):
             return None
-        return 1, file.inode, file.ctime
+        folders = [self.files[at] for at in sorted(self.files) if path.startswith(f"{at}/")]
+        return tuple(n for one in (file, *folders) for n in (1, one.inode, one.ctime))
 
     def realpath(self, path):
         return self._resolved(path)

@@ -56,6 +56,23 @@ def test_a_status_writes_nothing(host, daemon):
     assert absence_path(daemon.service) not in host.files
 
 
+def test_a_folder_that_was_put_back(host, daemon, service):
+    """In between another one stood there, with another daemon."""
+    folder = service.daemon.rpartition("/")[0]
+    host.rename(folder, "/away")
+    host.rename("/away", folder)
+
+    assert 1 == looks(host, status, service)
+
+
+def test_a_link(host, daemon):
+    """It may have led to another file meanwhile."""
+    host.rename(daemon.service.daemon, "/opt/daemon")
+    host.put(daemon.service.daemon, "/opt/daemon", kind="link")
+
+    assert None is host.unused_version(daemon.service.daemon)
+
+
 def test_a_master_of_that_file_is_found(host, daemon, service):
     """Somebody executes it: who that is, the list of processes tells."""
     master = daemon.run()

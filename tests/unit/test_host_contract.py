@@ -568,7 +568,6 @@ def test_unused_version(machine, host):
     path, other = machine.binary("one"), machine.binary("other")
     machine.execute(other)
     assert (host.file_id(path), host.version(path)[1]) == split(host.unused_version(path))
-    assert host.unused_version(path) == host.unused_version(machine.link("link", path))
 
     process = machine.execute(path)
     assert None is host.unused_version(path)
@@ -582,6 +581,29 @@ def test_unused_version(machine, host):
 def split(version):
     """Return the identity of a file, and its ctime."""
     return version[:2], version[2]
+
+
+def test_unused_version_in_a_folder(machine, host):
+    """A folder that was put back has another one, and so has what stands in it."""
+    machine.folder("folder")
+    path = machine.binary("folder/one")
+    before = host.unused_version(path)
+    assert before == host.unused_version(path)
+
+    machine.rename(machine.path("folder"), machine.path("away"))
+    machine.rename(machine.path("away"), machine.path("folder"))
+
+    assert None is not host.unused_version(path) != before
+
+
+def test_unused_version_by_a_link(machine, host):
+    """Where a link led meanwhile is not known, neither of the file nor of a folder."""
+    machine.folder("folder")
+    path = machine.binary("folder/one")
+    machine.link("link", machine.path("folder"))
+
+    assert None is host.unused_version(machine.link("file", path))
+    assert None is host.unused_version(machine.path("link/one"))
 
 
 def test_unused_version_of_what_is_no_file(machine, host):

@@ -3,7 +3,8 @@
 Whoever runs the daemon executes the file at its path, or one that stood there before. Of
 the first the kernel tells in one call. Of the second a look at every process tells once:
 where it finds nothing of this daemon, root writes down which file stands there. As long as
-that one stands there, unchanged, nobody has begun to execute another one.
+that one stands there, unchanged, in unchanged folders, nobody has begun to execute another
+one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..record import circumstances, read_believed, record_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Version = tuple[int, int, int]  # device, inode and ctime of a file
+    Version = tuple[int, ...]  # device, inode and ctime of a file, and of each folder above it
 
 
 def absence_path(service: Service) -> str:
@@ -32,5 +33,4 @@ def is_absent(service: Service, unused: Version, host: Host) -> bool:
 
 def absence_text(program: Version, host: Host) -> str:
     """Return what is written down: when and where it was seen, and which file stood there."""
-    device, inode, changed = program
-    return f"seen {circumstances(host)}\nprogram {device} {inode} {changed}\nend\n"
+    return f"seen {circumstances(host)}\nprogram {' '.join(map(str, program))}\nend\n"

@@ -49,7 +49,7 @@ class Family(Value):
     orphans: tuple[Process, ...] = ()
     unjudged: tuple[Process, ...] = ()
     executing: bool = False  # a process has just been started, and has written no pidfile yet
-    absence: tuple[int, int, int] | None = None  # nothing is of the daemon: see ``absence``
+    absence: tuple[int, ...] | None = None  # nothing is of the daemon: see ``absence``
 
 
 def believed_record(service: Service, host: Host) -> Record | None:
