@@ -119,7 +119,6 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
         host.tell("this script is process 1: the container ends with it, and the service too")
     require_startable(service, host)
     refuse_conflict(service, seen, host)
-    record_absence(service, seen, host)
     if not seen.pidfile.regular:
         # Before the test: it opens the pidfile, too, and would follow a link.
         remove_stale_pidfiles(service, host)
@@ -152,6 +151,7 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
             start_service(service, host)
         else:
             record_started(service, started, host)
+            record_absence(service, seen, [host.exe_file(started.master)], host)
             host.mark_started(service.subsys)
             refuse_idle_pools(started)
     host.mark_started(service.subsys)

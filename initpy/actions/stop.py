@@ -67,8 +67,10 @@ def terminate_service(
         apart = write_record(service, seen.master, host) or apart
     ended_at: float | None = None
     sockets: set[int] = set()
+    executed: set[tuple[int, ...] | None] = set()
     while seen.processes:
         sockets.update(*(host.socket_inodes(process) for process in seen.processes))
+        executed.update(map(host.exe_file, seen.masters))
         if ended_at is not None:
             _refuse_restarted(service, seen, host.monotonic() - ended_at, host)
         lock.record_terminating(seen.masters)
@@ -108,7 +110,7 @@ def terminate_service(
 
         remove_own_pidfiles(service, host)
     remove_record(service, host)
-    record_absence(service, seen, host)
+    record_absence(service, seen, executed, host)
     _tell_holders(sockets, host)
     _finish_stop(service, ended_at, host)
     return seen

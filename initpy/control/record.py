@@ -139,9 +139,16 @@ def remove_record(service: Service, host: Host) -> None:
         host.tell(f"an old record stays: {exc}")
 
 
-def record_absence(service: Service, seen: Snapshot, host: Host) -> None:
-    """Write down that nothing on this host is of the daemon, if that was seen."""
-    if seen.absence is None or is_absent(service, seen.absence, host):
+def record_absence(
+    service: Service, seen: Snapshot, executed: Iterable[tuple[int, ...] | None], host: Host
+) -> None:
+    """Write down that nothing on this host was of the daemon, if that was seen.
+
+    executed: device and inode of what masters were seen to execute, before or afterwards.
+    """
+    if seen.absence is None or seen.absence[:2] not in executed:
+        return
+    if is_absent(service, seen.absence, host):
         return
     try:
         host.write(absence_path(service), absence_text(seen.absence, host), 0o600)

@@ -89,6 +89,16 @@ def turn(link, target):
     os.rename(f"{link}.new", link)
 
 
+def test_a_program_that_executes_the_daemon(nginx):
+    """Nobody executes the file at the daemon's path, although the daemon runs."""
+    genuine = nginx.genuine
+    nginx.place.copy("/bin/true", "sbin/nginx")
+    assert 0 == nginx.act("stop").code
+    master = run_by_hand(nginx, genuine)
+
+    require_found(nginx, master)
+
+
 def test_orphans(absent):
     """The master was killed, and its workers serve."""
     master = run_by_hand(absent)

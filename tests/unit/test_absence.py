@@ -22,6 +22,7 @@ def daemon(request):
 @pytest.fixture
 def service(host, daemon):
     """Return the service of a daemon of which nothing was there when it was last looked at."""
+    daemon.run()
     stop(daemon.service, host)
     assert absence_path(daemon.service) in host.files
     return daemon.service
@@ -52,6 +53,33 @@ def test_a_status_writes_nothing(host, daemon):
     """It only looks, and reads every process the next time as well."""
     assert 1 == looks(host, status, daemon.service)
     assert 1 == looks(host, status, daemon.service)
+
+    assert absence_path(daemon.service) not in host.files
+
+
+def test_a_stop_of_what_does_not_run_writes_nothing(host, daemon):
+    """Whether the daemon's processes execute that file nobody has seen."""
+    stop(daemon.service, host)
+
+    assert absence_path(daemon.service) not in host.files
+
+
+@pytest.mark.parametrize("action", [stop, start])
+def test_a_file_that_executes_another_one(host, nginx, action):
+    """Its processes execute the other one, and keep its name: nobody executes the first."""
+    master = nginx.run()
+    master.exe, master.exe_id = "/opt/other", (1, 9999)
+    host.remove(nginx.service.pidfile)
+    action(nginx.service, host)
+
+    assert absence_path(nginx.service) not in host.files
+
+
+def test_a_start_of_a_file_that_executes_another_one(host, daemon):
+    """The master that it has started does not execute the file that stands there."""
+    host.exe_file = lambda _process: (1, 9999)
+
+    start(daemon.service, host)
 
     assert absence_path(daemon.service) not in host.files
 
