@@ -962,7 +962,7 @@ class FakeHost(Host):
     def unused_version(self, path):
         self.happen()
         file = self._followed(path)
-        if file is None or file.kind != "file" or self.euid != 0 or file.path != path:
+        if file is None or file.kind != "file" or self.euid != 0 or self.files[path].kind == "link":
             return None
         living = [process for process in self.processes.values() if process.state not in "ZX"]
         if any(process.exe_id == (1, file.inode) for process in living):

@@ -588,8 +588,10 @@ def test_unused_version_in_a_folder(machine, host):
     machine.folder("folder")
     path = machine.binary("folder/one")
     before = host.unused_version(path)
+    machine.file("folder/other")
     assert before == host.unused_version(path)
 
+    host.sleep(0.02)  # more than the ctime's grain
     machine.rename(machine.path("folder"), machine.path("away"))
     machine.rename(machine.path("away"), machine.path("folder"))
 
@@ -597,13 +599,24 @@ def test_unused_version_in_a_folder(machine, host):
 
 
 def test_unused_version_by_a_link(machine, host):
-    """Where a link led meanwhile is not known, neither of the file nor of a folder."""
-    machine.folder("folder")
-    path = machine.binary("folder/one")
-    machine.link("link", machine.path("folder"))
+    """Where a link led meanwhile is not known."""
+    assert None is host.unused_version(machine.link("link", machine.binary("one")))
 
-    assert None is host.unused_version(machine.link("file", path))
-    assert None is host.unused_version(machine.path("link/one"))
+
+def test_unused_version_in_a_folder_that_is_a_link(tmp_path):
+    """A link that was turned to another folder and back has another ctime."""
+    folder, link = tmp_path / "folder", tmp_path / "link"
+    folder.mkdir()
+    shutil.copy("/bin/sleep", folder)
+    link.symlink_to(folder)
+    before = Host().unused_version(f"{link}/sleep")
+    assert None is not before == Host().unused_version(f"{link}/sleep")
+
+    link.unlink()
+    time.sleep(0.02)  # more than the ctime's grain
+    link.symlink_to(folder)
+
+    assert None is not Host().unused_version(f"{link}/sleep") != before
 
 
 def test_unused_version_of_what_is_no_file(machine, host):

@@ -8,7 +8,7 @@ import posix
 import stat
 
 from ...errors import translated
-from ..files import upwards
+from ..files import resolved, upwards
 
 _ELF = b"\x7fELF"  # what else can be executed is run by another program: execve(2)
 
@@ -20,10 +20,9 @@ class Unused:
     def unused_version(self, path: str) -> tuple[int, ...] | None:
         """Return device, inode and ctime of a program that no process executes.
 
-        The same of each folder above it follows: to rename one changes what stands at the
-        path, and not the program. None if a process executes it, or has the file open, or if
-        the kernel does not tell; or if the path leads through a symbolic link, which may have
-        led elsewhere meanwhile.
+        What tells a folder on the way to it from one that was renamed follows. None if a
+        process executes the program, or has the file open, or if the kernel does not tell;
+        or if the path is a symbolic link, which may have led to another file meanwhile.
 
         A write lease is granted only if nobody else has the file open, and whoever executes
         a file has it open: fcntl(2). It is given back at once; who opens the file in
@@ -37,9 +36,9 @@ class Unused:
             info = posix.fstat(fd)
             if not stat.S_ISREG(info.st_mode) or posix.pread(fd, len(_ELF), 0) != _ELF:
                 return None
-            way = [posix.lstat(step) for step in upwards(path)]
-            if any(stat.S_ISLNK(one.st_mode) for one in way):
+            if stat.S_ISLNK(posix.lstat(path).st_mode):
                 return None
+            way = [number for folder in _folders(path) for number in _place(folder)]
             # Instead of SIGIO, which ends a process: this one is ignored by default.
             fcntl.fcntl(fd, fcntl.F_SETSIG, _signal.SIGURG)
             fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
@@ -48,5 +47,19 @@ class Unused:
             return None
         finally:
             posix.close(fd)
-        found = (info, *way[1:])
-        return tuple(n for one in found for n in (one.st_dev, one.st_ino, one.st_ctime_ns))
+        return info.st_dev, info.st_ino, info.st_ctime_ns, *way
+
+
+def _folders(path: str) -> dict[str, None]:
+    """Return the folders and links above a file, as its path names them and as they are."""
+    return dict.fromkeys([*upwards(path)[1:], *upwards(resolved(path))[1:]])
+
+
+def _place(folder: str) -> tuple[int, int, int]:
+    """Return device and inode of a folder, and the time when it was put there, if it was.
+
+    rename(2) sets its ctime; to make and to remove what stands in it sets its mtime as well.
+    """
+    info = posix.lstat(folder)
+    emptied_or_filled = stat.S_ISDIR(info.st_mode) and info.st_mtime_ns == info.st_ctime_ns
+    return info.st_dev, info.st_ino, 0 if emptied_or_filled else info.st_ctime_ns

@@ -3,9 +3,10 @@
 Whoever runs the daemon executes the file at its path, or one that stood there before. Of
 the first the kernel tells in one call. Of the second a look at every process tells once:
 where it finds nothing of this daemon, root writes down which file stands there. As long as
-that one stands there, unchanged, in unchanged folders, nobody has begun to execute another
-one. It is written down only of a file that a master was seen to execute: there are programs
-that execute another one in their place, and then nobody ever executes the file at the path.
+that one stands there, unchanged, and no folder on the way to it was renamed, nobody has
+begun to execute another one. It is written down only of a file that a master was seen to
+execute: there are programs that execute another one in their place, and then nobody ever
+executes the file at the path.
 """
 
 from __future__ import annotations
