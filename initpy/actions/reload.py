@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..control.configtest import configtest
+from ..control.configtest import configtest, surroundings_of_reader
 from ..control.drain import drain_orphans, finishing_by_stop
 from ..control.lock import ActionLock
 from ..control.pidfiles import (
@@ -13,7 +13,6 @@ from ..control.pidfiles import (
 )
 from ..control.ready import wait_until_ready
 from ..control.record import record_running
-from ..control.run import surroundings_of_reader
 from ..control.running import tell_missing_variables
 from ..control.stable import require_running, wait_until_stable
 from ..errors import ConfigTestFailed, InitError, NotRunning, Unimplemented

@@ -15,7 +15,9 @@ from .starting.account import account_of, environment_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..host import Surroundings
+    from collections.abc import Callable
+
+    from ..host import Process, Surroundings
 
 
 class TestCannotRun(ConfigTestFailed):
@@ -30,6 +32,7 @@ def configtest(
     *,
     binary: str = "",
     surroundings: Surroundings | None = None,
+    meanwhile: Callable[[], object] = bool,
 ) -> None:
     """Let the daemon on disk test its configuration, under the limits of the settings.
 
@@ -38,6 +41,7 @@ def configtest(
 
     binary: run this executable instead of the one on disk; a test by another program needs none.
     surroundings: those of the master that is to read it, if not those of a start.
+    meanwhile: is called while the test runs; what it raises ends the test.
 
     Raises ConfigTestFailed with the daemon's own output; NotInstalled; NotPermitted;
     Interrupted; Unimplemented if the daemon has no such test.
@@ -61,6 +65,7 @@ def configtest(
             environment=environment_of(service, account),
             surroundings=surroundings,
             account=account,
+            meanwhile=meanwhile,
         )
     except (WaitTimeout, CannotExecute) as exc:
         raise TestCannotRun(str(exc)) from exc
@@ -68,6 +73,21 @@ def configtest(
         raise ConfigTestFailed(_reason(service, argv[0], finished), finished.output)
     for warning in read_log(service, finished.output).warnings:
         host.tell(f"{argv[0]} warns: {warning}")
+
+
+def surroundings_of_reader(
+    service: Service, master: Process, host: Host, *, successor: bool = False
+) -> Surroundings | None:
+    """Return the surroundings in which *master* reads its configuration, if that may name them.
+
+    successor: those in which a master reads it that takes the place of *master*.
+    """
+    if not service.expands_environment:
+        return None
+    found = host.surroundings(master)
+    if not successor or found.environment is None:
+        return found
+    return found.replace(environment={**found.environment, **service.environment})
 
 
 def configtest_stopped(service: Service, host: Host) -> None:

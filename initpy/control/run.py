@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ..contracts import Configuration
-    from ..host import Account, Child, Launched, Limits, Process, Surroundings
+    from ..host import Account, Child, Launched, Limits, Surroundings
     from ..service import Service
 
     class Inheritance(Protocol):
@@ -174,6 +174,7 @@ def run(  # noqa: PLR0913 - each by its name
     account: Account | None = None,
     most: int = 1 << 16,
     check: Callable[[], object] = bool,
+    meanwhile: Callable[[], object] = bool,
 ) -> Finished:
     """Run a program and return its code and output.
 
@@ -181,6 +182,7 @@ def run(  # noqa: PLR0913 - each by its name
     surroundings: if given, their environment counts if it is known, and nothing else of them.
     most:   bytes of its output, the last ones.
     check:  is called at each look; what it raises ends the program.
+    meanwhile: is called once, as soon as the program runs; what it raises ends the program.
     within: seconds of monotonic time. Then its process group is killed, and WaitTimeout
             is raised.
 
@@ -206,6 +208,7 @@ def run(  # noqa: PLR0913 - each by its name
         return None if code is None else Finished(code=code, output=child.output(most))
 
     try:
+        meanwhile()
         return wait_until(
             ended,
             within=within,
@@ -217,21 +220,6 @@ def run(  # noqa: PLR0913 - each by its name
     finally:
         end_group(child, host)
         child.close()
-
-
-def surroundings_of_reader(
-    service: Service, master: Process, host: Host, *, successor: bool = False
-) -> Surroundings | None:
-    """Return the surroundings in which *master* reads its configuration, if that may name them.
-
-    successor: those in which a master reads it that takes the place of *master*.
-    """
-    if not service.expands_environment:
-        return None
-    found = host.surroundings(master)
-    if not successor or found.environment is None:
-        return found
-    return found.replace(environment={**found.environment, **service.environment})
 
 
 def end_group(child: Child, host: Host) -> None:

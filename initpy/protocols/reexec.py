@@ -7,10 +7,10 @@ in the foreground it does not. If it does not come up again, nothing serves.
 from __future__ import annotations
 
 from ..control.ask import ask_configuration
+from ..control.configtest import surroundings_of_reader
 from ..control.pidfiles import remove_stale_pidfiles, restore_pidfile
 from ..control.ready import await_started, why_not_serving, workers_awaited
 from ..control.record import record_started, write_record
-from ..control.run import surroundings_of_reader
 from ..control.signals import killproc, terminate
 from ..control.stable import wait_until_stable
 from ..control.starting.launch import launch

@@ -12,11 +12,11 @@ the old processes when it serves. If it fails, the old processes serve as before
 from __future__ import annotations
 
 from ..control.ask import ask_configuration
+from ..control.configtest import surroundings_of_reader
 from ..control.drain import drain_orphans
 from ..control.pidfiles import lost_paths_sentence, restore_pidfile
 from ..control.ready import BesideOrphans, why_not_serving
 from ..control.record import record_leftovers, record_started
-from ..control.run import surroundings_of_reader
 from ..control.signals import require_permission
 from ..control.stable import await_launcher, require_running, why_in_foreground
 from ..control.starting.launch import Launch, launch
@@ -106,8 +106,15 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     _refuse_supervised(service, old, host)
     require_permission([old, *host.children(old)], host)
     restore_pidfile(service, seen, host)
-    verify_binary(service, old, host)
-    config = _foreseen_configuration(service, old, host)
+    told: list[Configuration] = []
+
+    def ask() -> None:
+        reader = surroundings_of_reader(service, old, host, successor=True)
+        told.append(ask_configuration(service, host, reader))
+
+    verify_binary(service, old, host, meanwhile=ask)
+    (config,) = told
+    _refuse_foreseen(service, old, config, host)
     before = read_record(service, host)
     lost = lost_paths_sentence(service, host)
 
@@ -128,14 +135,12 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     record_leftovers(service, host, helpers=helpers, dropped=inheritance.dropped)
 
 
-def _foreseen_configuration(service: Service, old: Process, host: Host) -> Configuration:
-    """Return the configuration of a new master, which is not foreseen to fail beside *old*.
+def _refuse_foreseen(service: Service, old: Process, config: Configuration, host: Host) -> None:
+    """Raise if a new master of that configuration is foreseen to fail beside *old*.
 
     No signal was sent. Raises ConfigTestFailed if the configuration is wrong; Reverted if
     this host does not allow it now, and the old workers serve; InitError if they do not.
     """
-    reader = surroundings_of_reader(service, old, host, successor=True)
-    config = ask_configuration(service, host, reader)
 
     def looked() -> Foreseen | None:
         nonlocal old
@@ -155,7 +160,6 @@ def _foreseen_configuration(service: Service, old: Process, host: Host) -> Confi
         raise upgrade_failed(
             Reverted, f"No signal was sent, the old workers serve as before: {why}"
         )
-    return config
 
 
 def replace_master(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..control.ask import ask_configuration
+from ..control.configtest import surroundings_of_reader
 from ..control.drain import drain_orphans, leave_to_finish, retire
 from ..control.pidfiles import lost_paths_sentence, write_pidfile
-from ..control.run import surroundings_of_reader
 from ..control.signals import resume
 from ..errors import failure_of
 from ..host import Host, Process

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os.path
 
-from ..control.configtest import TestCannotRun, configtest
+from ..control.configtest import TestCannotRun, configtest, surroundings_of_reader
 from ..control.pidfiles import refuse_other_pidfile
 from ..control.ready import workers_awaited
-from ..control.run import locate, run_named, surroundings_of_reader
+from ..control.run import locate, run_named
 from ..errors import ConfigTestFailed, InitError, NotInstalled, Reverted
 from ..host import Host, Process
 from ..host.wait import wait_until
@@ -18,7 +18,7 @@ from ..state.workers import SETTLE, Readiness, needed_pools, ready_workers, stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ..contracts import Pool
 
@@ -28,8 +28,12 @@ CHECK = "UPGRADE_CHECK"  # as the settings name it
 UPGRADE_FAILED = "Upgrade failed! "  # how the message of an upgrade that failed begins
 
 
-def verify_binary(service: Service, old: Process, host: Host) -> None:
+def verify_binary(
+    service: Service, old: Process, host: Host, *, meanwhile: Callable[[], object] = bool
+) -> None:
     """Let the binary on disk test the configuration; *old* may run another binary.
+
+    meanwhile: is called once, while the test runs.
 
     Raises NotInstalled; OtherPidfile; ConfigTestFailed if the configuration is wrong;
     Reverted if only the new binary fails; SettingsError if a command of the settings cannot
@@ -45,7 +49,9 @@ def verify_binary(service: Service, old: Process, host: Host) -> None:
     try:
         reader = surroundings_of_reader(service, old, host, successor=True)
         if service.has_test:
-            configtest(service, host, surroundings=reader)
+            configtest(service, host, surroundings=reader, meanwhile=meanwhile)
+        else:
+            meanwhile()
     except ConfigTestFailed as exc:
         _blame(service, old, exc, host)
 

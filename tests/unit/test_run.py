@@ -38,6 +38,28 @@ def test_run(host, program):
     assert host.children_started[0].closed
 
 
+def test_meanwhile(host, program):
+    """Something else is done while it runs, and takes no time of its own."""
+    program.seconds = 2
+
+    run([PROGRAM], host, within=5, meanwhile=lambda: host.sleep(1.5))
+
+    assert 2 == host.now
+
+
+def test_meanwhile_that_fails(host, program):
+    """What is raised meanwhile ends the program."""
+    program.seconds = 1000
+
+    def fails():
+        raise InitError("no")
+
+    with pytest.raises(InitError, match="no"):
+        run([PROGRAM], host, within=5, meanwhile=fails)
+
+    assert {} == host.processes
+
+
 def test_deadline(host, program):
     """One that hangs is killed, with all that it has started."""
     program.seconds = 1000

@@ -327,6 +327,22 @@ def test_output_of_new_workers(host, fpm, check):
     assert 4 == host.files[fpm.error_log].text.count("WARNING")
 
 
+def test_question_beside_the_test(host, fpm, old):
+    """The configuration is asked for while it is tested."""
+    fpm.tested = Run(seconds=0.5)
+    ran = []
+
+    def program(argv):
+        ran.append((host.now, argv[1]))
+        return fpm.program(argv)
+
+    host.programs[PHP_FPM.daemon] = program
+
+    upgrade(PHP_FPM, host)
+
+    assert [(0, "--test"), (0, "-tt")] == ran[:2]
+
+
 def test_bad_configuration(host, fpm, old):
     """Nothing is started on a configuration that both binaries refuse."""
     fpm.tested = Run(code=78, output="ERROR: no pool")
