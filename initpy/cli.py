@@ -138,6 +138,7 @@ def main(service: Service, argv: Sequence[str] | None = None, host: Host | None 
     import gc
 
     gc.enable()  # a wrapper disables it
+    gc.set_threshold(50_000)  # by default 20 collections, for an action that makes no garbage
     host.settle()
     host.heed_signals()
     try:
