@@ -5,7 +5,6 @@ No link of that user leads root elsewhere.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 
@@ -23,21 +22,25 @@ class Directories:
         """Return the inodes of what stands in the directory of *path*, links followed."""
         folder = os.path.dirname(path)
         found = set()
-        try:
-            for name in os.listdir(folder):
-                with contextlib.suppress(OSError):
-                    found.add(os.stat(f"{folder}/{name}").st_ino)
-        except OSError:
-            pass  # it cannot be read
+        for name in _names_in(folder):
+            try:
+                found.add(os.stat(f"{folder}/{name}").st_ino)
+            except OSError:  # it is gone, or a link that leads nowhere
+                continue
         return found
 
     def glob(self, pattern: str) -> list[str]:
         """Return the paths that match a shell pattern, sorted."""
         if not any(sign in pattern for sign in "*?["):
             return [pattern] if os.path.exists(pattern) else []
-        import glob
+        folder, _, last = pattern.rpartition("/")
+        if not folder or any(sign in folder for sign in "*?[") or "?" in last or "[" in last:
+            import glob  # which loads re; nearly every pattern is FOLDER/*.conf
 
-        return sorted(glob.glob(pattern))
+            return sorted(glob.glob(pattern))
+        hidden = last.startswith(".")
+        names = (name for name in _names_in(folder) if hidden or not name.startswith("."))
+        return sorted(f"{folder}/{name}" for name in names if _matches(name, last.split("*")))
 
     def own_directory(self, path: str, mode: int, uid: int, gid: int) -> str:
         """Have a directory with that mode and owner at *path*; return what was left undone, or "".
@@ -54,6 +57,25 @@ class Directories:
             raise
         except OSError as exc:
             raise InitError(f"{path} cannot be made: {exc.strerror}") from exc
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:  # it cannot be read
+        return []
+
+
+def _matches(name: str, parts: list[str]) -> bool:
+    """Tell whether a name consists of *parts*, with anything between two of them."""
+    first, *middle, last = parts
+    at = len(first)
+    for part in middle:
+        found = name.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return name.startswith(first) and name.endswith(last) and at + len(last) <= len(name)
 
 
 def _own_directory(path: str, mode: int, uid: int, gid: int) -> str:

@@ -27,10 +27,10 @@ ACTIONS = (
     "stop",
     "force-quit",
 )
-# php-fpm's configuration is read with regular expressions; a restart looks for files by patterns.
+# php-fpm's configuration is read with regular expressions.
 READING = {"collections", "enum", "functools", "re"}
 READERS = {
-    "nginx": {"restart", "try-restart"},
+    "nginx": set(),
     "php-fpm": {"reopen", "reload", "force-reload", "restart", "try-restart", "upgrade"},
 }
 # What starts the daemon makes itself a subreaper, or copies sockets; what foresees a reload

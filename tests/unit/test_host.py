@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import glob
+import itertools
 import os
 import posix
 import signal
@@ -806,3 +808,18 @@ def test_sockets_without_pidfds(machine, monkeypatch, number, error):
 
     with pytest.raises(error, match=os.strerror(number)):
         machine.copy_listeners(machine.find(os.getpid()))
+
+
+def test_glob_is_that_of_python(machine, tmp_path):
+    """Whatever stands in a folder, and whatever is asked for."""
+
+    def words(signs):
+        every = (itertools.product(signs, repeat=size) for size in range(1, 5))
+        return map("".join, itertools.chain(*every))
+
+    for name in set(words(".ab")) - {".", ".."}:
+        (tmp_path / name).touch()
+
+    for pattern in words(".a*"):
+        path = f"{tmp_path}/{pattern}"
+        assert sorted(glob.glob(path)) == machine.glob(path)

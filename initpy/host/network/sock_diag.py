@@ -6,6 +6,7 @@ No right is needed, and the number of processes does not matter.
 from __future__ import annotations
 
 import os
+from struct import pack, unpack_from
 
 from ...errors import translated
 from ...value import Value
@@ -78,7 +79,6 @@ class SockDiag:
 
 def _inet(family: int, protocol: int, states: int) -> Iterator[BoundSocket]:
     import _socket
-    from struct import pack, unpack_from
 
     for body in _dump(pack("=BBBxI48x", family, protocol, 0, states)):
         (port,) = unpack_from("!H", body, 4)
@@ -100,8 +100,6 @@ def _inet(family: int, protocol: int, states: int) -> Iterator[BoundSocket]:
 
 def _ipv6only(body: bytes) -> bool | None:
     """Return IPV6_V6ONLY out of the attributes that follow a struct inet_diag_msg."""
-    from struct import unpack_from
-
     offset = 72
     while offset + _ATTRIBUTE <= len(body):
         length, kind = unpack_from("=HH", body, offset)
@@ -113,7 +111,6 @@ def _ipv6only(body: bytes) -> bool | None:
 
 def _unix(states: int) -> Iterator[BoundSocket]:
     import _socket
-    from struct import pack, unpack_from
 
     no_cookie = 0xFFFFFFFF
     fields = (_socket.AF_UNIX, 0, 0, states, 0, _SHOW, no_cookie, no_cookie)
@@ -141,7 +138,6 @@ def _unix(states: int) -> Iterator[BoundSocket]:
 def _dump(request: bytes) -> Iterator[bytes]:
     """Yield the body of every message with which the kernel answers *request*."""
     import _socket
-    from struct import pack, unpack_from
 
     asking = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
     try:
