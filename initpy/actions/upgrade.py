@@ -43,15 +43,19 @@ def upgrade(service: Service, host: Host = HERE) -> None:
             raise Unimplemented("cannot replace the binary of this daemon while it runs")
         await_launcher(seen.masters[0], host)
         replace: Upgrade = resolve(service.upgrade)
+        told = list(host.finishing)
         replace(service, seen, host)
-        record_running(service, host)
+        if service.background or host.finishing == told:  # else recorded with those told to finish
+            record_running(service, host)
         tell_missing_variables(service, host)
         mend_lost_paths(service, host)
 
 
 def mend_lost_paths(service: Service, host: Host) -> None:
     """Have the paths of unix sockets that are lost bound anew. Raises InitError if it cannot."""
-    if service.upgrade_rebinds and lost_paths_sentence(service, host):
+    if not lost_paths_sentence(service, host):
+        return
+    if service.upgrade_rebinds:
         from ..protocols.sockets.paths import bind_anew
 
         bind_anew(service, host)

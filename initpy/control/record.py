@@ -57,7 +57,7 @@ def write_record(
     members = tuple(dict.fromkeys([*host.children(master), *helpers, *old]))
     members = tuple(member for member in members if member != master)
     if pools is None:
-        pools = recorded_pools(service, master, host)
+        pools = recorded_pools(service, master, host) if before and before.pools else ()
     # What a start has made is in its launcher's session, or in one that it has made itself.
     # The session of a first master goes on in what an upgrade has made of it.
     known = (master.pid, before.session if before else 0, facts.session if launcher else 0)
