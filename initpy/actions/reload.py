@@ -12,11 +12,11 @@ from ..control.pidfiles import (
     restore_pidfile,
 )
 from ..control.ready import wait_until_ready
-from ..control.record import record_running
+from ..control.record import METHODS, record_running
 from ..control.running import tell_missing_variables
 from ..control.stable import require_running, wait_until_stable
 from ..errors import ConfigTestFailed, InitError, NotRunning, Unimplemented
-from ..host import HERE, Host
+from ..host import HERE, Host, Process
 from ..protocols.finish import Finishing
 from ..service import Service, resolve
 from ..state.phase import told_to_finish
@@ -60,14 +60,8 @@ def reload(service: Service, host: Host = HERE) -> None:
             if not wait_until_ready(service, seen.masters[-1], host):
                 raise NotRunning(f"not running: master {seen.masters[-1]} has just ended")
             drain_orphans(service, host)
-        try:
-            reader = surroundings_of_reader(service, seen.masters[-1], host)
-            if service.has_test:
-                configtest(service, host, surroundings=reader)
-        except ConfigTestFailed as exc:
-            raise ConfigTestFailed(
-                f"not reloading due to configuration syntax error: {exc}", exc.output
-            ) from exc
+        if service.has_test:
+            _test(service, seen.masters[-1], host)
         if not (service.upgrade_rebinds and _bind_lost_paths_anew(service, host)):
             reload_by: Reload = resolve(service.reload_by)
             reload_by(service, seen.masters[-1], host)
@@ -75,6 +69,22 @@ def reload(service: Service, host: Host = HERE) -> None:
         if service.reload_execs:
             tell_missing_variables(service, host)
         refuse_lost_paths(service, host)
+
+
+def _test(service: Service, master: Process, host: Host) -> None:
+    """Let the daemon test the configuration that *master* is to read. Raises ConfigTestFailed."""
+
+    def load() -> None:  # what follows the signal: by then it could fail, and now it costs nothing
+        resolve(service.reload_by)
+        host.load("kill", "size", *METHODS)
+
+    reader = surroundings_of_reader(service, master, host)
+    try:
+        configtest(service, host, surroundings=reader, meanwhile=load)
+    except ConfigTestFailed as exc:
+        raise ConfigTestFailed(
+            f"not reloading due to configuration syntax error: {exc}", exc.output
+        ) from exc
 
 
 def _bind_lost_paths_anew(service: Service, host: Host) -> bool:

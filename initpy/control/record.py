@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ..contracts import Pool
     from .starting.started import Started
 
+# The methods of the host that a record needs, to be loaded before the first signal.
+METHODS = ("socket_inodes", "listening_sockets", "owner", "write")
+
 
 def write_record(
     service: Service,

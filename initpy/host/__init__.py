@@ -126,6 +126,12 @@ class Host(Looks):
 
             return method_of(self, name)
 
+    def load(self, *methods: str) -> None:
+        """Load the parts that have those methods, and what a sleep needs: later it may fail."""
+        for name in methods:
+            getattr(self, name)
+        import select  # noqa: F401
+
     def monotonic(self) -> float:
         """Return the seconds of CLOCK_MONOTONIC, which cannot be set."""
         return time.monotonic()

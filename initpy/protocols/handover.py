@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..control.drain import drain_orphans, retire
 from ..control.pidfiles import lost_paths_sentence, write_pidfile
 from ..control.ready import is_serving
+from ..control.record import METHODS
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
 from ..errors import InitError, NotRunning, Reverted, RollbackFailed, WaitTimeout
@@ -47,6 +48,7 @@ def take_over(
     config, fresh: as of ``copy_sockets``.
     """
     ends = host.monotonic() + service.upgrade_timeout
+    host.load("glob", "pipes_between", "socket_access", *METHODS)  # not after the first signal
     while True:
         old, sockets = copy_sockets(service, old, host, config, fresh=fresh)
         try:

@@ -20,6 +20,7 @@ from ..control.drain import drain, drain_orphans, leave_to_finish
 from ..control.error_log import LogMark
 from ..control.pidfiles import await_first_pidfile, restore_pidfile
 from ..control.ready import wait_until_ready
+from ..control.record import METHODS
 from ..control.signals import await_idle, killproc, resume
 from ..control.stable import require_running
 from ..errors import InitError, Reverted, RollbackFailed, Unimplemented, failure_of
@@ -68,7 +69,8 @@ def upgrade(service: Service, seen: Snapshot, host: Host) -> None:
     old = seen.masters[-1]
     restore_pidfile(service, seen, host)
     refuse_argv0(service, old, host)
-    verify_binary(service, old, host)  # configtest -q || return
+    # configtest -q || return; and what follows the signal is loaded, which could fail after it
+    verify_binary(service, old, host, meanwhile=lambda: host.load("size", *METHODS))
     await_idle(old, host, within=service.timeout)  # another caller's reload may be under way
     # Before the signal: only the version tells whether the pidfile was renamed and reverted.
     before, log = host.version(service.pidfile), LogMark(service, old, host)

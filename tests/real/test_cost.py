@@ -41,6 +41,29 @@ STARTERS = {
 }
 
 
+# Does an action, and prints what is imported after its first signal.
+WATCHED = """
+import _signal, sys
+from initpy.host import Host
+sent, imported, send = [], [], _signal.pidfd_send_signal
+
+def watched(fd, sig, *more):
+    sent.extend([sig] if sig else [])
+    return send(fd, sig, *more)
+
+def leave(host, code):
+    print(*imported, file=sys.stderr, flush=True)
+    raise SystemExit(code)
+
+_signal.pidfd_send_signal, Host.leave = watched, leave
+sys.argv = sys.argv[1:]
+with open(sys.argv[0]) as file:
+    program = compile(file.read(), sys.argv[0], "exec")
+sys.addaudithook(lambda event, args: event == "import" and sent and imported.append(args[0]))
+exec(program, {"__name__": "__main__"})
+"""
+
+
 def timed(argv):
     began = time.perf_counter()
     subprocess.run(argv, stdout=subprocess.DEVNULL, check=True)
@@ -75,6 +98,17 @@ def test_what_an_action_loads(site, action):
     needed = READING if action in READERS[site.kind] else set()
     needed = needed | ({"ctypes"} if action in STARTERS[site.kind] else set())
     assert needed == loaded & COSTLY
+
+
+@pytest.mark.parametrize("action", ["reload", "upgrade", "restart"])
+def test_nothing_is_loaded_after_a_signal(site, action):
+    """An import may fail, and nothing may be left half done."""
+    site.start()
+    command = [sys.executable, "-I", "-c", WATCHED, site.wrapper, action]
+
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert [] == ended.stderr.splitlines()[-1].split()
 
 
 def test_status_costs_little_more_than_the_interpreter(nginx, capsys):

@@ -91,7 +91,7 @@ def test_every_public_method_is_faked():
         Owners,
     )
     public = {name for part in parts for name in dir(part) if not name.startswith("_")}
-    composed = {"alive", "children", "pids"}  # of what is overridden
+    composed = {"alive", "children", "load", "pids"}  # of what is overridden
 
     assert composed == public - set(vars(FakeHost))
     # And each says in a sentence that a system call has failed: errors.translated.
@@ -987,6 +987,7 @@ def test_glob(machine, host):
     assert sorted(paths[:2]) == host.glob(machine.path("*.conf"))
     assert [paths[2]] == host.glob(paths[2])
     assert [paths[1]] == host.glob(machine.path("[a]?conf"))
+    assert [] == host.glob(machine.path("none/*.conf"))
 
 
 def test_distrust(machine, host):
