@@ -11,7 +11,7 @@ import time
 
 from ..errors import InitError, translated
 from .files import FileFacts, Files
-from .processes import Processes, read
+from .processes import Processes
 from .procfs import Process, ProcessFacts, SignalMasks
 from .views import Views
 
@@ -197,13 +197,6 @@ class Host(Looks):
 
         for name in _ENDING:
             _signal.signal(getattr(_signal, name), _signal.SIG_IGN)
-
-    def boot_id(self) -> str:
-        """Return the number of this boot, "?" if /proc has only processes: random(4), proc(5)."""
-        try:
-            return read("/proc/sys/kernel/random/boot_id").strip()
-        except FileNotFoundError:
-            return "?"
 
     def getpid(self) -> int:
         """Return our own pid."""

@@ -27,6 +27,13 @@ _MOST_LINKS = 40  # as the kernel: path_resolution(7)
 class Views:
     """Namespaces, and files as they are seen from inside a process."""
 
+    def boot_id(self) -> str:
+        """Return the number of this boot, "?" if /proc has only processes: random(4), proc(5)."""
+        try:
+            return read("/proc/sys/kernel/random/boot_id").strip()
+        except FileNotFoundError:
+            return "?"
+
     def namespace(self, pid: int, kind: str) -> str | None:
         """Return the *kind* ("net", "mnt") of namespace of a process; None if we may not see."""
         try:
