@@ -83,24 +83,26 @@ def leave_to_finish(
     *,
     workers: Iterable[Process] = (),
     what: str = "old workers",
-) -> None:
+) -> bool:
     """Tell *processes* to finish their requests, and record that; they are not waited for.
 
     workers: those of the *processes* that are masters. A master tells its workers itself.
 
-    The action waits for them when it has released the lock (``protocols.finish``). Where
-    nothing can be recorded other actions would not know of it: then they are waited for here.
+    The action waits for them when it has released the lock, and looks then what is there
+    (``protocols.finish``). Where nothing can be recorded other actions would not know of it:
+    then they are waited for here. False is returned then, and if none of them is alive.
     """
     leaders = [process for process in processes if host.alive(process)]
     followers = list(workers)
     host.finishing += [*leaders, *followers]
     # Before they are signalled: they close their sockets, by which they are known else.
-    recorded = not leaders or record_draining(service, [*leaders, *followers], host)
+    recorded = bool(leaders) and record_draining(service, [*leaders, *followers], host)
     for process in leaders:
         host.kill(process, signal_named(service.drain_signal))
         resume(process, host)
-    if not recorded:
+    if leaders and not recorded:
         drain(service, leaders, host, workers=lambda: followers, what=what)
+    return recorded
 
 
 def drain_orphans(service: Service, host: Host, known: Iterable[Process] = ()) -> Snapshot:

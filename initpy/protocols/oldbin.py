@@ -148,10 +148,10 @@ def _check(service: Service, old: Process, host: Host) -> None:
 
 def _quit(service: Service, old: Process, new: Process, host: Host) -> None:
     """Tell the old master to finish its requests and end. Then no rollback is possible."""
-    insist(
+    left = insist(
         lambda: leave_to_finish(service, [old], host, workers=workers_of(service, old, host)), host
     )
-    if not host.alive(old):
+    if not left:  # else it is looked at the end of the action
         _see_alone(service, new, host)
 
 
