@@ -242,9 +242,9 @@ def test_errors_are_caught_at_the_edge():
 # masters would be left.
 LAST_HANDLERS = {
     "cli",
-    "protocols.oldbin",
     "protocols.takeover",
     "protocols.unfinished",
+    "protocols.upgrading.through",
     "tools.command",
     "tools.generating.files",
 }
