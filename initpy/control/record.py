@@ -149,12 +149,11 @@ def record_absence(
 
     executed: device and inode of what masters were seen to execute, before or afterwards.
     """
-    if seen.absence is None or seen.absence[:2] not in executed:
-        return
-    if is_absent(service, seen.absence, host):
+    unused = seen.absence
+    if unused is None or unused[:2] not in executed or is_absent(service, unused, host):
         return
     try:
-        host.write(absence_path(service), absence_text(seen.absence, host), 0o600)
+        host.write(absence_path(service), absence_text(unused, host), 0o600)
     except InitError:  # the next action reads every process again, nothing is lost
         return
 

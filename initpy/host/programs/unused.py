@@ -20,9 +20,10 @@ class Unused:
     def unused_version(self, path: str) -> tuple[int, ...] | None:
         """Return device, inode and ctime of a program that no process executes.
 
-        What tells a folder on the way to it from one that was renamed follows. None if a
-        process executes the program, or has the file open, or if the kernel does not tell;
-        or if the path is a symbolic link, which may have led to another file meanwhile.
+        Three numbers for each folder on the way to it follow: others, if one was renamed, also
+        if it was renamed back. None if a process executes the program, or has the file open,
+        or if the kernel does not tell; or if the path is a symbolic link, which may have led
+        to another file meanwhile.
 
         A write lease is granted only if nobody else has the file open, and whoever executes
         a file has it open: fcntl(2). It is given back at once; who opens the file in
@@ -56,10 +57,10 @@ def _folders(path: str) -> dict[str, None]:
 
 
 def _place(folder: str) -> tuple[int, int, int]:
-    """Return device and inode of a folder, and the time when it was put there, if it was.
+    """Return device and inode of a folder, and its ctime if that is not of what stands in it.
 
-    rename(2) sets its ctime; to make and to remove what stands in it sets its mtime as well.
+    rename(2) sets the ctime alone; to make or to remove something in it sets the mtime, too.
     """
     info = posix.lstat(folder)
-    emptied_or_filled = stat.S_ISDIR(info.st_mode) and info.st_mtime_ns == info.st_ctime_ns
-    return info.st_dev, info.st_ino, 0 if emptied_or_filled else info.st_ctime_ns
+    of_its_content = stat.S_ISDIR(info.st_mode) and info.st_mtime_ns == info.st_ctime_ns
+    return info.st_dev, info.st_ino, 0 if of_its_content else info.st_ctime_ns
