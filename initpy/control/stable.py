@@ -89,28 +89,27 @@ def require_running(service: Service, host: Host, *, thorough: bool = False) -> 
     return seen
 
 
-def await_titles(service: Service, master: Process, host: Host) -> None:
+def await_titles(service: Service, master: Process, host: Host) -> list[Process]:
     """Wait until every child of *master* has set its title: a new one has its master's.
 
     Without titles: until each is so old that it has executed the new binary of an upgrade.
+    Return the children: one that is forked after this look is a worker without a title yet.
     """
     hides_titles = service.second_is_new and not service.worker_titles
+    children: list[Process] = []
 
-    def untitled() -> list[Process]:
-        return [
-            child
-            for child in host.children(master)
-            if (hides_titles or looks_like_master(service, host.title(child.pid)))
+    def titled() -> bool:
+        children[:] = host.children(master)
+        return not any(
+            (hides_titles or looks_like_master(service, host.title(child.pid)))
             and host.age(child) < INFANCY
             and not workers_of(service, child, host)
-        ]
+            for child in children
+        )
 
-    wait_until(
-        lambda: not untitled(),
-        within=INFANCY + 1.0,
-        host=host,
-        what=f"the children of master {master} to set their titles",
-    )
+    what = f"the children of master {master} to set their titles"
+    wait_until(titled, within=INFANCY + 1.0, host=host, what=what)
+    return children
 
 
 def await_launcher(master: Process, host: Host) -> None:

@@ -80,7 +80,7 @@ def test_child_that_begins_to_serve(infancy, stopping):
 def child_of(nginx, master):
     """Start a new master that has not read all of its configuration yet; return it."""
     command = " ".join(NGINX.command(NGINX.start_args))  # its title, until it has read all
-    return nginx.new_master(ppid=master.pid, sockets=master.sockets, title=command)
+    return nginx.new_master(ppid=master.pid, sockets=master.sockets, title=command, forked=False)
 
 
 def begin_to_serve(number, infancy, host, nginx, master):
@@ -100,6 +100,28 @@ def begin_to_serve(number, infancy, host, nginx, master):
     killed = [pid for _, pid, sig in host.sent if sig == "SIGKILL"]
     assert not {worker.pid for worker in born}.intersection(killed)
     assert not born or child.pid not in killed
+
+
+@pytest.mark.parametrize("infancy", [0, 0.002])
+def test_worker_that_is_born(infancy):
+    """The old master goes on forking: a worker that has no title of its own yet is left alone."""
+
+    def scene():
+        host = FakeHost()
+        nginx = FakeNginx(host)
+        master = nginx.run()
+        return host, nginx, master, child_of(nginx, master)
+
+    def ended(host, nginx, master, child):
+        terminate_upgrade_children(NGINX, master.id, host)
+
+    for number in range(looks(scene, ended)):
+        host, nginx, master, child = scene()
+        host.before_look(number, lambda: nginx.new_workers(master, infancy=infancy))  # noqa: B023
+
+        terminate_upgrade_children(NGINX, master.id, host)
+
+        assert {child.pid} == {pid for _, pid, _ in host.sent}
 
 
 def test_no_intruders(host, nginx):

@@ -210,7 +210,7 @@ def terminate_upgrade_children(
     """
     # The child inherits the blocked signals of its parent (ngx_master_process_cycle), so
     # until it is up only KILL and STOP have an effect.
-    await_titles(service, master, host)
+    children = await_titles(service, master, host)
     sockets = host.socket_inodes(master)
 
     def has_inherited(process: Process) -> bool:
@@ -220,7 +220,7 @@ def terminate_upgrade_children(
 
     found = [
         child
-        for child in host.children(master)
+        for child in children
         if child not in spare
         and (is_successor(service, child, host) or not is_worker(service, host.title(child.pid)))
         and has_inherited(child)
