@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _operator import attrgetter  # of ``operator``, which more is to be loaded for
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar
@@ -21,6 +23,8 @@ class _ValueType(type):
         fields = tuple(namespace.get("__annotations__", ()))
         defaults = {field: namespace.pop(field) for field in fields if field in namespace}
         namespace |= {"__slots__": fields, "_defaults": defaults}
+        if fields:
+            namespace["_values"] = attrgetter(*fields)
         return super().__new__(cls, name, bases, namespace)
 
 
@@ -37,6 +41,7 @@ class Value(metaclass=_ValueType):
     if TYPE_CHECKING:
         __slots__: ClassVar[tuple[str, ...]]
         _defaults: ClassVar[dict[str, Any]]
+        _values: ClassVar[attrgetter[tuple[Any, ...]]]
 
     def __init__(self, **values: Any) -> None:
         """Set every field. Raises TypeError for a field that is unknown or missing."""
@@ -63,10 +68,10 @@ class Value(metaclass=_ValueType):
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return all(getattr(self, field) == getattr(other, field) for field in self.__slots__)
+        return self._values(self) == self._values(other)
 
     def __hash__(self) -> int:
-        return hash(tuple(getattr(self, field) for field in self.__slots__))
+        return hash(self._values(self))
 
     def __repr__(self) -> str:
         values = ", ".join(f"{field}={value!r}" for field, value in self._asdict().items())
