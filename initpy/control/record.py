@@ -57,8 +57,7 @@ def write_record(
     helpers, launcher = (started.helpers, started.session) if started else ((), 0)
     before = read_record(service, host)
     old = [member for member in before.members if host.alive(member)] if before else []
-    members = tuple(dict.fromkeys([*host.children(master), *helpers, *old]))
-    members = tuple(member for member in members if member != master)
+    members = frozenset([*host.children(master), *helpers, *old]) - {master}
     if pools is None:
         pools = recorded_pools(service, master, host) if before and before.pools else ()
     # What a start has made is in its launcher's session, or in one that it has made itself.
@@ -185,7 +184,7 @@ def _format_record(record: Record, host: Host) -> str:
         f"master {_name(record.master)}",
         f"session {record.session}",
         f"exe {exe}",
-        f"members {' '.join(map(_name, record.members))}",
+        f"members {' '.join(sorted(map(_name, record.members)))}",
         f"signs {' '.join(record.signs)}",
         *(f"socket {one.inode} {one.cookie} {one.place}" for one in record.sockets),
         *(f"pool {_ways(pool)} {pool.name}" for pool in record.pools),

@@ -45,7 +45,7 @@ class Record(Value):
     master: Process
     session: int  # that the master leads, or 0
     exe: tuple[int, int] | None  # device and inode of its binary
-    members: tuple[Process, ...]  # workers, helpers, and whatever a start has left running
+    members: frozenset[Process]  # workers, helpers, and whatever a start has left running
     signs: tuple[str, ...]  # of each kind of member "comm:caught signals", in hexadecimal
     sockets: tuple[RecordedSocket, ...]
     config: str
@@ -146,7 +146,7 @@ def _parse(text: str, here: str) -> Record | None:
         master=_process(values["master"]),
         session=int(values["session"]),
         exe=(exe[0], exe[1]) if exe else None,
-        members=tuple(map(_process, values["members"].split())),
+        members=frozenset(map(_process, values["members"].split())),
         signs=tuple(values["signs"].split()),
         sockets=tuple(
             RecordedSocket(inode=int(inode), cookie=int(cookie), place=place)
