@@ -8,7 +8,7 @@ file is never removed; if it were, two actions could each lock a file of this na
 from __future__ import annotations
 
 from ..errors import Busy, InitError, Interrupted, NotPermitted, NotRunning, WaitTimeout
-from ..host import Host, Process
+from ..host import Host, Process, pids_of
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.phase import awaited
@@ -145,8 +145,7 @@ class ActionLock:
 
     def _busy(self) -> str:
         if draining := self._draining():
-            pids = ", ".join(map(str, draining[:8])) + (", ..." if draining[8:] else "")
-            return f"{len(draining)} old processes finish their requests (pids {pids})"
+            return f"{len(draining)} old processes finish their requests (pids {pids_of(draining)})"
         return self._holder()
 
     def _holder(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import InitError, NotRunning, WaitTimeout
-from ..host import HERE, Host, Process
+from ..host import HERE, Host, Process, pids_of
 from ..host.wait import wait_until
 from ..schedule import Step, parse_schedule, signal_name, signal_named
 from ..state.idle import is_idle, why_stuck
@@ -160,7 +160,7 @@ def terminate(
     def awaited() -> str:
         living = alive()
         left = [process for process in living if process not in leading] or living
-        pids = ", ".join(map(str, left[:8])) + (", ..." if left[8:] else "")
+        pids = pids_of(left)
         if not what:
             return f"process{'es' if left[1:] else ''} {pids} to end"
         return f"{len(left)} {what} to finish (pids {pids})"

@@ -12,7 +12,7 @@ import time
 from ..errors import InitError, translated
 from .files import FileFacts, Files
 from .processes import Processes
-from .procfs import Process, ProcessFacts, SignalMasks
+from .procfs import Process, ProcessFacts, SignalMasks, pids_of
 from .views import Views
 
 TYPE_CHECKING = False
@@ -97,6 +97,7 @@ __all__ = [
     "SocketAccess",
     "Spot",
     "Surroundings",
+    "pids_of",
 ]
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")

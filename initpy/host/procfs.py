@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from ..value import Value
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class Process(Value):
     """One process. The kernel reuses a pid, but not a pid together with a start time."""
@@ -14,6 +18,16 @@ class Process(Value):
     def __str__(self) -> str:
         """Return the pid, for messages."""
         return str(self.pid)
+
+
+def pids_of(processes: Sequence[Process], *, most: int = 8) -> str:
+    """Return the pids of *processes* for a message, which is not to be longer than a line.
+
+    >>> pids_of([Process(pid=pid, started=1) for pid in range(20, 30)])
+    '20, 21, 22, 23, 24, 25, 26, 27, ...'
+    """
+    more = ["..."] if processes[most:] else []
+    return ", ".join([*map(str, processes[:most]), *more])
 
 
 class ProcessFacts(Value):

@@ -14,7 +14,7 @@ from ..control.record import write_record
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
 from ..errors import Busy, InitError, Interrupted, RollbackFailed, WaitTimeout
-from ..host import Host, Process
+from ..host import Host, Process, pids_of
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.record import Record, Remains, read_record
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
-
-MOST = 8  # processes that a message names
 
 
 class Finishing:
@@ -109,8 +107,7 @@ class Finishing:
         def awaited() -> str:
             left = [one for one in told if host.alive(one)]
             late = [one for one in left if one not in leaders] or left
-            pids = ", ".join(map(str, late[:MOST])) + (", ..." if late[MOST:] else "")
-            return f"{len(late)} old workers to finish (pids {pids})"
+            return f"{len(late)} old workers to finish (pids {pids_of(late)})"
 
         try:
             wait_until(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import InitError
-from ..host import AppendedFile, Descriptors, Host, Process
+from ..host import AppendedFile, Descriptors, Host, Process, pids_of
 from ..service import Service
 from ..state.idle import why_stuck
 
@@ -165,7 +165,7 @@ class Holders:
     def tell_unseen(self) -> None:
         """Say which processes could not be looked at, if a log was rotated."""
         if self._unseen and self.rotated:
-            pids = ", ".join(map(str, sorted(self._unseen, key=lambda one: one.pid)))
+            pids = pids_of(sorted(self._unseen, key=lambda one: one.pid))
             self._host.tell(
                 f"pids {pids} cannot be looked at: whether they still write to a rotated log "
                 "is not known"

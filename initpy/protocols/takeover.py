@@ -31,7 +31,7 @@ from ..errors import (
     WaitTimeout,
     failure_of,
 )
-from ..host import CannotCopy, Host, Process
+from ..host import CannotCopy, Host, Process, pids_of
 from ..host.wait import insist, wait_until
 from ..service import Service
 from ..state.record import read_record
@@ -70,7 +70,7 @@ def recover(service: Service, orphans: Sequence[Process], host: Host) -> bool:
     """
     if service.inherit is None:
         return False
-    pids = ", ".join(map(str, orphans))
+    pids = pids_of(orphans)
     try:
         record = read_record(service, host)
         inheritance = InheritedSockets(service, orphans, host, record=record)

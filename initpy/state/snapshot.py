@@ -8,7 +8,7 @@ no master is every process of the host read.
 from __future__ import annotations
 
 from ..errors import NotRunning
-from ..host import HERE, Host, Process, ProcessFacts
+from ..host import HERE, Host, Process, ProcessFacts, pids_of
 from ..service import Service
 from ..value import Value
 from .identity import is_master
@@ -59,10 +59,9 @@ class Snapshot(Value):
         """What to say of the workers that cannot be judged, or ""."""
         if not self.unjudged:
             return ""
-        pids = ", ".join(map(str, self.unjudged))
         return (
-            f"pids {pids} are workers without a master; whether they are this service's "
-            "cannot be told, so they are left alone"
+            f"pids {pids_of(self.unjudged)} are workers without a master; whether they are "
+            "this service's cannot be told, so they are left alone"
         )
 
     @property

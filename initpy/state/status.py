@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import StatusCode
-from ..host import HERE, Host, Process
+from ..host import HERE, Host, Process, pids_of
 from ..service import Service
 from ..value import Value
 from .identity import binary_replaced
@@ -145,17 +145,15 @@ def _upgrade_notes(
 ) -> tuple[str, ...]:
     told = [one for one in record.remains.draining if host.alive(one)] if record else []
     notes = []
-    if pids := ", ".join(map(str, told)):
-        notes.append(f"old processes only finish their requests (pids {pids})")
+    if told:
+        notes.append(f"old processes only finish their requests (pids {pids_of(told)})")
     if seen.old_master is not None and seen.old_master not in told:
         notes.append(f"an upgrade is unfinished: old master {seen.old_master} still serves")
     if seen.handover:
         notes.append(f"an upgrade is unfinished: no new master has written {service.pidfile} yet")
     if orphans := [one for one in seen.orphans if one not in told]:
-        pids = ", ".join(map(str, orphans))
-        notes.append(
-            f"an upgrade is unfinished: workers of a dead master still serve (pids {pids})"
-        )
+        what = "workers of a dead master still serve"
+        notes.append(f"an upgrade is unfinished: {what} (pids {pids_of(orphans)})")
     if seen.others:
         pids = ", ".join(map(str, seen.others))
         notes.append(f"an upgrade is unfinished: master {pids} of this configuration serves too")
