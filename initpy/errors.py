@@ -195,6 +195,14 @@ def failure_of(exc: Exception) -> InitError:
     return InitError(f"initpy cannot be used: {problem}")
 
 
+UPGRADE_FAILED = "Upgrade failed! "  # how the message of an upgrade that failed begins
+
+
+def upgrade_failed(kind: type[InitError], why: str, output: str = "") -> InitError:
+    """Return the error of a failed upgrade: Reverted, RollbackFailed or Unimplemented."""
+    return kind(f"{UPGRADE_FAILED}{why}", output)
+
+
 def translated(part: type[T]) -> type[T]:
     """Have the public methods of *part* raise HostError for each OSError that they raise.
 

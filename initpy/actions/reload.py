@@ -11,9 +11,7 @@ from ..control.pidfiles import (
     refuse_other_pidfile,
     restore_pidfile,
 )
-from ..control.ready import wait_until_ready
 from ..control.record import METHODS, record_running
-from ..control.running import tell_missing_variables
 from ..control.stable import require_running, wait_until_stable
 from ..errors import ConfigTestFailed, InitError, NotRunning, Unimplemented
 from ..host import HERE, Host, Process
@@ -56,28 +54,39 @@ def reload(service: Service, host: Host = HERE) -> None:
         by_command = isinstance(service.reload, tuple)
         restore_pidfile(service, seen, host, needed=service.reload_execs or by_command)
         if not told.keys() >= set(seen.orphans) or seen.leftover:
+            from ..control.ready import wait_until_ready
+
             # Until the master serves, the orphans may be the only workers that do.
             if not wait_until_ready(service, seen.masters[-1], host):
                 raise NotRunning(f"not running: master {seen.masters[-1]} has just ended")
             drain_orphans(service, host)
-        if service.has_test:
-            _test(service, seen.masters[-1], host)
+        _test(service, seen.masters[-1], host)
         if not (service.upgrade_rebinds and _bind_lost_paths_anew(service, host)):
             reload_by: Reload = resolve(service.reload_by)
             reload_by(service, seen.masters[-1], host)
         record_running(service, host)
         if service.reload_execs:
+            from ..control.running import tell_missing_variables
+
             tell_missing_variables(service, host)
         refuse_lost_paths(service, host)
 
 
 def _test(service: Service, master: Process, host: Host) -> None:
-    """Let the daemon test the configuration that *master* is to read. Raises ConfigTestFailed."""
+    """Let the daemon test the configuration that *master* is to read, if it can.
 
-    def load() -> None:  # what follows the signal: by then it could fail, and now it costs nothing
+    Meanwhile what follows the signal is loaded: by then that could fail. Raises ConfigTestFailed.
+    """
+
+    def load() -> None:
         resolve(service.reload_by)
+        if service.reload_execs:
+            from ..control import running  # noqa: F401
         host.load("kill", "size", *METHODS)
 
+    if not service.has_test:
+        load()
+        return
     reader = surroundings_of_reader(service, master, host)
     try:
         configtest(service, host, surroundings=reader, meanwhile=load)

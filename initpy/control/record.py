@@ -6,7 +6,6 @@ from ..errors import InitError
 from ..host import Host, Process
 from ..service import Service
 from ..state.evidence import sign_of
-from ..state.programs.absence import absence_path, absence_text, is_absent
 from ..state.record import (
     Record,
     RecordedSocket,
@@ -148,6 +147,9 @@ def record_absence(
 
     executed: device and inode of what masters were seen to execute, before or afterwards.
     """
+    # The scan has loaded it.
+    from ..state.programs.absence import absence_path, absence_text, is_absent
+
     unused = seen.absence
     if unused is None or unused[:2] not in executed or is_absent(service, unused, host):
         return

@@ -13,14 +13,13 @@ from ..control.pidfiles import await_first_pidfile
 from ..control.record import write_record
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
-from ..errors import Busy, InitError, Interrupted, RollbackFailed, WaitTimeout
+from ..errors import Busy, InitError, Interrupted, RollbackFailed, WaitTimeout, upgrade_failed
 from ..host import Host, Process, pids_of
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.record import Record, Remains, read_record
 from ..state.snapshot import Snapshot
 from ..state.titles import is_worker
-from .verify import upgrade_failed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

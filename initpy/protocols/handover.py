@@ -8,7 +8,7 @@ from ..control.ready import is_serving
 from ..control.record import METHODS
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
-from ..errors import InitError, NotRunning, Reverted, RollbackFailed, WaitTimeout
+from ..errors import InitError, NotRunning, Reverted, RollbackFailed, WaitTimeout, upgrade_failed
 from ..host import Host, Process
 from ..host.wait import insist, wait_until
 from ..schedule import parse_schedule
@@ -16,7 +16,6 @@ from ..service import Service
 from ..state.snapshot import named_master
 from .sockets.inherit import InheritedSockets, copy_sockets
 from .sockets.wishes import tell_wishes
-from .verify import upgrade_failed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

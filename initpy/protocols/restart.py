@@ -22,7 +22,15 @@ from ..control.stable import await_launcher, why_in_foreground
 from ..control.starting.launch import launch
 from ..control.starting.started import refuse_idle_pools
 from ..control.units import supervising_unit
-from ..errors import InitError, NotPermitted, Reverted, RollbackFailed, Unimplemented, WaitTimeout
+from ..errors import (
+    UPGRADE_FAILED,
+    InitError,
+    NotPermitted,
+    Reverted,
+    RollbackFailed,
+    Unimplemented,
+    WaitTimeout,
+)
 from ..host import CannotCopy, Host, Listener, Process
 from ..host.wait import insist, wait_until
 from ..schedule import signal_named
@@ -35,7 +43,6 @@ from .sockets.excluded import excluded
 from .sockets.inherit import InheritedSockets
 from .sockets.wishes import unmet_sockets
 from .takeover import replace_master
-from .verify import UPGRADE_FAILED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -30,6 +30,7 @@ from ..errors import (
     Unimplemented,
     WaitTimeout,
     failure_of,
+    upgrade_failed,
 )
 from ..host import CannotCopy, Host, Process, pids_of
 from ..host.wait import insist, wait_until
@@ -48,7 +49,7 @@ from .handover import (
 from .sockets.inherit import InheritedSockets
 from .sockets.wishes import tell_wishes
 from .unfinished import finish_takeover
-from .verify import require_alive, run_check, upgrade_failed, verify_binary, verify_master
+from .verify import require_alive, run_check, verify_binary, verify_master
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from ..control.configtest import TestCannotRun, configtest, surroundings_of_read
 from ..control.pidfiles import refuse_other_pidfile
 from ..control.ready import workers_awaited
 from ..control.run import locate, run_named
-from ..errors import ConfigTestFailed, InitError, NotInstalled, Reverted
+from ..errors import ConfigTestFailed, InitError, NotInstalled, Reverted, upgrade_failed
 from ..host import Host, Process
 from ..host.wait import wait_until
 from ..service import Service
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 
 CHECK = "UPGRADE_CHECK"  # as the settings name it
-
-UPGRADE_FAILED = "Upgrade failed! "  # how the message of an upgrade that failed begins
 
 
 def verify_binary(
@@ -97,28 +95,29 @@ def verify_master(
         raise InitError(f"new master {new} does not run {service.daemon}")
     readiness = Readiness(service, needed_pools(service, pools), host)
     first: set[Process] = set()
-    seen_at: list[float] = []
+
+    def age() -> float:
+        """Return how long the youngest of the first workers has run, by the kernel."""
+        return min(map(host.age, first or {new}))
 
     def steady() -> bool:
         require_alive(new, host)
         if not readiness.look(new):
             return False
         workers = ready_workers(service, new, host)
-        if not seen_at:
-            first.update(workers)
-            seen_at.append(host.monotonic())
+        first.update(() if first else workers)
         # The list of children may miss one that lives: proc(5).
         lost = [one for one in first - workers if stopped_accepting(service, [one], host)]
         if lost and not pools:
             raise InitError(f"new master {new} lost its workers {', '.join(map(str, lost))}")
-        return host.monotonic() - seen_at[0] >= SETTLE
+        return age() >= SETTLE
 
     wait_until(
         steady,
         within=service.upgrade_timeout,
         host=host,
         what=lambda: workers_awaited(readiness, new),
-        due=lambda: seen_at[0] + SETTLE if seen_at else readiness.due,
+        due=lambda: host.monotonic() + SETTLE - age() if first else readiness.due,
         interruptible=True,
     )
 
@@ -156,8 +155,3 @@ def refuse_argv0(service: Service, old: Process, host: Host) -> None:
             f"Master {old} was started as {argv0!r} and would execute that, "
             f"not {service.daemon}: restart it once",
         )
-
-
-def upgrade_failed(kind: type[InitError], why: str, output: str = "") -> InitError:
-    """Return the error of a failed upgrade: Reverted, RollbackFailed or Unimplemented."""
-    return kind(f"{UPGRADE_FAILED}{why}", output)

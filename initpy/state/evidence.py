@@ -15,12 +15,13 @@ from ..value import Value
 from .configuration import listens_at, read_configuration
 from .identity import runs, why_in_another_network, why_in_another_root
 from .record import Record, other_records, read_record
-from .scan import ProcessScan
 from .titles import is_worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .scan import ProcessScan
 
 OURS, OTHERS, UNJUDGED = "ours", "another instance's", "not to be judged"
 

@@ -418,8 +418,7 @@ def test_unfinished_takeover_with_a_lost_pidfile(host, fpm, old):
 
 def test_binary_replaced_while_a_takeover_is_finished(host, fpm, old):
     """A binary that comes while a takeover is finished is taken over to as well."""
-    fpm.boot(old.sockets)
-    host.sleep(0.2)
+    fpm.boot(old.sockets)  # its workers are to run for a moment
     fpm.drain = 10
     host.at(0.05, fpm.replace)
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from ...control.error_log import LogMark
 from ...control.pidfiles import restore_pidfile
 from ...control.signals import await_idle, killproc
-from ...errors import InitError, Reverted, Unimplemented, WaitTimeout
+from ...errors import InitError, Reverted, Unimplemented, WaitTimeout, upgrade_failed
 from ...host import Host, Process
 from ...host.wait import wait_until
 from ...schedule import signal_named
@@ -28,7 +28,7 @@ from ...state.snapshot import Snapshot
 from ...state.sockets import held_sockets
 from ...state.workers import SETTLE
 from ..reexec import start_again
-from ..verify import refuse_argv0, upgrade_failed, verify_binary
+from ..verify import refuse_argv0, verify_binary
 
 
 def upgrade(service: Service, seen: Snapshot, host: Host) -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from ...control.drain import drain_orphans, leave_to_finish
 from ...control.pidfiles import await_first_pidfile
 from ...control.ready import wait_until_ready
-from ...errors import InitError, Reverted, RollbackFailed, Unimplemented, failure_of
+from ...errors import (
+    InitError,
+    Reverted,
+    RollbackFailed,
+    Unimplemented,
+    failure_of,
+    upgrade_failed,
+)
 from ...host import Host, Process
 from ...host.wait import insist, wait_until
 from ...schedule import signal_named
@@ -13,7 +20,7 @@ from ...service import Service
 from ...state.snapshot import master_of, take_snapshot
 from ...state.titles import workers_of
 from ...state.workers import ready_workers, stopped_accepting
-from ..verify import require_alive, run_check, upgrade_failed, verify_master
+from ..verify import require_alive, run_check, verify_master
 from .awaiting import wait_for_oldbin
 from .rollback import rollback
 
