@@ -35,7 +35,7 @@ class Size:
         self.losing = 1 if quick else 10  # of every action under load by initpy, and by the floor
         self.others_losing = 0 if quick else 1  # by every peer
         self.keeping = (False,) if quick else (False, True)  # connections
-        self.growing = 1 if quick else 2  # of every action of every size
+        self.growing = 1 if quick else 3  # of every action of every size
         self.crowding = 1 if quick else 7  # the same, of every number of other processes
         self.looks = 1 if quick else 10  # of status, each time
         self.processes = (0, 200) if quick else (0, 1000, 10000)
