@@ -84,6 +84,9 @@ def verify_master(
 ) -> None:
     """Return when *new* runs the binary on disk and its workers have run for a moment.
 
+    The kernel tells for how long they have run. Where no worker is needed, *new* has to live on
+    for that moment.
+
     pools: those of its configuration; () for a daemon without pools. Then no worker that
            was seen may end: such a daemon keeps its workers.
     any_binary: do not require the binary on disk.
@@ -93,31 +96,34 @@ def verify_master(
     # Where its binary may not be seen, that it is the child of the old master tells.
     if not any_binary and host.exe_file(new) and not runs_file_on_disk(service, new, host):
         raise InitError(f"new master {new} does not run {service.daemon}")
-    readiness = Readiness(service, needed_pools(service, pools), host)
+    needed = needed_pools(service, pools)
+    readiness = Readiness(service, needed, host)
     first: set[Process] = set()
-
-    def age() -> float:
-        """Return how long the youngest of the first workers has run, by the kernel."""
-        return min(map(host.age, first or {new}))
+    due: float | None = None  # when these have run for a moment, or *new* has if there are none
 
     def steady() -> bool:
+        nonlocal due
         require_alive(new, host)
         if not readiness.look(new):
             return False
         workers = ready_workers(service, new, host)
-        first.update(() if first else workers)
         # The list of children may miss one that lives: proc(5).
         lost = [one for one in first - workers if stopped_accepting(service, [one], host)]
         if lost and not pools:
             raise InitError(f"new master {new} lost its workers {', '.join(map(str, lost))}")
-        return age() >= SETTLE
+        if needed and not workers:
+            return False  # they have ended since they were found ready
+        if due is None:
+            first.update(workers)
+            due = host.monotonic() + SETTLE - min(map(host.age, workers), default=0.0)
+        return host.monotonic() >= due
 
     wait_until(
         steady,
         within=service.upgrade_timeout,
         host=host,
         what=lambda: workers_awaited(readiness, new),
-        due=lambda: host.monotonic() + SETTLE - age() if first else readiness.due,
+        due=lambda: due or readiness.due,
         interruptible=True,
     )
 

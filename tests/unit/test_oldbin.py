@@ -474,7 +474,7 @@ def test_unfinished_upgrade_to_an_older_binary_goes_back(host, nginx, old):
 def test_binary_replaced_while_an_upgrade_is_finished(host, nginx, old):
     """A binary that comes while an upgrade is finished is upgraded to as well."""
     nginx.usr2(old)
-    host.sleep(0.05)
+    host.sleep(0.02)  # its workers are to run for a moment yet
     nginx.drain = 5
     host.at(0.05, nginx.replace)
 
