@@ -67,7 +67,9 @@ def retire_others(
     """Retire the *old* masters, and every other that is not *kept*; return their workers.
 
     A signal from outside may have an old master execute itself anew, as another process:
-    so it is looked again, until there is none. Raises RollbackFailed.
+    so it is looked again, until there is none. If none of those *kept* is there any more, the
+    newest master is: it is what one of them has become, or all that serves. Raises
+    RollbackFailed.
     """
     left: list[Process] = []
     others = list(old)
@@ -82,6 +84,8 @@ def retire_others(
                 left += retire(service, master, host)
             seen = wait_until_stable(service, host, thorough=True)
             family = set(kept())
+            if seen.masters and family.isdisjoint(seen.masters):
+                family.add(newest(seen.masters))
             others = [one for one in seen.masters if one not in family]
             others += _hung(set(seen.starting) - family, family, host)
 
@@ -90,6 +94,11 @@ def retire_others(
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, f"{exc}") from exc
     return left
+
+
+def newest(masters: Iterable[Process]) -> Process:
+    """Return that of the *masters* which was started last."""
+    return max(masters, key=lambda master: (master.started, master.pid))
 
 
 def _hung(starting: Collection[Process], family: Collection[Process], host: Host) -> list[Process]:

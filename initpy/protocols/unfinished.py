@@ -7,12 +7,13 @@ from ..control.configtest import surroundings_of_reader
 from ..control.drain import drain_orphans, leave_to_finish, retire
 from ..control.pidfiles import lost_paths_sentence, write_pidfile
 from ..control.signals import resume
+from ..control.stable import wait_until_stable
 from ..errors import failure_of
 from ..host import Host, Process
 from ..host.wait import insist
 from ..service import Service
 from ..state.snapshot import Snapshot
-from .handover import conclude, name_master, restore, retire_others
+from .handover import conclude, name_master, newest, restore, retire_others
 from .verify import require_alive, run_check, verify_master
 
 TYPE_CHECKING = False
@@ -39,9 +40,9 @@ def finish_restart(service: Service, seen: Snapshot, host: Host) -> None:
 
 def started_beside(seen: Snapshot, host: Host) -> bool:
     """Tell whether the newest master was started beside others, in a restart, and not by one."""
-    newest = max(seen.masters, key=lambda master: (master.started, master.pid))
-    facts = host.look(newest.pid)
-    others = {master.pid for master in seen.masters if master != newest}
+    new = newest(seen.masters)
+    facts = host.look(new.pid)
+    others = {master.pid for master in seen.masters if master != new}
     return bool(others) and facts is not None and facts.ppid not in others
 
 
@@ -62,7 +63,7 @@ def finish_takeover(
 
     Raises Reverted if the newest master does not serve; RollbackFailed.
     """
-    new = max(seen.masters, key=lambda master: (master.started, master.pid))
+    new = newest(seen.masters)
     resume(new, host)  # a killed script may have suspended it
     if len(seen.masters) == 1:  # the new master never came up
         write_pidfile(service.pidfile, new, host)
@@ -70,6 +71,8 @@ def finish_takeover(
         return new
     old = [master for master in seen.masters if master != new]
     _finish(service, new, old, host, any_binary=any_binary)
+    # A signal from outside may have had it execute itself anew, as another process.
+    new = wait_until_stable(service, host).master or new
     host.tell(f"finished the {what} that was under way: master {new} serves")
     return new
 

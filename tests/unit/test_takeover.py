@@ -405,6 +405,30 @@ def test_unfinished_takeover_is_finished(host, fpm, old):
     )
 
 
+def unfinished():
+    """Return the scene of a takeover that a killed script has left, on a busy host."""
+    host, fpm, old = scene()
+    fpm.boot(old.sockets)
+    host.sleep(0.2)
+    host.stopping = 0.05
+    return host, fpm, old
+
+
+@at_every_look(unfinished, smooth)
+def test_reloaded_while_a_takeover_is_finished(number, host, fpm, old):
+    """A signal from outside has the new master become another process: that is not ended."""
+    new = fpm.masters[-1]
+    host.before_look(number, lambda: fpm.alive(new) and fpm.usr2(new))
+    try:
+        upgrade(PHP_FPM, host)
+    except Reverted:
+        assert [] == host.sent
+    host.sleep(1)
+
+    assert fpm.masters[-1].pid in fpm.serving()
+    assert fpm.alive(old) == (not host.sent)
+
+
 def test_unfinished_takeover_with_a_lost_pidfile(host, fpm, old):
     """The pidfile names the master that stays."""
     fpm.boot(old.sockets)
