@@ -161,9 +161,12 @@ def _refuse_strangers(
     masters: Sequence[Process], excluding: Sequence[Listener], places: str, host: Host
 ) -> None:
     """Raise InitError if a process that is no worker has one of these sockets, and keeps it."""
-    family = {*masters, *(child for master in masters for child in host.children(master))}
+    parents = {master.pid for master in masters}
     for process in processes_with({one.inode for one in excluding}, host):
-        if process not in family:
+        # By its parent: a worker may have been forked, or have ended, since any list of workers.
+        facts = host.look(process.pid)
+        foreign = facts and facts.process == process and facts.ppid not in parents
+        if foreign and process not in masters:
             raise InitError(
                 f"not restarting: pid {process} ({host.title(process.pid)[:60]}) has the socket "
                 f"{places}, which has to be closed: end it first"

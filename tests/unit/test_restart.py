@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from daemons import FakeNginx
+from fakes import FakeHost
+from moments import looks
 
 from initpy.actions.restart import restart
 from initpy.actions.upgrade import upgrade
+from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError, NotPermitted
 from initpy.host import Listener
 from initpy.protocols.sockets.excluded import excluded
@@ -229,6 +233,37 @@ def test_other_address(host, nginx):
     ended = [(sig, pid) for _, pid, sig in host.sent][:4]
     assert [("SIGSTOP", old.pid), ("SIGKILL", old.pid)] == ended[:2]
     assert {("SIGQUIT", pid) for pid in workers} == set(ended[2:])
+
+
+def rebinding():
+    """Return a host, an nginx whose configuration excludes its socket, and its master."""
+    host = FakeHost()
+    nginx = FakeNginx(host)
+    old = nginx.run()
+    for process in (old, *nginx.workers(old)):
+        process.sockets = {1: "127.0.0.1:80"}
+    host.put(nginx.service.config, "http { server { listen 80; } }")
+    return host, nginx, old
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_other_address_and_a_worker_that_is_born(ends):
+    """A worker that is forked at any look, or that ends, is no stranger to its own socket."""
+    for number in range(looks(rebinding, lambda host, *_: restart(NGINX, host))):
+        host, nginx, old = rebinding()
+        worker = nginx.workers(old)[0]
+
+        def change(host=host, nginx=nginx, old=old, worker=worker):
+            if ends:
+                host.end(worker)
+            elif nginx.alive(old) and old.state != "T":
+                nginx.new_workers(old, infancy=0, count=1)
+
+        host.before_look(number, change)
+
+        restart(nginx.service, host)
+
+        assert [nginx.masters[-1]] == alive(nginx)
 
 
 def test_other_address_and_a_binary_that_fails(host, nginx):
