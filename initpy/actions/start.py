@@ -14,7 +14,14 @@ from ..control.pidfiles import (
 )
 from ..control.ready import BesideOrphans, wait_until_ready
 from ..control.record import record_absence, record_running, record_started, remove_record
-from ..control.signals import refuse_unsafe, require_permission, tell_unsafe, terminate
+from ..control.signals import (
+    refuse_unsafe,
+    require_permission,
+    resume,
+    suspend,
+    tell_unsafe,
+    terminate,
+)
 from ..control.stable import refuse_end_of_container, wait_until_stable
 from ..control.starting.prepare import make_directories, require_startable
 from ..control.starting.rivals import launch_unless_rival
@@ -27,13 +34,13 @@ from ..protocols.finish import Finishing
 from ..schedule import parse_schedule
 from ..service import Service, resolve
 from ..state.idle import is_idle
-from ..state.snapshot import Snapshot
+from ..state.snapshot import Snapshot, take_snapshot
 from .stop import terminate_service
 from .upgrade import mend_lost_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ..contracts import Reload, Restart, Upgrade
 
@@ -137,7 +144,9 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
     if seen.starting or seen.orphans:
         require_permission([*seen.starting, *seen.orphans], host)
         tell_unsafe(host)
-    terminate(seen.starting, parse_schedule("KILL/5"), host, what=f"{service.name} that hangs")
+    if not _end_hung(service, seen.starting, host):
+        start_service(service, host)
+        return
     host.make_directory(service.pidfile.rpartition("/")[0] or "/")
     if not (seen.orphans and _recover(service, seen.orphans, host)):
         terminate(seen.orphans, service.stop, host, what="workers of a dead master")
@@ -155,6 +164,21 @@ def _start_stopped(service: Service, seen: Snapshot, host: Host, *, tested: bool
             host.mark_started(service.subsys)
             refuse_idle_pools(started)
     host.mark_started(service.subsys)
+
+
+def _end_hung(service: Service, hung: Sequence[Process], host: Host) -> bool:
+    """End what hangs as it starts; False if it has come up since it was seen, and serves.
+
+    It is stopped before that look: otherwise it could come up between the look and its KILL.
+    """
+    for process in hung:
+        suspend(process, host)
+    if hung and take_snapshot(service, host, thorough=True).master is not None:
+        for process in hung:
+            resume(process, host)
+        return False
+    terminate(hung, parse_schedule("KILL/5"), host, what=f"{service.name} that hangs")
+    return True
 
 
 def _recover(service: Service, orphans: tuple[Process, ...], host: Host) -> bool:

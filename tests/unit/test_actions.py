@@ -238,6 +238,20 @@ def test_start_of_one_that_just_comes_up(host, nginx):
     assert [] == host.spawned
 
 
+@pytest.mark.parametrize(("late", "up"), [(31, True), (1000, False)])
+def test_start_of_one_that_comes_up_late(host, nginx, late, up):
+    """What has hung for so long may come up during the test: only what still hangs is ended."""
+    other = nginx.new_master(forked=False)
+    other.argv = tuple(NGINX.command(NGINX.start_args))
+    host.at(late, lambda: nginx.come_up(other), by=other)
+    nginx.tested = Run(seconds=3.0)
+
+    start(NGINX, host)
+
+    assert up == nginx.alive(other)
+    assert [nginx.masters[-1].pid] == nginx.serving()
+
+
 def test_start_with_a_bad_configuration(host, nginx):
     """Nothing is started that would not come up: 6."""
     nginx.tested = Run(code=1, output="unexpected }")
