@@ -296,6 +296,19 @@ def test_new_binary_takes_over(host):
     assert (new.id, old.id) == (seen.master, seen.old_master)
 
 
+def test_new_binary_has_taken_over(host):
+    """After an upgrade by hand the old master is the recorded one: what the new one has is its."""
+    old = recorded(host, sockets={7: "0.0.0.0:7000"})
+    left = fork(host, old)
+    new = run(host, ppid=old.pid, session=old.session, sockets=old.sockets)
+    fork(host, fork(host, new))
+    host.end(old)
+
+    start(PLAIN, host)
+
+    assert {left.pid} == {pid for _, pid, _ in host.sent}
+
+
 def test_worker_is_named(host):
     """A recorded worker is no master, whatever names it."""
     master = recorded(host, sockets={7: "0.0.0.0:7000"})

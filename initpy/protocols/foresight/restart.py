@@ -11,6 +11,7 @@ from ...contracts import UDP
 from ...control.ask import ask_configuration
 from ...errors import ConfigTestFailed, InitError
 from ...host.network.trials import IN_USE
+from ...state.programs.descent import descends
 from ...state.scan import processes_with
 from ...state.snapshot import take_snapshot
 from .places import port_of
@@ -198,16 +199,10 @@ class StartTrials(Trials):
         }
         said = []
         for process, held in processes_with(kept, self._host).items():
-            if not self._descends(process, ending):
+            if not descends(process, ending, self._host):
                 places = {kept[inode] for inode in held}
                 said.append(f"{self._named(process)} holds {', '.join(sorted(places))}")
         return "; ".join(said)
-
-    def _descends(self, process: Process, ancestors: Collection[Process]) -> bool:
-        facts = self._host.look(process.pid)
-        while facts is not None and facts.process not in ancestors:
-            facts = self._host.look(facts.ppid) if facts.ppid > 1 else None
-        return facts is not None
 
 
 def _age(process: Process) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from ..record import Record, other_records, read_record, still_there
 from ..sockets import held_sockets
 from ..titles import told_by
 from .absence import is_absent
+from .descent import descends
 from .executed import executed
 
 YOUNG = 1.0  # seconds; a pidfile that is so much older than a process does not name that one
@@ -140,8 +141,7 @@ def _by_arguments(service: Service, facts: ProcessFacts, host: Host, since: str)
 
 def _may_run_another(service: Service, facts: ProcessFacts, host: Host) -> bool:
     """Tell whether root, without CAP_SYS_PTRACE, sees nothing of the daemon in a process."""
-    unseen = facts.exe is None and host.geteuid() == 0
-    return unseen and not executed(facts, service.daemon, host)
+    return facts.exe is None and host.geteuid() == 0 and not executed(facts, service.daemon, host)
 
 
 def _by_places(service: Service, facts: ProcessFacts, host: Host) -> Named:
@@ -197,7 +197,7 @@ def search(service: Service, host: Host, *, known: Process | None, thorough: boo
         return Family()
     looks = (host.look(pid) for pid in host.pids() if pid != host.getpid())
     family = [one.process for one in looks if one is not None and _is_kin(record, one, host)]
-    return Family(orphans=tuple(one for one in family if one != known))
+    return Family(orphans=tuple(one for one in family if not descends(one, {known}, host)))
 
 
 def _is_kin(record: Record, facts: ProcessFacts, host: Host) -> bool:
