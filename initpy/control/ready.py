@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import InitError, WaitTimeout
-from ..host import Host, Process
+from ..host import Host, Process, pids_of
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.configuration import serves_at
@@ -171,12 +171,14 @@ class BesideOrphans:
         """Look which of them take requests, and add that to the message."""
         if not self._orphans or not isinstance(exc, InitError):
             return
-        pids = ", ".join(
-            str(orphan)
+        serving = [
+            orphan
             for orphan in self._orphans
             if self._host.alive(orphan)
             and is_ready(self._service, self._host.title(orphan.pid))
             and not why_stuck(orphan, self._host)
-        )
-        serve = f"workers without a master still serve: pids {pids}" if pids else "nothing serves"
+        ]
+        serve = "nothing serves"
+        if serving:
+            serve = f"workers without a master still serve: pids {pids_of(serving)}"
         exc.args = (f"{exc}; {serve}",)

@@ -31,7 +31,7 @@ from ..errors import (
     Unimplemented,
     WaitTimeout,
 )
-from ..host import CannotCopy, Host, Listener, Process
+from ..host import CannotCopy, Host, Listener, Process, pids_of
 from ..host.wait import insist, wait_until
 from ..schedule import signal_named
 from ..service import Service
@@ -151,8 +151,8 @@ def _replace(
     try:
         return insist(lambda: launch(service, host, inheritance=inheritance), host), left
     except InitError as exc:
-        pids = ", ".join(str(worker) for worker in left if host.alive(worker))
-        finish = f", workers {pids} only finish their requests" if pids else ""
+        late = [worker for worker in left if host.alive(worker)]
+        finish = f", workers {pids_of(late)} only finish their requests" if late else ""
         why = f"restart failed, the old master has ended{finish}: {exc}"
         raise InitError(why, exc.output) from exc
 

@@ -9,7 +9,7 @@ from ..control.pidfiles import refuse_other_pidfile
 from ..control.ready import workers_awaited
 from ..control.run import locate, run_named
 from ..errors import ConfigTestFailed, InitError, NotInstalled, Reverted, upgrade_failed
-from ..host import Host, Process
+from ..host import Host, Process, pids_of
 from ..host.wait import wait_until
 from ..service import Service
 from ..state.programs.executed import runs_file_on_disk
@@ -110,7 +110,7 @@ def verify_master(
         # The list of children may miss one that lives: proc(5).
         lost = [one for one in first - workers if stopped_accepting(service, [one], host)]
         if lost and not pools:
-            raise InitError(f"new master {new} lost its workers {', '.join(map(str, lost))}")
+            raise InitError(f"new master {new} lost its workers {pids_of(lost)}")
         if needed and not workers:
             return False  # they have ended since they were found ready
         if due is None:

@@ -618,6 +618,16 @@ def test_recovery_that_fails(host, daemon, facts):
     assert {} == host.copies
 
 
+def test_recovery_of_many_that_fails(host, nginx):
+    """However many orphans serve, the message has one line."""
+    nginx.count = 40
+    host.end(nginx.run())
+    nginx.started = Run(code=1)
+
+    with pytest.raises(InitError, match=r"still serve: pids (\d+, ){8}\.\.\.$"):
+        start(NGINX, host)
+
+
 def test_no_recovery_without_sockets(host, nginx):
     """Orphans that hold no socket are nothing to start on."""
     master = nginx.run()

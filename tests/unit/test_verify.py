@@ -54,6 +54,16 @@ def test_master_without_telling_workers(host, nginx):
         verify_master(NGINX.replace(worker_titles=()), master.id, host)
 
 
+def test_many_workers_that_end(host, nginx):
+    """However many they are, the message has one line."""
+    master = nginx.new_master()
+    nginx.new_workers(master, infancy=0, count=500)
+    host.at(0.02, lambda: [host.end(worker) for worker in nginx.workers(master)])
+
+    with pytest.raises(InitError, match=r"lost its workers (\d+, ){8}\.\.\.$"):
+        verify_master(NGINX, master.id, host)
+
+
 def test_old_workers(host, nginx):
     """Those that have run for long need not be waited for."""
     master = nginx.run()
