@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _operator import attrgetter  # of ``operator``, which more is to be loaded for
+from _operator import attrgetter  # operator itself would be one more module to load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

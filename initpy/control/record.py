@@ -147,7 +147,7 @@ def record_absence(
 
     executed: device and inode of what masters were seen to execute, before or afterwards.
     """
-    # The scan has loaded it.
+    # Nothing is to be loaded after a signal, but every scan has loaded this already.
     from ..state.programs.absence import absence_path, absence_text, is_absent
 
     unused = seen.absence

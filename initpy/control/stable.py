@@ -93,7 +93,7 @@ def await_titles(service: Service, master: Process, host: Host) -> list[Process]
     """Wait until every child of *master* has set its title: a new one has its master's.
 
     Without titles: until each is so old that it has executed the new binary of an upgrade.
-    Return the children: one that is forked after this look is a worker without a title yet.
+    Return the children of the last look: one that was forked since may have no title yet.
     """
     hides_titles = service.second_is_new and not service.worker_titles
     children: list[Process] = []

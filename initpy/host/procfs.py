@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+_MOST = 8  # processes that a message names
+
+
 class Process(Value):
     """One process. The kernel reuses a pid, but not a pid together with a start time."""
 
@@ -20,14 +23,14 @@ class Process(Value):
         return str(self.pid)
 
 
-def pids_of(processes: Sequence[Process], *, most: int = 8) -> str:
+def pids_of(processes: Sequence[Process]) -> str:
     """Return the pids of *processes* for a message, which is not to be longer than a line.
 
     >>> pids_of([Process(pid=pid, started=1) for pid in range(20, 30)])
     '20, 21, 22, 23, 24, 25, 26, 27, ...'
     """
-    more = ["..."] if processes[most:] else []
-    return ", ".join([*map(str, processes[:most]), *more])
+    more = ["..."] if processes[_MOST:] else []
+    return ", ".join([*map(str, processes[:_MOST]), *more])
 
 
 class ProcessFacts(Value):
