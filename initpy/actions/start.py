@@ -171,11 +171,22 @@ def _end_hung(service: Service, hung: Sequence[Process], host: Host) -> bool:
 
     It is stopped before that look: otherwise it could come up between the look and its KILL.
     """
-    for process in hung:
-        suspend(process, host)
-    if hung and take_snapshot(service, host, thorough=True).master is not None:
+    if not hung:
+        return True
+
+    def go_on() -> None:
         for process in hung:
             resume(process, host)
+
+    try:
+        for process in hung:
+            suspend(process, host)
+        serves = take_snapshot(service, host, thorough=True).master is not None
+    except BaseException:
+        insist(go_on, host)
+        raise
+    if serves:
+        insist(go_on, host)
         return False
     terminate(hung, parse_schedule("KILL/5"), host, what=f"{service.name} that hangs")
     return True
