@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from _operator import attrgetter  # operator itself would be one more module to load
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar
@@ -23,8 +21,6 @@ class _ValueType(type):
         fields = tuple(namespace.get("__annotations__", ()))
         defaults = {field: namespace.pop(field) for field in fields if field in namespace}
         namespace |= {"__slots__": fields, "_defaults": defaults}
-        if fields:
-            namespace["_values"] = attrgetter(*fields)
         return super().__new__(cls, name, bases, namespace)
 
 
@@ -41,7 +37,6 @@ class Value(metaclass=_ValueType):
     if TYPE_CHECKING:
         __slots__: ClassVar[tuple[str, ...]]
         _defaults: ClassVar[dict[str, Any]]
-        _values: ClassVar[attrgetter[tuple[Any, ...]]]
 
     def __init__(self, **values: Any) -> None:
         """Set every field. Raises TypeError for a field that is unknown or missing."""
@@ -68,10 +63,10 @@ class Value(metaclass=_ValueType):
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return self._values(self) == self._values(other)
+        return all(getattr(self, field) == getattr(other, field) for field in self.__slots__)
 
     def __hash__(self) -> int:
-        return hash(self._values(self))
+        return hash(tuple(getattr(self, field) for field in self.__slots__))
 
     def __repr__(self) -> str:
         values = ", ".join(f"{field}={value!r}" for field, value in self._asdict().items())

@@ -35,7 +35,6 @@ MOST_LINES = 250  # of one module
 # machine. Of os.path only what computes is used. ``control.starting.background`` is a program of
 # its own.
 HARMLESS = {
-    "_operator",
     "argparse",
     "gc",
     "importlib",
