@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _stat as stat  # what the module stat has of C; to load that takes longer than to use it
 import errno
 import posix  # os would load the classes of collections.abc, at the price of a third of a status
-import stat
 import sys
 import time
 
