@@ -119,7 +119,7 @@ def status(seconds):
 # 10 ms, and so do the test of the configuration and an empty program.
 BROKEN = [
     (slow("nginx", "reload", 0.0346), ["nginx reload: over floor + configtest + interpreter"]),
-    (slow("nginx", "upgrade", 0.1626), ["nginx upgrade: over floor + its pause of 100 ms + c"]),
+    (slow("nginx", "upgrade", 0.1496), ["nginx upgrade: over floor + its pause of 100 ms + c"]),
     (slow("nginx", "restart", 0.261), ["nginx restart: over floor", "restart: faster than"]),
     (slow("nginx", "stop", 0.041), ["nginx stop: over floor + interpreter"]),
     (slow("php-fpm", "upgrade", 0.261), ["php-fpm upgrade: over floor + its pause of 100 ms"]),
@@ -129,7 +129,7 @@ BROKEN = [
     ),
     (slow("nginx", "stop", 0.201), ["nginx stop: over floor", "stop: faster than Debian's"]),
     (slow("nginx", "failed upgrade", 1.1), ["failed upgrade: told sooner than by Debian's"]),
-    (status(0.0116), ["status: over python3 -I -c pass, with the host's"]),
+    (status(0.0121), ["status: over python3 -I -c pass, with the host's"]),
     (
         status(0.0122),
         [
@@ -142,7 +142,7 @@ BROKEN = [
     (grown("processes", 10000, "start", 0.026), ["start: with 10,000 other processes"]),
     (grown("processes", 10000, "stop", 0.026), ["stop: with 10,000 other processes"]),
     (grown("processes", 10000, "restart", 0.026), ["restart: with 10,000 other processes"]),
-    (grown("workers", 512, "recover", 2.51), ["recovery with 512 workers"]),
+    (grown("workers", 512, "recover", 1.51), ["recovery with 512 workers"]),
     (lambda figures: ours(figures, "times", "stop")[0].update(codes=[1]), ["actions not done"]),
     (lambda figures: ours(figures, "times", "stop")[0].update(seen=[False]), ["actions not done"]),
     (lambda figures: figures["memory"].append({"own": 50000}), ["memory of any action"]),
