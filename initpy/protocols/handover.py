@@ -118,8 +118,10 @@ def terminate_hung(service: Service, seen: Snapshot, host: Host) -> None:
     terminate(hung, parse_schedule("KILL/5"), host, what=f"{service.name} that hangs")
 
 
-def conclude(service: Service, config: Configuration, left: Sequence[Process], host: Host) -> None:
-    """Tell the old workers to finish; then see one master, which the pidfile names."""
+def conclude(
+    service: Service, config: Configuration, left: Sequence[Process], host: Host
+) -> Process:
+    """Tell the old workers to finish; then see one master, which the pidfile names. Return it."""
     try:
         seen = insist(lambda: drain_orphans(service, host, left), host)
         if (master := seen.master) is None:
@@ -130,6 +132,7 @@ def conclude(service: Service, config: Configuration, left: Sequence[Process], h
     if not lost_paths_sentence(service, host):  # otherwise the action has them bound anew
         _see_paths(config, master, host)
     tell_wishes(config, master, host)
+    return master
 
 
 def old_helpers(before: Record | None, started: Started, host: Host) -> list[Process]:

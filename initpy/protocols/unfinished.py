@@ -7,7 +7,6 @@ from ..control.configtest import surroundings_of_reader
 from ..control.drain import drain_orphans, leave_to_finish, retire
 from ..control.pidfiles import lost_paths_sentence, write_pidfile
 from ..control.signals import resume
-from ..control.stable import wait_until_stable
 from ..errors import failure_of
 from ..host import Host, Process
 from ..host.wait import insist
@@ -70,9 +69,7 @@ def finish_takeover(
         drain_orphans(service, host)
         return new
     old = [master for master in seen.masters if master != new]
-    _finish(service, new, old, host, any_binary=any_binary)
-    # A signal from outside may have had it execute itself anew, as another process.
-    new = wait_until_stable(service, host).master or new
+    new = _finish(service, new, old, host, any_binary=any_binary)
     host.tell(f"finished the {what} that was under way: master {new} serves")
     return new
 
@@ -84,8 +81,12 @@ def _finish(
     host: Host,
     *,
     any_binary: bool = False,
-) -> None:
-    """Verify the newest of several masters, then retire the others; or retire it instead."""
+) -> Process:
+    """Verify the newest of several masters, then retire the others; or retire it instead.
+
+    Return the master that serves: a signal from outside may have had the newest one execute
+    itself anew, as another process.
+    """
     config = ask_configuration(service, host, surroundings_of_reader(service, new, host))
     lost = lost_paths_sentence(service, host)
     try:
@@ -98,4 +99,4 @@ def _finish(
         leave_to_finish(service, left, host, what="new workers")
         raise restore(service, old[0], host, failure_of(exc), lost) from exc
     name_master(service, new, host, old=old)
-    conclude(service, config, retire_others(service, old, lambda: [new], host), host)
+    return conclude(service, config, retire_others(service, old, lambda: [new], host), host)
