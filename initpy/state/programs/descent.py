@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 
-def descends(process: Process, ancestors: Collection[Process | None], host: Host) -> bool:
+def descends(process: Process, ancestors: Collection[Process], host: Host) -> bool:
     """Tell whether *process* is one of *ancestors* or descends from one, by parents that live."""
     facts = host.look(process.pid)
     while facts is not None and facts.process not in ancestors:

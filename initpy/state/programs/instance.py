@@ -196,8 +196,8 @@ def search(service: Service, host: Host, *, known: Process | None, thorough: boo
     if service.outlives or not thorough:
         return Family()
     looks = (host.look(pid) for pid in host.pids() if pid != host.getpid())
-    family = [one.process for one in looks if one is not None and _is_kin(record, one, host)]
-    return Family(orphans=tuple(one for one in family if not descends(one, {known}, host)))
+    kin = [one.process for one in looks if one is not None and _is_kin(record, one, host)]
+    return Family(orphans=tuple(it for it in kin if not (known and descends(it, [known], host))))
 
 
 def _is_kin(record: Record, facts: ProcessFacts, host: Host) -> bool:
