@@ -60,7 +60,10 @@ def reload(service: Service, host: Host = HERE) -> None:
             if not wait_until_ready(service, seen.masters[-1], host):
                 raise NotRunning(f"not running: master {seen.masters[-1]} has just ended")
             drain_orphans(service, host)
-        _test(service, seen.masters[-1], host)
+        if service.has_test:
+            _test(service, seen.masters[-1], host)
+        else:
+            _load(service, host)
         if not (service.upgrade_rebinds and _bind_lost_paths_anew(service, host)):
             reload_by: Reload = resolve(service.reload_by)
             reload_by(service, seen.masters[-1], host)
@@ -73,27 +76,22 @@ def reload(service: Service, host: Host = HERE) -> None:
 
 
 def _test(service: Service, master: Process, host: Host) -> None:
-    """Let the daemon test the configuration that *master* is to read, if it can.
-
-    Meanwhile what follows the signal is loaded: by then that could fail. Raises ConfigTestFailed.
-    """
-
-    def load() -> None:
-        resolve(service.reload_by)
-        if service.reload_execs:
-            from ..control import running  # noqa: F401
-        host.load("kill", "size", *METHODS)
-
-    if not service.has_test:
-        load()
-        return
+    """Let the daemon test the configuration that *master* is to read. Raises ConfigTestFailed."""
     reader = surroundings_of_reader(service, master, host)
     try:
-        configtest(service, host, surroundings=reader, meanwhile=load)
+        configtest(service, host, surroundings=reader, meanwhile=lambda: _load(service, host))
     except ConfigTestFailed as exc:
         raise ConfigTestFailed(
             f"not reloading due to configuration syntax error: {exc}", exc.output
         ) from exc
+
+
+def _load(service: Service, host: Host) -> None:
+    """Load what follows the signal: by then that could fail, and beside a test it takes no time."""
+    resolve(service.reload_by)
+    if service.reload_execs:
+        from ..control import running  # noqa: F401
+    host.load("kill", "size", *METHODS)
 
 
 def _bind_lost_paths_anew(service: Service, host: Host) -> bool:
