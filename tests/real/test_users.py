@@ -22,12 +22,25 @@ pytestmark = pytest.mark.real
 USER = "www-data"
 
 
+def environment_of(pid):
+    """Return the environment variables of a process; {} in the middle of its execve(2)."""
+    with open(f"/proc/{pid}/environ") as file:
+        return dict(line.split("=", 1) for line in file.read().split("\0") if line)
+
+
+def wait_for_daemon(service, pid, host):
+    """Wait until a process has executed the daemon: its environment is the last to be set."""
+    wait_until(
+        lambda: service.daemon == host.exe(pid) and environment_of(pid),
+        "the daemon to be executed",
+    )
+
+
 def facts_of(pid):
     """Return what the kernel says of a process that is given by its user."""
     with open(f"/proc/{pid}/status") as file:
         status = parse_status(file.read())
-    with open(f"/proc/{pid}/environ") as file:
-        environment = dict(line.split("=", 1) for line in file.read().split("\0") if line)
+    environment = environment_of(pid)
     return {
         "uids": set(status["Uid"].split()),
         "gids": set(status["Gid"].split()),
@@ -64,7 +77,7 @@ def test_user_of_a_daemon(place, sleeper, background):
         pid = child.pid
         if background:
             pid = wait_until(lambda: read_pidfile(service.pidfile, host).pid, "its pidfile")
-        wait_until(lambda: service.daemon == host.exe(pid), "the daemon to be executed")
+        wait_for_daemon(service, pid, host)
 
         facts = facts_of(pid)
     finally:
@@ -159,7 +172,7 @@ def test_capabilities(place, sleeper, background):
         pid = child.pid
         if background:
             pid = wait_until(lambda: read_pidfile(service.pidfile, host).pid, "its pidfile")
-        wait_until(lambda: service.daemon == host.exe(pid), "the daemon to be executed")
+        wait_for_daemon(service, pid, host)
 
         with open(f"/proc/{pid}/status") as file:
             status = parse_status(file.read())
