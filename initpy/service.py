@@ -168,7 +168,7 @@ class Service(Value):
         """Check that the facts can be true together. Raises ValueError, with a sentence."""
         super().__init__(**values)
         if self.ready == "notify":  # such a daemon stays in the foreground
-            object.__setattr__(self, "background", True)
+            vars(self)["background"] = True
         for field in ("daemon", "pidfile", "config", "default_config"):
             path = getattr(self, field)
             if path is not None and not path.startswith("/"):

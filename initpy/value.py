@@ -15,12 +15,12 @@ else:
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class _ValueType(type):
-    """Turn the annotations of a class into its slots."""
+    """Turn the annotations of a class into its fields."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _ValueType:
-        fields = tuple(namespace.get("__annotations__", ()))
+        fields = namespace.get("__annotations__", {})
         defaults = {field: namespace.pop(field) for field in fields if field in namespace}
-        namespace |= {"__slots__": fields, "_defaults": defaults}
+        namespace |= {"_fields": fields, "_defaults": defaults}
         return super().__new__(cls, name, bases, namespace)
 
 
@@ -35,24 +35,22 @@ class Value(metaclass=_ValueType):
     """
 
     if TYPE_CHECKING:
-        __slots__: ClassVar[tuple[str, ...]]
+        _fields: ClassVar[dict[str, Any]]  # the keys are their names
         _defaults: ClassVar[dict[str, Any]]
 
     def __init__(self, **values: Any) -> None:
         """Set every field. Raises TypeError for a field that is unknown or missing."""
-        values = {**self._defaults, **values}
-        if values.keys() != set(self.__slots__):
-            odd = sorted(values.keys() ^ set(self.__slots__))
+        vars(self).update(self._defaults, **values)
+        if vars(self).keys() != self._fields.keys():
+            odd = sorted(vars(self).keys() ^ self._fields.keys())
             raise TypeError(f"{type(self).__name__}: unknown or missing: {', '.join(odd)}")
-        for field, value in values.items():
-            object.__setattr__(self, field, value)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy in which some fields have other values."""
-        return type(self)(**{**self._asdict(), **changes})
+        return type(self)(**{**vars(self), **changes})
 
     def _asdict(self) -> dict[str, Any]:
-        return {field: getattr(self, field) for field in self.__slots__}
+        return {field: vars(self)[field] for field in self._fields}
 
     def __setattr__(self, field: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__}.{field} cannot be set: records are immutable")
@@ -63,10 +61,10 @@ class Value(metaclass=_ValueType):
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return all(getattr(self, field) == getattr(other, field) for field in self.__slots__)
+        return vars(self) == vars(other)
 
     def __hash__(self) -> int:
-        return hash(tuple(getattr(self, field) for field in self.__slots__))
+        return hash(tuple(self._asdict().values()))
 
     def __repr__(self) -> str:
         values = ", ".join(f"{field}={value!r}" for field, value in self._asdict().items())

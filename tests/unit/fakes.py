@@ -865,7 +865,7 @@ class FakeHost(Host):
     def surroundings(self, process):
         if self._alive(process):
             return self.processes[process.pid].surroundings
-        unknown = dict.fromkeys(Surroundings.__slots__)
+        unknown = dict.fromkeys(Surroundings.__annotations__)
         return Surroundings(**{**unknown, "limits": {}, "cgroups": {}})
 
     def raise_descriptor_limit(self):

@@ -50,9 +50,10 @@ def test_immutable():
         del point.x
 
 
-def test_no_dict():
-    """A record has slots and nothing else."""
-    assert not hasattr(Point(x=1), "__dict__")
+def test_fields_in_order():
+    """They are written and hashed in the order of the class, however they were given."""
+    assert "Point(x=1, y=2)" == repr(Point(y=2, x=1))
+    assert hash(Point(x=1, y=2)) == hash(Point(y=2, x=1))
 
 
 def test_equal_and_hashed_by_value():

@@ -14,7 +14,7 @@ def facts_of(service: Service) -> dict[str, str]:
     plain = Service(name="", daemon="/", pidfile="/")
     return {
         field: written(getattr(service, field), octal=field in _MODES)
-        for field in service.__slots__
+        for field in Service.__annotations__
         if field not in _IN_HEADER and getattr(service, field) != getattr(plain, field)
     }
 
