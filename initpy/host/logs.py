@@ -8,7 +8,7 @@ import stat
 from ..errors import translated
 from ..value import Value
 from .processes import Processes
-from .procfs import Process, parse_status
+from .procfs import Process, status_line
 
 _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 _SOCKET = "socket:["
@@ -164,8 +164,8 @@ def _look_as_its_user(pid: int) -> Descriptors | None:
 
 def _become_user_of(pid: int) -> None:  # pragma: no cover - in the child of a fork
     with open(f"/proc/{pid}/status") as file:
-        status = parse_status(file.read())
-    uid, gid = int(status["Uid"].split()[0]), int(status["Gid"].split()[0])
+        status = file.read()
+    uid, gid = (int(status_line(status, name).split()[0]) for name in ("Uid", "Gid"))
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)

@@ -37,7 +37,7 @@ class Processes:
             stat = read(base + "/stat")
             state, ppid, session, started = procfs.parse_stat(stat)
             argv = procfs.parse_cmdline(read(base + "/cmdline", begins=True))
-            status = procfs.parse_status(read(base + "/status"))
+            status = read(base + "/status")
         except _GONE:
             return None
         if state in "ZX":
@@ -47,13 +47,13 @@ class Processes:
             ppid=ppid,
             session=session,
             state=state,
-            uid=int(status["Uid"].split()[0]),
+            uid=int(procfs.status_line(status, "Uid").split()[0]),
             argv=argv,
             exe=self.exe(pid),
             # One pid for each namespace, from that of this /proc down to its own.
-            nested=len(status.get("NSpid", "").split()) > 1,
+            nested=len(procfs.status_line(status, "NSpid").split()) > 1,
             forked=procfs.parse_forked(stat),
-            comm=status["Name"],
+            comm=procfs.status_line(status, "Name"),
         )
 
     def exe(self, pid: int) -> str | None:

@@ -105,23 +105,29 @@ def parse_cmdline(text: str) -> tuple[str, ...]:
     return tuple(text.rstrip("\0").split("\0")) if text.rstrip("\0") else ()
 
 
-def parse_status(text: str) -> dict[str, str]:
-    """Return the lines of /proc/PID/status by their names."""
-    lines = (line.partition(":") for line in text.splitlines())
-    return {name: value.strip() for name, _, value in lines}
+def status_line(text: str, name: str) -> str:
+    """Return the line of that name in /proc/PID/status, or "" if there is none.
+
+    Of its sixty lines a look needs two or nine.
+    """
+    return f"\n{text}".partition(f"\n{name}:")[2].partition("\n")[0].strip()
 
 
 def parse_masks(text: str) -> SignalMasks:
     """Return the signal masks of /proc/PID/status."""
-    status = parse_status(text)
+
+    def mask(name: str) -> int:
+        return int(status_line(text, name), 16)
+
+    switches = ("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches")
     return SignalMasks(
-        caught=int(status["SigCgt"], 16),
-        ignored=int(status["SigIgn"], 16),
-        blocked=int(status["SigBlk"], 16),
-        pending=int(status["SigPnd"], 16) | int(status["ShdPnd"], 16),
-        state=status["State"][0],
-        switches=int(status["voluntary_ctxt_switches"]) + int(status["nonvoluntary_ctxt_switches"]),
-        comm=status["Name"],
+        caught=mask("SigCgt"),
+        ignored=mask("SigIgn"),
+        blocked=mask("SigBlk"),
+        pending=mask("SigPnd") | mask("ShdPnd"),
+        state=status_line(text, "State")[0],
+        switches=sum(int(status_line(text, name)) for name in switches),
+        comm=status_line(text, "Name"),
     )
 
 

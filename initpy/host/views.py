@@ -10,7 +10,7 @@ import posix
 
 from ..errors import NotPermitted, translated
 from .processes import read
-from .procfs import parse_status
+from .procfs import status_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ class Views:
         except (*_GONE, PermissionError):
             return None
         try:
-            lines = parse_status(read(f"/proc/self/fdinfo/{root}"))
+            facts = read(f"/proc/self/fdinfo/{root}")
         finally:
             posix.close(root)
-        return int(lines["mnt_id"])
+        return int(status_line(facts, "mnt_id"))
 
     def working_directory(self, pid: int) -> str | None:
         """Return the working directory of a process, as a path below its root."""

@@ -14,7 +14,7 @@ from initpy.control.run import start_daemon
 from initpy.control.starting.launch import launch
 from initpy.control.starting.prepare import start_command
 from initpy.errors import InitError
-from initpy.host.procfs import parse_status
+from initpy.host.procfs import status_line
 from initpy.state.pidfile import read_pidfile
 
 pytestmark = pytest.mark.real
@@ -39,13 +39,13 @@ def wait_for_daemon(service, pid, host):
 def facts_of(pid):
     """Return what the kernel says of a process that is given by its user."""
     with open(f"/proc/{pid}/status") as file:
-        status = parse_status(file.read())
+        status = file.read()
     environment = environment_of(pid)
     return {
-        "uids": set(status["Uid"].split()),
-        "gids": set(status["Gid"].split()),
-        "groups": set(status["Groups"].split()),
-        "umask": status["Umask"],
+        "uids": set(status_line(status, "Uid").split()),
+        "gids": set(status_line(status, "Gid").split()),
+        "groups": set(status_line(status, "Groups").split()),
+        "umask": status_line(status, "Umask"),
         "directory": os.readlink(f"/proc/{pid}/cwd"),
         "home": environment["HOME"],
         "own": environment.get("OWN"),
@@ -175,10 +175,11 @@ def test_capabilities(place, sleeper, background):
         wait_for_daemon(service, pid, host)
 
         with open(f"/proc/{pid}/status") as file:
-            status = parse_status(file.read())
+            status = file.read()
     finally:
         host.kill(host.find(pid), signal.SIGKILL)
         child.close()
 
     both = {1 << 10 | 1 << 5}
-    assert both == {int(status[key], 16) for key in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
+    keys = ("CapInh", "CapPrm", "CapEff", "CapAmb")
+    assert both == {int(status_line(status, key), 16) for key in keys}

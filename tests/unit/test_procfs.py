@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from initpy.host import SignalMasks
-from initpy.host.procfs import parse_cmdline, parse_masks, parse_stat, parse_status, without_deleted
+from initpy.host.procfs import parse_cmdline, parse_masks, parse_stat, status_line, without_deleted
 
 REST = " S 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 999 1"
 
@@ -29,9 +29,14 @@ def test_cmdline(text, expected):
     assert expected == parse_cmdline(text)
 
 
-def test_status():
-    """Each line is a name and a value."""
-    assert {"Name": "x: y", "Uid": "0\t0"} == parse_status("Name:\tx: y\nUid:\t0\t0\n")
+@pytest.mark.parametrize(
+    ("name", "expected"), [("Name", "x: y"), ("Uid", "0\t0"), ("Gid", ""), ("ame", ""), ("x", "")]
+)
+def test_status_line(name, expected):
+    """It is found by its whole name, and a process cannot write one with its own name."""
+    text = "Name:\tx: y\nNSgid:\t\nUid:\t0\t0\n"
+
+    assert expected == status_line(text, name)
 
 
 def test_masks():

@@ -9,7 +9,7 @@ import stat
 from ...errors import InitError, translated
 from ...value import Value
 from ..processes import Processes
-from ..procfs import Process, parse_status
+from ..procfs import Process, status_line
 from ..views import open_as_seen_by
 
 IN_USE = os.strerror(errno.EADDRINUSE)  # why an address cannot be bound beside another socket
@@ -211,7 +211,7 @@ class Trials(Processes):
             with open(f"{base}/limits") as file:
                 line = next(line for line in file if line.startswith("Max open files"))
             with open(f"{base}/status") as file:
-                privileges = int(parse_status(file.read())["CapEff"], 16)
+                privileges = int(status_line(file.read(), "CapEff"), 16)
         except _GONE:
             return 0, 0
         most = self.nr_open()

@@ -12,7 +12,7 @@ import os
 
 from ...errors import translated
 from ...value import Value
-from ..procfs import Process, parse_status
+from ..procfs import Process, status_line
 from .limits import come_near, limits_of, start_limits
 from .spawn import CLEAN_ENVIRONMENT
 
@@ -48,7 +48,7 @@ class Conditions:
     def surroundings(self, process: Process) -> Surroundings:
         """Return the surroundings of a process; see Surroundings for what cannot be read."""
         pid = process.pid
-        status = parse_status(_content(f"/proc/{pid}/status"))
+        umask = status_line(_content(f"/proc/{pid}/status"), "Umask")  # since Linux 4.7
         return Surroundings(
             environment=_environment(pid) or _environment(pid),  # it may have been about to change
             limits=limits_of(pid),
@@ -58,7 +58,7 @@ class Conditions:
             ),
             affinity=_seen(lambda: frozenset(os.sched_getaffinity(pid))),
             oom_score_adj=_number(f"/proc/{pid}/oom_score_adj"),
-            umask=int(status["Umask"], 8) if "Umask" in status else None,  # since Linux 4.7
+            umask=int(umask, 8) if umask else None,
             cgroups=_cgroups(pid),
             login_uid=_number(f"/proc/{pid}/loginuid"),
         )
