@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     # The time, the processes that are nobody's business, and what the daemon's file was then.
     Scanned = tuple[float, dict[int, int], Union[tuple[int, ...], None]]
 
-    from .changes import Changes
-    from .directories import Directories
-    from .logs import AppendedFile, Descriptors, Logs, NamelessFile
+    from .filesystem.changes import Changes
+    from .filesystem.directories import Directories
+    from .filesystem.logs import AppendedFile, Descriptors, Logs, NamelessFile
+    from .filesystem.owners import Owners
+    from .filesystem.rooted import Rooted
     from .network.access import Access, SocketAccess
     from .network.addresses import Addresses
     from .network.holders import Holder, Holders
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from .network.sock_diag import BoundSocket, SockDiag
     from .network.sockets import CannotCopy, Listener, Sockets
     from .network.trials import Spot, Trials
-    from .owners import Owners
     from .programs.launcher import Launched, Launching
     from .programs.limits import Limits
     from .programs.pipes import Pipe, Pipes
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         Logs,
         Owners,
         Pipes,
+        Rooted,
         Changes,
         Signalling,
         Files,
@@ -233,8 +235,7 @@ class Host(Looks):
     def leave(self, code: int) -> NoReturn:
         """Exit with that code at once: _exit(2). Output streams must be flushed before.
 
-        The interpreter would free all its objects first, which takes time; the kernel
-        frees the memory anyway.
+        The interpreter would free all its objects first; the kernel frees the memory anyway.
         """
         posix._exit(code)  # noqa: SLF001 - its name in os, too
 

@@ -404,7 +404,7 @@ def test_descriptors_that_change(machine, tmp_path, monkeypatch):
 
 def test_descriptors_that_cannot_be_seen(machine, monkeypatch):
     """What neither we nor a child of ours may see is None; that child leaves nothing."""
-    from initpy.host import logs
+    from initpy.host.filesystem import logs
 
     def refused(_pid):
         raise PermissionError
@@ -418,7 +418,7 @@ def test_descriptors_that_cannot_be_seen(machine, monkeypatch):
 
 def test_descriptors_seen_by_a_child(machine, tmp_path, monkeypatch):
     """What a child of ours sees is what we would see, whatever a path looks like."""
-    from initpy.host import logs
+    from initpy.host.filesystem import logs
 
     look, ours = logs._look, os.getpid()
 

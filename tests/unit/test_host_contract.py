@@ -20,9 +20,10 @@ from initpy.control.run import end_group
 from initpy.control.starting.lineage import descendants
 from initpy.errors import InitError, Refused, SettingsError
 from initpy.host import Descriptors, Host, Process, Spot
-from initpy.host.changes import Changes
-from initpy.host.directories import Directories
-from initpy.host.logs import Logs
+from initpy.host.filesystem.changes import Changes
+from initpy.host.filesystem.directories import Directories
+from initpy.host.filesystem.logs import Logs
+from initpy.host.filesystem.owners import Owners
 from initpy.host.network.access import Access
 from initpy.host.network.addresses import Addresses
 from initpy.host.network.holders import Holders
@@ -30,7 +31,6 @@ from initpy.host.network.notices import Notifications
 from initpy.host.network.sock_diag import SockDiag
 from initpy.host.network.sockets import Sockets
 from initpy.host.network.trials import Trials
-from initpy.host.owners import Owners
 from initpy.host.programs.launcher import Launching
 from initpy.host.programs.pipes import Pipes
 from initpy.host.programs.spawn import Programs

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import posix
 import signal
 import socket
 
 import pytest
 
 from initpy.errors import InitError, NotPermitted
-from initpy.host import Host, views
+from initpy.host import Host
+from initpy.host.filesystem import rooted
 
 
 @pytest.fixture
@@ -136,10 +136,10 @@ def test_folder_that_may_not_be_seen(machine, ourselves, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(views, "open_in_root", refuse)
+    monkeypatch.setattr(rooted, "open_in_root", refuse)
     with pytest.raises(NotPermitted, match="/x cannot be seen as pid"):
         machine.spot(ourselves, "/x/y")
 
-    monkeypatch.setattr(posix, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(NotPermitted, match=f"the root of pid {ourselves} cannot be seen"):
         machine.answers(ourselves, "/x/y")

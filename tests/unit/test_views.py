@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import posix
 import subprocess
 import threading
 
@@ -13,7 +12,7 @@ import pytest
 
 from initpy.errors import NotPermitted
 from initpy.host import HERE, Process
-from initpy.host.views import open_in_root, walk_in_root
+from initpy.host.filesystem.rooted import open_in_root, walk_in_root
 
 
 @pytest.fixture
@@ -182,7 +181,7 @@ def test_root_that_may_not_be_seen(child, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(posix, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
 
     with pytest.raises(NotPermitted, match=f"the root of pid {child.pid} cannot be seen"):
         HERE.file_seen_by(child, "/etc/passwd")

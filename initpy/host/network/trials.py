@@ -8,9 +8,9 @@ import stat
 
 from ...errors import InitError, translated
 from ...value import Value
+from ..filesystem.rooted import open_as_seen_by
 from ..processes import Processes
 from ..procfs import Process, status_line
-from ..views import open_as_seen_by
 
 IN_USE = os.strerror(errno.EADDRINUSE)  # why an address cannot be bound beside another socket
 _RESOLVING = 10  # seconds; what a resolver with one dead server takes: resolv.conf(5)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
-from ..errors import HostError, InitError, NotPermitted, translated
-from .files import NO_FILE, Files
+from ...errors import HostError, InitError, NotPermitted, translated
+from ..files import NO_FILE, Files
 
 
 @translated

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
-from ..errors import translated
-from .files import Files, others_write, upwards, user_name
+from ...errors import translated
+from ..files import Files, others_write, upwards, user_name
 
 
 @translated

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 
-from ..errors import translated
-from ..value import Value
-from .processes import Processes
-from .procfs import Process, status_line
+from ...errors import translated
+from ...value import Value
+from ..processes import Processes
+from ..procfs import Process, status_line
 
 _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 _SOCKET = "socket:["
@@ -142,7 +142,7 @@ def _appends(path: str) -> bool:
 
 def _look_as_its_user(pid: int) -> Descriptors | None:
     """Look in a child of ours that has taken the user and group of that process."""
-    from .programs.forking import fork
+    from ..programs.forking import fork
 
     ours, theirs = os.pipe()
     child = fork()

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import stat
 
-from ..errors import InitError, translated
-from .files import user_name
+from ...errors import InitError, translated
+from ..files import user_name
 
 _MOST_LINKS = 40  # as the kernel follows: path_resolution(7)
 

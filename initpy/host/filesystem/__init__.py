@@ -1,0 +1,1 @@
+"""Files beyond reading them: make, rename and lock them, and see them as others do."""
