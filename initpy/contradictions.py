@@ -6,7 +6,7 @@ Each of these was a fault that came to light at a start, or never.
 from __future__ import annotations
 
 from .host.parts import source_of
-from .schedule import signal_named
+from .signal_names import signal_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,7 +1,4 @@
-"""Stop schedules, in the notation of start-stop-daemon(8) ``--retry``.
-
-Settings and declarations name signals ("TERM"). This module turns names into numbers.
-"""
+"""Stop schedules, in the notation of start-stop-daemon(8) ``--retry``."""
 
 from __future__ import annotations
 
@@ -75,28 +72,3 @@ def _seconds(number: str, text: str) -> float:
     if not number.replace(".", "", 1).isdigit() or not number.isascii():
         raise ValueError(f"schedule {text!r}: {number!r} is not a number of seconds")
     return float(number)
-
-
-class Signal(int):
-    """A number that has a name, like ``signal.Signals``, which is an enum and slow to import."""
-
-    name: str
-
-
-def signal_named(name: str) -> Signal:
-    """Return the signal of that name or number: TERM, SIGTERM, 15. Raises ValueError."""
-    import _signal  # signal would load enum
-
-    short = "SIG" + name.upper().removeprefix("SIG")
-    for known, number in vars(_signal).items():
-        named = known.startswith("SIG") and "_" not in known  # SIG_DFL is not a signal
-        if named and (short == known or name == str(number)):
-            signal = Signal(number)
-            signal.name = known
-            return signal
-    raise ValueError(f"{name!r} is not a signal")
-
-
-def signal_name(number: int) -> str:
-    """Return the name of a signal: SIGTERM."""
-    return signal_named(str(int(number))).name

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ..errors import InitError, WaitTimeout
 from ..host import Host, Process
 from ..host.wait import insist
-from ..schedule import Step, parse_schedule, signal_named
+from ..schedule import Step, parse_schedule
 from ..service import Service, resolve
+from ..signal_names import signal_named
 from ..state.configuration import read_configuration
 from ..state.snapshot import Snapshot, named_master
 from ..state.titles import workers_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..errors import InitError, NotRunning, WaitTimeout
 from ..host import HERE, Host, Process, pids_of
 from ..host.wait import wait_until
-from ..schedule import Step, parse_schedule, signal_name, signal_named
+from ..schedule import Step, parse_schedule
+from ..signal_names import signal_name, signal_named
 from ..state.idle import is_idle, why_stuck
 
 TYPE_CHECKING = False

@@ -17,8 +17,8 @@ from ..control.signals import await_idle, killproc
 from ..errors import InitError, Reverted, WaitTimeout
 from ..host import Host, Process
 from ..host.wait import wait_until
-from ..schedule import signal_named
 from ..service import Service
+from ..signal_names import signal_named
 from ..state.idle import is_idle, why_stuck
 from ..state.snapshot import take_snapshot
 from ..state.titles import looks_like_master

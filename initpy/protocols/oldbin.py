@@ -23,8 +23,8 @@ from ..control.record import METHODS
 from ..control.signals import await_idle, killproc, resume
 from ..control.stable import require_running
 from ..host import Host, Process
-from ..schedule import signal_named
 from ..service import Service
+from ..signal_names import signal_named
 from ..state.programs.executed import runs_file_on_disk
 from ..state.snapshot import Snapshot
 from .verify import refuse_argv0, verify_binary

@@ -25,8 +25,8 @@ from ..errors import (
 )
 from ..host import Host, Process
 from ..host.wait import wait_until
-from ..schedule import signal_named
 from ..service import Service, resolve
+from ..signal_names import signal_named
 from ..state.idle import why_stuck
 from ..state.snapshot import named_master
 from ..state.workers import Readiness, needed_pools, ready_workers, stopped_accepting

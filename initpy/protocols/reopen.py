@@ -17,8 +17,8 @@ from ..control.signals import await_idle, killproc
 from ..errors import InitError
 from ..host import AppendedFile, Descriptors, Host, Process
 from ..host.wait import wait_until
-from ..schedule import signal_named
 from ..service import Service
+from ..signal_names import signal_named
 from ..state.configuration import read_configuration
 from ..state.idle import why_stuck
 from ..state.record import read_record

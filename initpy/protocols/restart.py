@@ -33,8 +33,8 @@ from ..errors import (
 )
 from ..host import CannotCopy, Host, Listener, Process, pids_of
 from ..host.wait import insist, wait_until
-from ..schedule import signal_named
 from ..service import Service
+from ..signal_names import signal_named
 from ..state.record import read_record
 from ..state.scan import processes_with
 from ..state.sockets import held_sockets

@@ -8,7 +8,7 @@ from .. import __version__
 from ..console import Console, standard_console
 from ..errors import ExitCode, StatusCode, failure_of
 from ..host import Host
-from ..schedule import signal_named
+from ..signal_names import signal_named
 from .arguments import Parser
 from .generating.commands import add_commands, check_name
 from .installing.installation import uninstall

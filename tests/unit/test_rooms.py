@@ -15,7 +15,7 @@ ROOT = os.path.dirname(initpy.__file__)
 # The rooms, the lowest first: folders, and the modules that stand beside them. A room
 # imports from the rooms below it, and from nowhere else.
 FLOORS = [
-    {"errors", "value"},
+    {"errors", "signal_names", "value"},
     {"schedule"},
     {"host"},
     {"arguments", "contradictions"},

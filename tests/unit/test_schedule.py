@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from initpy.schedule import Step, parse_schedule, signal_named
+from initpy.schedule import Step, parse_schedule
+from initpy.signal_names import signal_named
 
 
 @pytest.mark.parametrize(

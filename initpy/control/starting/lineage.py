@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from ...host import Host, Process
 from ...host.wait import wait_until
-from ...schedule import parse_schedule, signal_named
+from ...schedule import parse_schedule
 from ...service import Service
+from ...signal_names import signal_named
 from ...state.identity import why_elsewhere_whoever, why_not
 from ...state.snapshot import proven_master, take_snapshot
 from ...state.titles import (

@@ -12,8 +12,8 @@ from __future__ import annotations
 from ...errors import InitError, Unimplemented
 from ...host import HERE, Host, Process, ProcessFacts
 from ...host.wait import wait_until
-from ...schedule import signal_named
 from ...service import Service
+from ...signal_names import signal_named
 from ...state.identity import INFANCY
 from ...state.idle import is_idle
 from ...state.phase import Phase, phase, phase_of_kept

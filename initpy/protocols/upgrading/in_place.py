@@ -20,8 +20,8 @@ from ...control.signals import await_idle, killproc
 from ...errors import InitError, Reverted, Unimplemented, WaitTimeout, upgrade_failed
 from ...host import Host, Process
 from ...host.wait import wait_until
-from ...schedule import signal_named
 from ...service import Service
+from ...signal_names import signal_named
 from ...state.idle import is_idle
 from ...state.programs.executed import runs_file_on_disk
 from ...state.snapshot import Snapshot

@@ -8,8 +8,8 @@ from ...control.starting.lineage import terminate_upgrade_children
 from ...errors import RollbackFailed, WaitTimeout
 from ...host import Host, Process
 from ...host.wait import wait_until
-from ...schedule import signal_named
 from ...service import Service
+from ...signal_names import signal_named
 from ...state.idle import is_idle
 from ...state.snapshot import named_master
 from ...state.workers import ready_workers

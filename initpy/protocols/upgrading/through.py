@@ -15,8 +15,8 @@ from ...errors import (
 )
 from ...host import Host, Process
 from ...host.wait import insist, wait_until
-from ...schedule import signal_named
 from ...service import Service
+from ...signal_names import signal_named
 from ...state.snapshot import master_of, take_snapshot
 from ...state.titles import workers_of
 from ...state.workers import ready_workers, stopped_accepting

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from ....schedule import Step, parse_schedule, signal_named
+from ....schedule import Step, parse_schedule
+from ....signal_names import signal_named
 from .commands import Command, commands
 from .syntax import is_false, is_true, seconds
 
