@@ -88,7 +88,7 @@ try:
         ),{options}
     )
 except Exception as exc:  # a module is missing or broken, or cannot be read now
-    problem = f"initpy cannot be used: {{type(exc).__name__}}: {{exc}}"
+{if_removed}    problem = f"initpy cannot be used: {{type(exc).__name__}}: {{exc}}"
     versions = f"{generated_for}run by Python {{sys.version.split()[0]}}"
     remedy = "install initpy again, or generate this script again"
     passing = [posix.strerror(number) for number in (5, 12, 23, 24)]  # EIO, ENOMEM, ENFILE, EMFILE
@@ -103,21 +103,22 @@ except Exception as exc:  # a module is missing or broken, or cannot be read now
 # Of a wrapper that is a conffile of a Debian package: when the package is removed
 # and not purged, the conffile stays, and has to do nothing, quietly (Debian Policy
 # 9.3.2). What Python has compiled may be left of initpy, and must not be: with
-# anything more, initpy is not removed but broken.
+# anything more, initpy is not removed but broken. So it is if another module than the
+# first two is not found.
 _REMOVED = '''
 
 def removed(path):
     """Tell whether nothing stands at *path* but folders, and what Python compiled."""
-    if path.endswith("/__pycache__"):
-        return True
     try:
-        return all(removed(f"{path}/{name}") for name in posix.listdir(path))
+        return all(one == "__pycache__" or removed(f"{path}/{one}") for one in posix.listdir(path))
     except OSError as exc:  # it is a file, cannot be read, or is not there
         return isinstance(exc, FileNotFoundError)
 
-
-if all(removed(f"{folder}/initpy") for folder in FOLDERS):  # Debian Policy 9.3.2
-    sys.exit(3 if "status" in sys.argv[1:] else 0)
+'''
+_IF_REMOVED = '''\
+    first = getattr(exc, "name", None) in ("initpy", "initpy.cli")
+    if first and all(removed(f"{folder}/initpy") for folder in FOLDERS):  # Debian Policy 9.3.2
+        sys.exit(3 if "status" in sys.argv[1:] else 0)
 '''
 
 
@@ -191,6 +192,7 @@ def render(
         usage=usage(f"/etc/init.d/{service.name}", VERBS, service),
         folders="\n".join(f"    {quoted(folder)}," for folder in folders),
         removed=_REMOVED if conffile else "",
+        if_removed=_IF_REMOVED if conffile else "",
         imports="\n".join(f"    {line}" for line in imports),
         made=made,
         facts="\n".join(f"            {field}={text}," for field, text in facts.items()),
