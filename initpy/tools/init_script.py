@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 # directory do not choose what root imports, and without site (-S): site would
 # execute every .pth file of the host at each start, and takes a quarter of the
 # interpreter's own time. The folders are appended, as site does it, so that no
-# module in them hides one of the standard library.
+# module in them hides one of the standard library. Only initpy itself is searched in
+# them alone: the folders of the standard library need not be listed for it.
 #
 # posix is built in, as _signal and gc are: os takes longer to load than status to look.
 #
@@ -76,9 +77,12 @@ if _signal.getsignal(_signal.SIGINT) == _signal.default_int_handler:
 FOLDERS = [  # those of initpy, psutil, daemon and lockfile
 {folders}
 ]
-sys.path += FOLDERS
+standard, sys.path = sys.path, FOLDERS
 {removed}
 try:
+    import initpy
+
+    sys.path = standard + FOLDERS
     from initpy.cli import run
 {imports}
 
@@ -115,11 +119,11 @@ def removed(path):
         return isinstance(exc, FileNotFoundError)
 
 '''
-_IF_REMOVED = '''\
+_IF_REMOVED = """\
     first = getattr(exc, "name", None) in ("initpy", "initpy.cli")
     if first and all(removed(f"{folder}/initpy") for folder in FOLDERS):  # Debian Policy 9.3.2
         sys.exit(3 if "status" in sys.argv[1:] else 0)
-'''
+"""
 
 
 _FIELDS = (*FACTS, "default_config", "prefix")

@@ -81,7 +81,7 @@ def test_folders(conffile):
     (found,) = [
         ast.literal_eval(node.value)
         for node in ast.parse(text).body
-        if isinstance(node, ast.Assign) and node.targets[0].id == "FOLDERS"
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets) == "FOLDERS"
     ]
     assert folders == found
 
