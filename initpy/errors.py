@@ -223,9 +223,7 @@ def _translating(method: Callable[..., Any]) -> Callable[..., Any]:
         except (OSError, MemoryError) as exc:
             raise HostError(_what(method.__name__, exc, args[1:]), exc) from exc
 
-    # As functools.wraps, which would load more than status does.
-    call.__name__, call.__doc__ = method.__name__, method.__doc__
-    vars(call)["__wrapped__"] = method
+    vars(call)["__wrapped__"] = method  # as functools.wraps, which would load more than status does
     return call
 
 

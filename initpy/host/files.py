@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _stat as stat  # what the module stat has of C; to load that takes longer than to use it
-import errno
 import posix  # os would load the classes of collections.abc, at the price of a third of a status
 import sys
 import time
@@ -44,7 +43,7 @@ class Files:
         except PermissionError as exc:
             raise NotPermitted(f"{path} cannot be read: {exc.strerror}") from exc
         except OSError as exc:
-            if exc.errno not in (errno.ELOOP, errno.ENXIO):  # a link; a socket
+            if not _is_any(exc, "ELOOP", "ENXIO"):  # a link; a socket
                 raise HostError(f"{path} cannot be read", exc) from exc
             try:
                 return _facts(posix.lstat(path), "")
@@ -80,7 +79,7 @@ class Files:
         except (*NO_FILE, PermissionError):
             return None
         except OSError as exc:
-            if exc.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+            if _is_any(exc, "ELOOP", "ENAMETOOLONG"):
                 return None
             raise
         return info.st_dev, info.st_ino
@@ -159,6 +158,13 @@ class Files:
         except OSError:
             return False
         return True
+
+
+def _is_any(exc: OSError, *names: str) -> bool:
+    """Tell whether an error is one of those."""
+    import errno  # nothing else needs its 130 numbers
+
+    return exc.errno in [getattr(errno, name) for name in names]
 
 
 def _write_polled(fd: int, data: bytes) -> int:
