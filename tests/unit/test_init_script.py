@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
+import subprocess
+import sys
 
 import pytest
 
+import initpy
 from initpy.daemons.cron import CRON
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
@@ -84,6 +89,26 @@ def test_folders(conffile):
         if isinstance(node, ast.Assign) and ast.unparse(node.targets) == "FOLDERS"
     ]
     assert folders == found
+
+
+def test_folders_hide_no_module_of_python(tmp_path):
+    """What stands beside initpy does not take the place of a module of the standard library."""
+    (tmp_path / "initpy").symlink_to(os.path.dirname(initpy.__file__))
+    for name in ("__future__", "json"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(99)")
+    private = {field: str(tmp_path / field) for field in ("daemon", "config", "pidfile")}
+    folders = [str(tmp_path)]
+    script = tmp_path / "web"
+    script.write_text(
+        render(NGINX.replace(**private), NGINX, interpreter=sys.executable, folders=folders)
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-IS", script, "status", "--json"], capture_output=True, check=False
+    )
+
+    assert (3, b"") == (ended.returncode, ended.stderr)
+    assert "stopped" == json.loads(ended.stdout)["state"]
 
 
 @pytest.mark.parametrize(
