@@ -96,13 +96,14 @@ def _read(path: str, host: Host) -> str | None:
 
     Raises SettingsError if it is not trusted, and InitError if it cannot be read.
     """
-    facts = host.examine(host.realpath(path), MOST)
+    real = host.realpath(path)
+    facts = host.examine(real, MOST)
     if facts is None:
         return None
     if not facts.regular:
         raise SettingsError(f"{path} is not a regular file")
     if facts.size > MOST:
         raise SettingsError(f"{path} is larger than {MOST} bytes")
-    if reason := host.distrust_file(facts) or host.distrust(host.realpath(path)):
+    if reason := host.distrust_file(facts) or host.distrust(real):
         raise SettingsError(f"{path} is not trusted: {reason}")
     return facts.text
