@@ -129,9 +129,9 @@ BROKEN = [
     ),
     (slow("nginx", "stop", 0.201), ["nginx stop: over floor", "stop: faster than Debian's"]),
     (slow("nginx", "failed upgrade", 1.1), ["failed upgrade: told sooner than by Debian's"]),
-    (status(0.0121), ["status: over python3 -I -c pass, with the host's"]),
+    (status(0.0116), ["status: over python3 -I -c pass, with the host's"]),
     (
-        status(0.0122),
+        status(0.0131),
         [
             "status: over python3 -I -c pass, with the host's",
             "status: over python3 -I -c pass, without",
