@@ -50,14 +50,28 @@ def took(figures, action, peer, kind="nginx"):
     return median(row["seconds"])
 
 
-def grew(figures, what, size, action, peer="initpy"):
+def grew(figures, what, size, action):
     """Return the median seconds of an action at a size."""
+    return median(growing(figures, what, size, action, "initpy"))
+
+
+def over_empty(figures, what, size, action):
+    """Return how often the time of an empty program an action takes: the median of the pairs.
+
+    Sizes are measured one after the other, and meanwhile the speed of a machine drifts.
+    """
+    pair = (growing(figures, what, size, action, peer) for peer in ("initpy", "empty"))
+    return median(looked / empty for looked, empty in zip(*pair))
+
+
+def growing(figures, what, size, action, peer):
+    """Return the seconds of every time that an action was done at a size."""
     (row,) = [
         row
         for row in figures["growth"]
         if (row["what"], row["size"], row["action"], row["peer"]) == (what, size, action, peer)
     ]
-    return median(row["seconds"])
+    return row["seconds"]
 
 
 def lost(figures, kind, action, peer, *, keep):
@@ -127,14 +141,12 @@ def speed(figures):
 def flatness(figures):
     """Return the promises about how time grows with the host and the service."""
     few, *more = sizes(figures, "processes")
-    most = max(grew(figures, "processes", size, "status") for size in more)
+    least, *others = (over_empty(figures, "processes", size, "status") for size in (few, *more))
     claim = f"status: with up to {more[-1]:,} other processes, over {few}"
-    yield Promise(claim, most / grew(figures, "processes", few, "status"), 1.1, unit="x")
-    looked, empty = (
-        grew(figures, "processes", more[-1], "stopped status", peer) for peer in ("initpy", "empty")
-    )
+    yield Promise(claim, max(others) / least, 1.1, unit="x")
     claim = f"stopped status: with {more[-1]:,} other processes, over python3 -I -c pass"
-    yield Promise(claim, looked / empty, 3, unit="x")
+    looked = over_empty(figures, "processes", more[-1], "stopped status")
+    yield Promise(claim, looked, 3, unit="x")
     for action in ("start", "stop", "restart"):
         most, least = (grew(figures, "processes", size, action) for size in (more[-1], few))
         claim = f"{action}: with {more[-1]:,} other processes, over {few}"
