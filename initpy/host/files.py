@@ -162,7 +162,7 @@ class Files:
 
 def _is_any(exc: OSError, *names: str) -> bool:
     """Tell whether an error is one of those."""
-    import errno  # nothing else needs its 130 numbers
+    import errno  # no status needs its 130 numbers
 
     return exc.errno in [getattr(errno, name) for name in names]
 

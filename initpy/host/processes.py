@@ -51,7 +51,7 @@ class Processes:
             argv=argv,
             exe=self.exe(pid),
             # One pid for each namespace, from that of this /proc down to its own.
-            nested=len(procfs.status_line(status, "NSpid").split()) > 1,
+            nested=len(procfs.status_line(status, "NSpid", "").split()) > 1,
             forked=procfs.parse_forked(stat),
             comm=procfs.status_line(status, "Name"),
         )

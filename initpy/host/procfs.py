@@ -105,12 +105,17 @@ def parse_cmdline(text: str) -> tuple[str, ...]:
     return tuple(text.rstrip("\0").split("\0")) if text.rstrip("\0") else ()
 
 
-def status_line(text: str, name: str) -> str:
-    """Return the line of that name in /proc/PID/status, or "" if there is none.
+def status_line(text: str, name: str, default: str | None = None) -> str:
+    """Return the line of that name in /proc/PID/status; KeyError if it has none, nor a default.
 
-    Of its sixty lines a look needs two or nine.
+    Of its sixty lines a look needs three, and the signals nine. The first, which is the
+    process's own name, holds no newline: the kernel escapes it. It may hold a carriage
+    return, so *text* has to be as it was read, without universal newlines.
     """
-    return f"\n{text}".partition(f"\n{name}:")[2].partition("\n")[0].strip()
+    _, found, rest = f"\n{text}".partition(f"\n{name}:")
+    if not found and default is None:
+        raise KeyError(name)
+    return rest.partition("\n")[0].strip() or default or ""
 
 
 def parse_masks(text: str) -> SignalMasks:

@@ -6,7 +6,7 @@ import errno
 import os
 
 from ..errors import InitError, NotPermitted, translated
-from .processes import Processes
+from .processes import Processes, read
 from .procfs import Process, parse_masks
 
 _ALL = (1 << 64) - 1  # signals
@@ -75,10 +75,9 @@ class Signalling(Processes):
         folder, common = f"/proc/{process.pid}/task", -1
         try:
             for thread in os.listdir(folder):
-                with open(f"{folder}/{thread}/wchan") as file:
-                    waits = file.read().startswith("do_sigtimedwait")
-                with open(f"{folder}/{thread}/status") as file:
-                    common &= -1 if waits else parse_masks(file.read()).blocked
+                waits = read(f"{folder}/{thread}/wchan").startswith("do_sigtimedwait")
+                masks = parse_masks(read(f"{folder}/{thread}/status"))
+                common &= -1 if waits else masks.blocked
         except (FileNotFoundError, ProcessLookupError):
             return 0
         return common & _ALL

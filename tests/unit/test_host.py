@@ -21,6 +21,7 @@ import pytest
 import initpy
 from initpy.errors import HostError, InitError
 from initpy.host import CannotCopy, Host, parts
+from initpy.host.filesystem import logs
 from initpy.host.network.holders import _has
 from initpy.host.programs import spawn
 from initpy.host.wait import wait_until
@@ -55,6 +56,61 @@ def test_file_in_memory(machine):
     os.close(fd)
     os.close(appending)
     assert [] == [one for one in found if one.fd in (fd, appending)]
+
+
+NAMED = """
+import sys, time
+with open("/proc/self/comm", "wb") as file:
+    file.write(bytes.fromhex(sys.argv[1]))
+print(flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"x",
+        b"\rSigBlk:fffffff",
+        b"\rSigPnd:z",
+        b"\rCapEff:1000000",
+        b"\rUmask:9",
+        b"\rUid:1",
+        b"\xff",
+    ],
+)
+def test_name_of_a_process_is_no_other_fact(machine, name):
+    """Whatever a process calls itself, what else the kernel says of it is read."""
+    command = [sys.executable, "-IS", "-c", NAMED, name.hex()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, umask=0o22) as popen:
+        popen.stdout.readline()
+        process = machine.find(popen.pid)
+        try:
+            masks, blocked = machine.signals(process), machine.blocked_by_threads(process)
+            limits, umask = machine.file_limits(process), machine.surroundings(process).umask
+            facts = machine.look(popen.pid)
+            seen = _as_its_user(popen.pid)
+        finally:
+            popen.kill()
+    assert (0, 0, 0) == (masks.blocked, masks.pending, blocked)
+    assert machine.file_limits() == limits
+    assert (0o22, os.getuid()) == (umask, facts.uid)
+    assert [os.getuid()] * 3 == seen
+
+
+def _as_its_user(pid):
+    """Return the user ids that a child of ours has after it has become that process's user."""
+    ours, theirs = os.pipe()
+    if not (child := os.fork()):
+        try:
+            logs._become_user_of(pid)
+            os.write(theirs, " ".join(map(str, os.getresuid())).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(theirs)
+    with open(ours) as told:
+        return [int(word) for word in told.read().split()]
 
 
 def test_names_that_no_file_can_have(machine, tmp_path):
@@ -404,7 +460,6 @@ def test_descriptors_that_change(machine, tmp_path, monkeypatch):
 
 def test_descriptors_that_cannot_be_seen(machine, monkeypatch):
     """What neither we nor a child of ours may see is None; that child leaves nothing."""
-    from initpy.host.filesystem import logs
 
     def refused(_pid):
         raise PermissionError
@@ -418,8 +473,6 @@ def test_descriptors_that_cannot_be_seen(machine, monkeypatch):
 
 def test_descriptors_seen_by_a_child(machine, tmp_path, monkeypatch):
     """What a child of ours sees is what we would see, whatever a path looks like."""
-    from initpy.host.filesystem import logs
-
     look, ours = logs._look, os.getpid()
 
     def as_a_child_only(pid):

@@ -30,13 +30,23 @@ def test_cmdline(text, expected):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("Name", "x: y"), ("Uid", "0\t0"), ("Gid", ""), ("ame", ""), ("x", "")]
+    ("name", "expected"), [("Name", "x: y\rUid:1"), ("Uid", "0\t0"), ("NSgid", "")]
 )
 def test_status_line(name, expected):
     """It is found by its whole name, and a process cannot write one with its own name."""
-    text = "Name:\tx: y\nNSgid:\t\nUid:\t0\t0\n"
+    text = "Name:\tx: y\rUid:1\nNSgid:\t\nUid:\t0\t0\n"
 
     assert expected == status_line(text, name)
+
+
+@pytest.mark.parametrize("name", ["Gid", "ame", "x", "UID"])
+def test_no_such_status_line(name):
+    """One that the kernel does not write has to be asked for with a default."""
+    text = "Name:\tx: y\nNSgid:\t\nUid:\t0\t0\n"
+
+    assert "" == status_line(text, name, "")
+    with pytest.raises(KeyError, match=name):
+        status_line(text, name)
 
 
 def test_masks():

@@ -7,7 +7,7 @@ import stat
 
 from ...errors import translated
 from ...value import Value
-from ..processes import Processes
+from ..processes import Processes, read
 from ..procfs import Process, status_line
 
 _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
@@ -163,8 +163,7 @@ def _look_as_its_user(pid: int) -> Descriptors | None:
 
 
 def _become_user_of(pid: int) -> None:  # pragma: no cover - in the child of a fork
-    with open(f"/proc/{pid}/status") as file:
-        status = file.read()
+    status = read(f"/proc/{pid}/status")
     uid, gid = (int(status_line(status, name).split()[0]) for name in ("Uid", "Gid"))
     os.setgroups([])
     os.setresgid(gid, gid, gid)

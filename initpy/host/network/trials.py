@@ -9,7 +9,7 @@ import stat
 from ...errors import InitError, translated
 from ...value import Value
 from ..filesystem.rooted import open_as_seen_by
-from ..processes import Processes
+from ..processes import Processes, read
 from ..procfs import Process, status_line
 
 IN_USE = os.strerror(errno.EADDRINUSE)  # why an address cannot be bound beside another socket
@@ -210,8 +210,7 @@ class Trials(Processes):
         try:
             with open(f"{base}/limits") as file:
                 line = next(line for line in file if line.startswith("Max open files"))
-            with open(f"{base}/status") as file:
-                privileges = int(status_line(file.read(), "CapEff"), 16)
+            privileges = int(status_line(read(f"{base}/status"), "CapEff"), 16)
         except _GONE:
             return 0, 0
         most = self.nr_open()

@@ -48,7 +48,7 @@ class Conditions:
     def surroundings(self, process: Process) -> Surroundings:
         """Return the surroundings of a process; see Surroundings for what cannot be read."""
         pid = process.pid
-        umask = status_line(_content(f"/proc/{pid}/status"), "Umask")  # since Linux 4.7
+        umask = status_line(_content(f"/proc/{pid}/status"), "Umask", "")  # since Linux 4.7
         return Surroundings(
             environment=_environment(pid) or _environment(pid),  # it may have been about to change
             limits=limits_of(pid),
@@ -208,7 +208,7 @@ def _number(path: str) -> int | None:
 def _content(path: str) -> str:
     """Return what stands in a file of /proc, or "" if we may not read it or it is not there."""
     try:
-        with open(path, errors="surrogateescape") as file:
+        with open(path, errors="surrogateescape", newline="\n") as file:
             return file.read()
     except OSError:
         return ""
