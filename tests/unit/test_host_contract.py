@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib import import_module
 
 import pytest
 from fakes import ALL_SIGNALS, FakeHost, Run
@@ -19,24 +20,7 @@ from small_pipes import page_pipe
 from initpy.control.run import end_group
 from initpy.control.starting.lineage import descendants
 from initpy.errors import InitError, Refused, SettingsError
-from initpy.host import Descriptors, Host, Process, Spot
-from initpy.host.filesystem.changes import Changes
-from initpy.host.filesystem.directories import Directories
-from initpy.host.filesystem.logs import Logs
-from initpy.host.filesystem.owners import Owners
-from initpy.host.network.access import Access
-from initpy.host.network.addresses import Addresses
-from initpy.host.network.holders import Holders
-from initpy.host.network.notices import Notifications
-from initpy.host.network.sock_diag import SockDiag
-from initpy.host.network.sockets import Sockets
-from initpy.host.network.trials import Trials
-from initpy.host.programs.launcher import Launching
-from initpy.host.programs.pipes import Pipes
-from initpy.host.programs.spawn import Programs
-from initpy.host.programs.surroundings import Conditions
-from initpy.host.programs.users import Accounts
-from initpy.host.signalling import Signalling
+from initpy.host import Descriptors, Host, Process, Spot, parts
 from initpy.host.wait import wait_until
 
 NOBODY = 65534
@@ -79,23 +63,17 @@ os.kill(os.getpid(), 9)
 
 def test_every_public_method_is_faked():
     """What the fake leaves out would reach the real machine."""
-    parts = (
-        *(Host, Changes, Programs, Sockets, Addresses, SockDiag, Access, Launching, Logs, Pipes),
-        Accounts,
-        Directories,
-        Notifications,
-        Conditions,
-        Holders,
-        Trials,
-        Signalling,
-        Owners,
-    )
-    public = {name for part in parts for name in dir(part) if not name.startswith("_")}
+    lent = [
+        getattr(import_module(f"initpy.host.{module}"), part)
+        for part, (module, _) in parts._PARTS.items()
+    ]
+    classes = (Host, *lent)
+    public = {name for part in classes for name in dir(part) if not name.startswith("_")}
     composed = {"alive", "children", "load", "pids"}  # of what is overridden
 
     assert composed == public - set(vars(FakeHost))
     # And each says in a sentence that a system call has failed: errors.translated.
-    methods = {name: getattr(part, name) for part in parts for name in dir(part)}
+    methods = {name: getattr(part, name) for part in classes for name in dir(part)}
     assert [] == [name for name in public if not hasattr(methods[name], "__wrapped__")]
 
 
