@@ -223,7 +223,7 @@ def _translating(method: Callable[..., Any]) -> Callable[..., Any]:
         except (OSError, MemoryError) as exc:
             raise HostError(_what(method.__name__, exc, args[1:]), exc) from exc
 
-    vars(call)["__wrapped__"] = method  # as functools.wraps, which would load more than status does
+    vars(call)["__wrapped__"] = method  # it tells the tests that failures are translated
     return call
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 # execute every .pth file of the host at each start, and takes a quarter of the
 # interpreter's own time. The folders are appended, as site does it, so that no
 # module in them hides one of the standard library. Only initpy itself is searched in
-# them alone: the folders of the standard library need not be listed for it.
+# them alone: the folder of Python's own extension modules need not be listed for it.
 #
 # posix is built in, as _signal and gc are: os takes longer to load than status to look.
 #
@@ -107,8 +107,8 @@ except Exception as exc:  # a module is missing or broken, or cannot be read now
 # Of a wrapper that is a conffile of a Debian package: when the package is removed
 # and not purged, the conffile stays, and has to do nothing, quietly (Debian Policy
 # 9.3.2). What Python has compiled may be left of initpy, and must not be: with
-# anything more, initpy is not removed but broken. So it is if another module than the
-# first two is not found.
+# anything more, initpy is not removed but broken. It is broken, too, if its first two
+# modules are found and another is not.
 _REMOVED = '''
 
 def removed(path):
@@ -120,8 +120,8 @@ def removed(path):
 
 '''
 _IF_REMOVED = """\
-    first = getattr(exc, "name", None) in ("initpy", "initpy.cli")
-    if first and all(removed(f"{folder}/initpy") for folder in FOLDERS):  # Debian Policy 9.3.2
+    not_found = getattr(exc, "name", None) in ("initpy", "initpy.cli")
+    if not_found and all(removed(f"{folder}/initpy") for folder in FOLDERS):  # Debian Policy 9.3.2
         sys.exit(3 if "status" in sys.argv[1:] else 0)
 """
 

@@ -56,12 +56,12 @@ def grew(figures, what, size, action):
 
 
 def over_empty(figures, what, size, action):
-    """Return how often the time of an empty program an action takes: the median of the pairs.
+    """Return how many times as long as an empty program an action takes: the median of the pairs.
 
     Sizes are measured one after the other, and meanwhile the speed of a machine drifts.
     """
-    pair = (growing(figures, what, size, action, peer) for peer in ("initpy", "empty"))
-    return median(looked / empty for looked, empty in zip(*pair))
+    looks, empty = (growing(figures, what, size, action, peer) for peer in ("initpy", "empty"))
+    return median(look / least for look, least in zip(looks, empty))
 
 
 def growing(figures, what, size, action, peer):
@@ -142,7 +142,7 @@ def flatness(figures):
     """Return the promises about how time grows with the host and the service."""
     few, *more = sizes(figures, "processes")
     least, *others = (over_empty(figures, "processes", size, "status") for size in (few, *more))
-    claim = f"status: with up to {more[-1]:,} other processes, over {few}"
+    claim = f"status over python3 -I -c pass: with up to {more[-1]:,} other processes, over {few}"
     yield Promise(claim, max(others) / least, 1.1, unit="x")
     claim = f"stopped status: with {more[-1]:,} other processes, over python3 -I -c pass"
     looked = over_empty(figures, "processes", more[-1], "stopped status")

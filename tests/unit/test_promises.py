@@ -137,7 +137,10 @@ BROKEN = [
             "status: over python3 -I -c pass, without",
         ],
     ),
-    (grown("processes", 10000, "status", 0.0111), ["status: with up to 10,000 other processes"]),
+    (
+        grown("processes", 10000, "status", 0.0111),
+        ["status over python3 -I -c pass: with up to 10,000 other"],
+    ),
     (grown("processes", 10000, "stopped status", 0.031), ["stopped status: with 10,000 other"]),
     (grown("processes", 10000, "start", 0.026), ["start: with 10,000 other processes"]),
     (grown("processes", 10000, "stop", 0.026), ["stop: with 10,000 other processes"]),
