@@ -223,7 +223,7 @@ def _translating(method: Callable[..., Any]) -> Callable[..., Any]:
         except (OSError, MemoryError) as exc:
             raise HostError(_what(method.__name__, exc, args[1:]), exc) from exc
 
-    vars(call)["__wrapped__"] = method  # it tells the tests that failures are translated
+    vars(call)["__wrapped__"] = method  # as functools.wraps: inspect finds the method by it
     return call
 
 

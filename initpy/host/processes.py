@@ -187,7 +187,7 @@ class Processes:
     def _cgroups(self, process: Process) -> list[tuple[str, str]]:
         """Return the controllers and the path of each cgroup of a process: cgroups(7)."""
         try:
-            lines = read(f"/proc/{process.pid}/cgroup").splitlines()
+            lines = procfs.lines_of(read(f"/proc/{process.pid}/cgroup"))
         except _GONE:
             return []
         return [(line.split(":", 2)[1], line.split(":", 2)[2]) for line in lines]

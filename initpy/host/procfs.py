@@ -105,6 +105,17 @@ def parse_cmdline(text: str) -> tuple[str, ...]:
     return tuple(text.rstrip("\0").split("\0")) if text.rstrip("\0") else ()
 
 
+def lines_of(text: str) -> list[str]:
+    r"""Return the lines of a file of /proc, which end with a newline and with nothing else.
+
+    The name of a cgroup and a path may hold what ends a line for ``str.splitlines``.
+
+    >>> lines_of("0::/a\rb\n")
+    ['0::/a\rb']
+    """
+    return [line for line in text.split("\n") if line]
+
+
 def status_line(text: str, name: str, default: str | None = None) -> str:
     """Return the line of that name in /proc/PID/status; KeyError if it has none, nor a default.
 
@@ -113,9 +124,11 @@ def status_line(text: str, name: str, default: str | None = None) -> str:
     return, so *text* has to be as it was read, without universal newlines.
     """
     _, found, rest = f"\n{text}".partition(f"\n{name}:")
-    if not found and default is None:
+    if found:
+        return rest.partition("\n")[0].strip()
+    if default is None:
         raise KeyError(name)
-    return rest.partition("\n")[0].strip() or default or ""
+    return default
 
 
 def parse_masks(text: str) -> SignalMasks:

@@ -48,6 +48,15 @@ def test_ready_is_awaited(host, telling):
     assert not [path for path in host.files if "notify" in path and host.files[path].kind != "dir"]
 
 
+@pytest.mark.parametrize("separator", ["\r", "\x0b", "\u2028"])
+def test_status_that_holds_a_separator(host, telling, separator):
+    """Only a newline ends a line: what a status quotes is not what the daemon says."""
+    telling += [(0.2, f"STATUS=a client said {separator}READY=1")]
+
+    with pytest.raises(WaitTimeout, match="a client said"):
+        launch(PLAIN, host)
+
+
 def test_status_at_a_timeout(host, telling):
     """What it has said last is told, and nothing is left of it."""
     telling += [(0.2, "STATUS=loading 7 of 9")]

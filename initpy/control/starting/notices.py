@@ -39,7 +39,7 @@ class Notices:
             return False
 
         for message in self._socket.receive(accepts) if self._socket else ():
-            for line in message.splitlines():
+            for line in message.split("\n"):  # sd_notify(3): nothing else ends one
                 self._take(line)
 
     def _take(self, line: str) -> None:

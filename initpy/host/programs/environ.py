@@ -17,6 +17,8 @@ from __future__ import annotations
 import os
 import struct
 
+from ..procfs import lines_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -80,7 +82,7 @@ def parse_modules(maps: str, program: str) -> list[int]:
     program: the link text of /proc/PID/exe.
     """
     starts: dict[str, int] = {}
-    for line in maps.splitlines():
+    for line in lines_of(maps):
         span, _, offset, _, inode, *path = line.split(maxsplit=5)
         if int(offset, 16) == 0 and inode != "0" and path:
             starts.setdefault(path[0], int(span.partition("-")[0], 16))

@@ -12,7 +12,7 @@ import os
 
 from ...errors import translated
 from ...value import Value
-from ..procfs import Process, status_line
+from ..procfs import Process, lines_of, status_line
 from .limits import come_near, limits_of, start_limits
 from .spawn import CLEAN_ENVIRONMENT
 
@@ -146,7 +146,7 @@ def _words(value: object) -> str:
 
 def _enter(controllers: str, path: str) -> None:  # pragma: no cover - as above
     """Move this process to a cgroup. Raises OSError, also if we do not see where it is."""
-    for line in _content("/proc/self/mountinfo").splitlines():
+    for line in lines_of(_content("/proc/self/mountinfo")):
         root, point = line.split(" ")[3:5]
         kind, _, options = line.partition(" - ")[2].split(" ", 2)
         wanted = set(controllers.split(",")) if controllers else set()
@@ -189,7 +189,7 @@ def _environment(pid: int) -> dict[str, str] | None:
 
 
 def _cgroups(pid: int) -> dict[str, str]:
-    lines = _content(f"/proc/{pid}/cgroup").splitlines()
+    lines = lines_of(_content(f"/proc/{pid}/cgroup"))
     return {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
 
 
