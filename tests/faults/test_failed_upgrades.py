@@ -173,7 +173,8 @@ def test_new_master_that_loses_its_workers(nginx, client):
     nginx.replace_binary()
 
     def kill_its_workers():
-        new = nginx.named and nginx.host.find(nginx.named)
+        named = nginx.named
+        new = nginx.host.find(named) if named else None
         for worker in workers_of(nginx.service, new, nginx.host) if new not in (None, old) else ():
             nginx.host.kill(worker, SIGKILL)
         return upgrade.poll() is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from contextlib import suppress
 
 import pytest
 from boxes import log_to_standard_output
@@ -34,10 +35,11 @@ def in_memory(site):
     for process in site.place.processes():
         for fd in os.listdir(f"/proc/{process}/fd"):
             path = f"/proc/{process}/fd/{fd}"
-            if os.readlink(path).startswith("/memfd:"):
-                info = os.stat(path)
-                assert stat.S_ISREG(info.st_mode)
-                sizes[info.st_ino] = info.st_size
+            with suppress(FileNotFoundError):  # a connection, closed meanwhile
+                if os.readlink(path).startswith("/memfd:"):
+                    info = os.stat(path)
+                    assert stat.S_ISREG(info.st_mode)
+                    sizes[info.st_ino] = info.st_size
     return sum(sizes.values())
 
 

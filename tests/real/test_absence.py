@@ -32,7 +32,7 @@ def run_by_hand(site, executable=None):
     """Start the daemon as a person would, and lose its pidfile; return the master."""
     command = site.service.command(site.service.start_args)
     subprocess.run(command, executable=executable, check=True, stdin=subprocess.DEVNULL)
-    master = wait_until(lambda: site.named and site.host.find(site.named), "the pidfile")
+    master = site.host.find(wait_until(lambda: site.named, "the pidfile"))
     wait_until(lambda: len(site.workers) == site.crew, "its workers")
     os.unlink(site.pidfile)
     return master

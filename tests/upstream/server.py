@@ -98,7 +98,10 @@ class Server:
 
     def named(self, pidfile):
         """Return the number in a pidfile, or None."""
-        text = self.read(pidfile).strip() if self.exists(pidfile) else ""
+        try:
+            text = self.read(pidfile).strip()
+        except FileNotFoundError:  # or renamed at this moment
+            return None
         return int(text) if text else None
 
     def processes(self, *words):
