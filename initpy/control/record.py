@@ -179,7 +179,11 @@ def _sockets(holders: Iterable[Process], host: Host) -> tuple[RecordedSocket, ..
 
 
 def _format_record(record: Record, host: Host) -> str:
-    """Return the text of a record: a word for what it is, then its values, a line each."""
+    """Return the text of a record: a word for what it is, then its values, a line each.
+
+    A NUL stands for a newline in a value: whoever chooses the path of a socket, as a worker
+    does, writes no line of the record with it.
+    """
     exe = " ".join(map(str, record.exe or ()))
     lines = [
         f"seen {circumstances(host)}",
@@ -195,7 +199,7 @@ def _format_record(record: Record, host: Host) -> str:
         *(["owner {} {}".format(*record.owner)] if record.owner else []),
         f"config {record.config}",
     ]
-    return "".join(f"{line}\n" for line in [*lines, "end"])
+    return "".join(line.replace("\n", "\0") + "\n" for line in [*lines, "end"])
 
 
 def _format_remains(remains: Remains) -> list[str]:

@@ -39,7 +39,7 @@ def sign_of(process: Process, host: Host) -> str:
     It is "" if the process is gone.
     """
     masks = host.signals(process)
-    return f"{masks.comm.replace(' ', '_')}:{masks.caught:x}" if masks else ""
+    return f"{'_'.join(masks.comm.split())}:{masks.caught:x}" if masks else ""
 
 
 def judge_strays(service: Service, scan: ProcessScan, host: Host) -> Strays:

@@ -135,7 +135,8 @@ def _succeeds(record: Record, process: Process, host: Host) -> bool:
 
 
 def _parse(text: str, here: str) -> Record | None:
-    lines = [line.partition(" ")[::2] for line in text.splitlines()]
+    # A NUL, which no path holds, stands for a newline, which one may hold.
+    lines = [line.replace("\0", "\n").partition(" ")[::2] for line in text.split("\n")[:-1]]
     values = dict(lines)
     if lines[-1:] != [("end", "")] or values["seen"] != here:
         return None

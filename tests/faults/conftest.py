@@ -6,7 +6,7 @@ import pytest
 
 pytest.register_assert_rewrite("real_daemons", "real_fixtures")
 
-from real_fixtures import client, fpm, nginx, place, site  # noqa: E402, F401
+from real_fixtures import client, fpm, nginx, place, site, stranger  # noqa: E402, F401
 
 # Not for --doctest-modules: there is one conftest in every folder.
 collect_ignore = ["conftest.py"]

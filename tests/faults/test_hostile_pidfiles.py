@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import stat
-import subprocess
 
 import pytest
 from real_daemons import NOBODY
@@ -67,17 +66,6 @@ def write(path, text):
 def bound(path):
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
-
-
-@pytest.fixture
-def stranger():
-    """Give a process that must not get any signal."""
-    child = subprocess.Popen(["/bin/sleep", "600"])
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.wait()
 
 
 @pytest.fixture(params=HOSTILE)

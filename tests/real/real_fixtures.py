@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 import pytest
 from real_daemons import Client, Fpm, Nginx, Place
@@ -47,3 +48,14 @@ def client(nginx):
         yield asking
     finally:
         asking.close()
+
+
+@pytest.fixture
+def stranger():
+    """Give a process that must not get any signal."""
+    child = subprocess.Popen(["/bin/sleep", "600"])
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()

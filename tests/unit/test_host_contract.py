@@ -848,6 +848,15 @@ def test_write(machine, host):
     assert [path] == host.glob(machine.path("*"))
 
 
+def test_write_any_text(machine, host):
+    """What is written is what is read, be it a line's end, or a byte that is not UTF-8."""
+    path, text = machine.path("x"), "a\0b\nc\r\nd\x85e\udcff\u20ac\n"
+
+    host.write(path, text)
+
+    assert text == host.examine(path, 99).text == host.read_from(path, 0)
+
+
 def test_write_over_a_link(machine, host):
     """A link is replaced, not followed."""
     target, path = machine.file("target", "before"), machine.link("x", "target")

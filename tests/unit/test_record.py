@@ -36,12 +36,24 @@ def test_what_is_written_is_read(host, nginx, master):
     assert 0o600 == host.files[PATH].mode
 
 
-def test_place_with_blanks(host, nginx):
-    """A socket's path may hold blanks."""
-    master = nginx.new_master(sockets={7: "/run/a b/x.sock"})
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/run/a b/x.sock",
+        "/run/a\ndraining 1@1 1@1\nmaster 1@1",
+        "/run/a\r\x85\u2028members 1@1",
+        "/run/a\n",
+        "/run/\udcff",
+    ],
+)
+def test_any_place(host, nginx, place):
+    """A socket's path may hold anything but a NUL: it is no other line of the record."""
+    master = nginx.new_master(sockets={7: place})
     write_record(NGINX, master.id, host)
 
-    assert ["/run/a b/x.sock"] == [one.place for one in read_record(NGINX, host).sockets]
+    record = read_record(NGINX, host)
+    assert [place] == [one.place for one in record.sockets]
+    assert (master.id, {}) == (record.master, record.remains.draining)
 
 
 def test_helpers_of_a_start_are_members(host, nginx):

@@ -8,12 +8,12 @@ and a container: what it names is removed only if nobody has written it since.
 
 from __future__ import annotations
 
-from ...errors import InitError, NotPermitted
+from ...errors import InitError
 from ...host import Host, Process
 from ...service import Service
 from ...state.pidfile import read_pidfile
 from ...state.programs.instance import judge_named, why_untrusted
-from ...state.record import MOST, record_path
+from ...state.record import read_believed, record_path
 
 # What a daemon calls its pidfile, in a directory of its own or without one: FHS 3.0, 3.15.
 _PLACES = ("/run/*.pid", "/run/*/*.pid")
@@ -65,14 +65,8 @@ def _note(service: Service) -> str:
 
 def _noted(service: Service, host: Host) -> dict[str, tuple[int, int]]:
     """Return the paths that are noted, and the version of each, as far as root noted them."""
-    path = _note(service)
-    try:
-        facts = host.examine(path, MOST)
-    except NotPermitted:  # it is root's
-        return {}
-    if facts is None or not facts.regular or host.distrust_file(facts) or host.distrust(path):
-        return {}
-    lines = [line.split(" ", 2) for line in facts.text.splitlines()]
+    text = read_believed(_note(service), host)
+    lines = [line.split(" ", 2) for line in text.splitlines()]
     try:
         return {own: (int(inode), int(changed)) for inode, changed, own in lines}
     except ValueError:  # cut short, by a power cut

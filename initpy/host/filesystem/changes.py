@@ -81,6 +81,7 @@ class Changes(Files):
     ) -> None:
         """Write a file completely or not at all: a new file, then rename(2). Raises InitError.
 
+        text: encoded as what was read is decoded: a byte that is no character stays what it is.
         owner: its user and group, if not ours.
         """
         temporary = f"{path}.{os.urandom(8).hex()}"  # a name that cannot be guessed
@@ -88,8 +89,8 @@ class Changes(Files):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             fd = os.open(temporary, flags, mode)
             try:
-                with open(fd, "w", encoding="utf-8") as file:
-                    file.write(text)
+                with open(fd, "wb") as file:
+                    file.write(os.fsencode(text))
                     if owner is not None:
                         os.fchown(fd, *owner)
                     os.fchmod(fd, mode)
