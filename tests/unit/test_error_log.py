@@ -38,12 +38,19 @@ def test_only_what_the_master_said(host):
         '[error] 43#43: *1 open() "/srv/x [emerg] 42#42: disk full" failed, client: 10.0.0.1',
         '[crit] 43#43: *1 open() "/srv/x" failed, client: 10.0.0.1',
         "[info] 43#43: [emerg] 42#42: disk full",
+        '[error] 43#43: *1 open() "/bind() to 10.0.0.1:80" failed, client: 10.0.0.1',
+        *(
+            f'[error] 43#43: *1 open() "/x" failed, referrer: "{end}{TIME} [emerg] 42#42: full"'
+            for end in "\r\v\f\x1c\x85\u2028"
+        ),
     ],
 )
 @pytest.mark.parametrize("pid", [0, 42])
 def test_words_of_a_client(line, pid):
     """What a client has asked for is not what nginx says of itself."""
-    assert () == read_log(NGINX, f"{TIME} {line}\n", pid).lines
+    report = read_log(NGINX, f"{TIME} {line}\n", pid)
+
+    assert ((), ()) == (report.lines, report.unbound)
 
 
 def test_log_that_was_opened_anew(host):
@@ -110,8 +117,8 @@ def test_reason(service, said, expected):
             "ERROR: Another FPM instance seems to already listen on /run/x.sock",
             "/run/x.sock",
         ),
-        (NGINX, "bind() to [::]:80 failed\nbind() to [::]:80 failed", "[::]:80"),
-        (NGINX, "bind() to [::]:53 failed", "[::]:53 (udp)"),
+        (NGINX, "[emerg] bind() to [::]:80 failed\n" * 2, "[::]:80"),
+        (NGINX, "[emerg] bind() to [::]:53 failed", "[::]:53 (udp)"),
     ],
 )
 def test_holders(host, service, said, place):
@@ -135,6 +142,6 @@ def test_service_itself_is_the_holder(host):
 
 def test_no_holders(host):
     """Where nobody has it, or nothing was said, nothing is told."""
-    taken = read_log(NGINX, "bind() to 0.0.0.0:80 failed")
+    taken = read_log(NGINX, "[emerg] bind() to 0.0.0.0:80 failed")
 
     assert "" == describe_holders(taken, host) == describe_holders(Report(), host)

@@ -21,7 +21,7 @@ _PIDFILE = "logs/nginx.pid"
 
 def detect(service: Service, output: str) -> Detected:
     """Read the configure options, which are quoted as for a shell."""
-    lines = [line for line in output.splitlines() if line.startswith(_ARGUMENTS)]
+    lines = [line for line in output.split("\n") if line.startswith(_ARGUMENTS)]
     if not lines:
         return Detected(facts={})
     told = dict(

@@ -25,15 +25,15 @@ def read(text: str, pid: int = 0) -> Report:
     >>> read("2026/11/23 19:19:50 [emerg] 42#42: unknown directive\nnginx: test failed").reason
     'unknown directive'
     """
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n")  # a client may send any other end of a line
     signs = (f"[emerg] {pid}#",) if pid else _FAILURES
     said = {line: message for line in lines if (message := _message(line))}
     failures = tuple(line for line, message in said.items() if message.startswith(signs))
     return Report(
-        reason=_reason([said[line] for line in failures]) or (lines[-1] if lines else ""),
+        reason=_reason([said[line] for line in failures]) or lines[-1],
         lines=failures,
         warnings=tuple(_words(one, _WARNING) for one in said.values() if one.startswith(_WARNING)),
-        unbound=_unbound(text) if "bind()" in text else (),
+        unbound=_unbound(failures) if "bind()" in text else (),
     )
 
 
@@ -48,11 +48,11 @@ def _message(line: str) -> str:
     return message if message.startswith("[") else ""
 
 
-def _unbound(text: str) -> tuple[str, ...]:
+def _unbound(failures: tuple[str, ...]) -> tuple[str, ...]:
     import re  # costs more than most reloads say
 
     # bind() to [::]:80 failed. It does not say whether that is a port of TCP or of udp.
-    places = re.findall(r"bind\(\) to (?:unix:)?([^\s',]+)", text)
+    places = re.findall(r"bind\(\) to (?:unix:)?([^\s',]+)", "\n".join(failures))
     return (*places, *(f"{place}{UDP}" for place in places if not place.startswith("/")))
 
 

@@ -26,7 +26,7 @@ def read(service: Service, output: str, written: Configuration, host: Host) -> C
     sections: dict[str, dict[str, str]] = {}
     section: dict[str, str] = {}
     name, cut = "", set()
-    for line in output.splitlines():
+    for line in output.split("\n"):
         said = re.match(r"\[[^]]*\] NOTICE: +(?:\[(.*)\]|\t([^=]*) = (.*))$", line)
         if said is None:
             continue
