@@ -22,7 +22,7 @@ def read_log(service: Service, text: str, pid: int = 0) -> Report:
     For a daemon without a reader the last line is the reason. *pid* is as in ``ReadLog``.
     """
     if service.read_log is None:
-        return Report(reason=text.splitlines()[-1] if text else "")
+        return Report(reason=text.removesuffix("\n").rpartition("\n")[2])
     read: ReadLog = resolve(service.read_log)
     return read(text, pid)
 
@@ -96,6 +96,14 @@ def mark_logs(service: Service, host: Host) -> dict[str, LogMark]:
     return {path: LogMark(service, path, host) for path in logs}
 
 
+def told_since(logs: Mapping[str, LogMark]) -> Report:
+    """Return the failures that the first log tells which tells any, and which log that is."""
+    for path, log in logs.items():
+        if written := log.tells():
+            return written.replace(reason=f"{path} says: {written.reason}")
+    return Report()
+
+
 def ended_early(
     service: Service,
     how: str,
@@ -112,10 +120,8 @@ def ended_early(
     """
     report = read_log(service, said)
     if not report.lines and (service.read_log is not None or not report.reason):
-        for path, log in logs.items():
-            if written := log.tells():
-                report = written.replace(reason=f"{path} says: {written.reason}")
-                break
+        written = told_since(logs)
+        report = written if written.reason else report
     reasons = "; ".join(filter(None, (report.reason, describe_holders(report, host, own))))
     if service.background and not reasons:
         reasons = "what it says goes to /dev/null: see its log, or run it in a terminal"

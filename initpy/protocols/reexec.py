@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..control.ask import ask_configuration
 from ..control.configtest import surroundings_of_reader
+from ..control.error_log import mark_logs, told_since
 from ..control.pidfiles import remove_stale_pidfiles, restore_pidfile
 from ..control.ready import await_started, why_not_serving, workers_awaited
 from ..control.record import record_started, write_record
@@ -35,9 +36,10 @@ from .sockets.wishes import tell_wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from ..contracts import Configuration, Reload
+    from ..control.error_log import LogMark
 
 # While a master goes to the background its pidfile names no process for a moment.
 ABSENCE = 0.5  # seconds; a master that is absent for longer is dead
@@ -78,7 +80,7 @@ def _reload(service: Service, master: Process, host: Host) -> bool:
             f"requests in flight are cut: {config.reload_cuts}. "
             "upgrade loads a new configuration, too, and cuts none"
         )
-    old = ready_workers(service, master, host)
+    old, logs = ready_workers(service, master, host), mark_logs(service, host)
     if not _signal(service, master, host):
         return False
     try:
@@ -89,7 +91,7 @@ def _reload(service: Service, master: Process, host: Host) -> bool:
             # Also if a pool does not serve: the next action knows by it which do not.
             write_record(service, named, host, pools=config.pools)
     if not up:
-        start_again(service, host)
+        start_again(service, logs, host)
     elif named:
         tell_wishes(config, named, host)
     return True
@@ -195,29 +197,30 @@ def _refuse_or_take_over(service: Service, master: Process, foreseen: Foreseen, 
     return False
 
 
-def start_again(service: Service, host: Host) -> None:
-    """Restore the pidfile of a master that it does not name, or start one. Raises InitError."""
+def start_again(service: Service, logs: Mapping[str, LogMark], host: Host) -> None:
+    """Restore the pidfile of a master that it does not name, or start one. Raises InitError.
+
+    logs: where the reason is why it has ended: ``mark_logs`` before the signal.
+    """
     seen = wait_until_stable(service, host)
     if seen.master is not None:  # it serves; its configuration names another pidfile
         restore_pidfile(service, seen, host)
         return
+    told = told_since(logs)
+    why, output = f": {told.reason}" if told.reason else "", "\n".join(told.lines)
+    died = f"{service.name} died during the reload"
     if seen.orphans and _recover_orphans(service, seen.orphans, host):
-        raise InitError(
-            f"{service.name} died during the reload, and a new master took over from its workers"
-        )
+        raise InitError(f"{died}, and a new master took over from its workers{why}", output)
     terminate(seen.orphans, service.stop, host, what="workers of a dead master")
     remove_stale_pidfiles(service, host)
     try:
         started = launch(service, host)
     except InitError as exc:
         served = seen.unjudged_sentence or "nothing serves"
-        raise InitError(
-            f"{service.name} died during the reload and cannot be started again, {served}: {exc}",
-            exc.output,
-        ) from exc
+        raise InitError(f"{died} and cannot be started again, {served}: {exc}", exc.output) from exc
     record_started(service, started, host)
     but = f", but no worker of pool {', '.join(started.idle)} lives" if started.idle else ""
-    raise InitError(f"{service.name} died during the reload and was started again{but}")
+    raise InitError(f"{died} and was started again{but}{why}", output)
 
 
 def _recover_orphans(service: Service, orphans: Sequence[Process], host: Host) -> bool:

@@ -307,13 +307,14 @@ def test_reload_that_kills_it(fpm):
     fpm.place.script(
         "sbin/php-fpm",
         f'case "$1" in -t|-tt|--test) exec {good} "$@";; esac\n'
-        f'test -e {fpm.path("once")} && exec {good} "$@"\ntouch {fpm.path("once")}; exit 1',
+        f'test -e {fpm.path("once")} && exec {good} "$@"\ntouch {fpm.path("once")}\n'
+        f"echo '[x] ERROR: no luck' >>{fpm.log}; exit 1",
     )
 
     result = fpm.act("reload")
 
     assert 1 == result.code, result
-    assert "died during the reload and was started again" in result.err
+    assert f"died during the reload and was started again: {fpm.log} says: no luck" in result.err
     assert fpm.master.pid == fpm.named
     assert fpm.ask()
 

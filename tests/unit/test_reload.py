@@ -374,6 +374,22 @@ def test_fpm_that_dies_is_started_again(host, fpm):
     assert 1 == len(fpm.serving())
 
 
+def test_why_fpm_has_died(host, fpm):
+    """Its log says it, and not what it has said before."""
+    log = "/var/log/php-fpm.log"
+    host.put(log, "[x] ERROR: of last year\n")
+    master, execute = fpm.run(), fpm.execute
+    fpm.reloads = False
+
+    def execute_and_say(master):
+        host.files[log].text += "[x] ERROR: Unable to write to the PID file\n"
+        execute(master)
+
+    fpm.execute = execute_and_say
+    with pytest.raises(InitError, match=f"again: {log} says: Unable to write to the PID file$"):
+        reload_and_see(PHP_FPM.replace(logs=(log,)), master.id, host)
+
+
 def test_fpm_that_stays_dead(host, fpm):
     """If it does not come up again either, that is why."""
     master = fpm.run()

@@ -14,7 +14,7 @@ before.
 
 from __future__ import annotations
 
-from ...control.error_log import LogMark
+from ...control.error_log import LogMark, mark_logs
 from ...control.pidfiles import restore_pidfile
 from ...control.signals import await_idle, killproc
 from ...errors import InitError, Reverted, Unimplemented, WaitTimeout, upgrade_failed
@@ -60,6 +60,7 @@ def reload(service: Service, master: Process, host: Host) -> None:
         raise Unimplemented("this daemon executes itself anew at no signal")
     await_idle(master, host, within=service.timeout)
     log, look = LogMark(service, master, host), _Look(service, master, host)
+    logs = mark_logs(service, host)
     killproc(master, signal_named(service.reload), host=host)
     try:
         wait_until(
@@ -72,7 +73,7 @@ def reload(service: Service, master: Process, host: Host) -> None:
     except WaitTimeout as exc:
         raise InitError(f"the reload is under way: {exc}") from exc
     if not host.alive(master):
-        start_again(service, host)
+        start_again(service, logs, host)
     if not look.serves:
         said = log.read()
         why = f": {said.reason}" if said.lines else ""
