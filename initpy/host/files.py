@@ -52,7 +52,7 @@ class Files:
         try:
             info = posix.fstat(fd)
             regular = stat.S_ISREG(info.st_mode)
-            return _facts(info, _decoded(posix.read(fd, most)) if regular else "")
+            return _facts(info, decoded(posix.read(fd, most)) if regular else "")
         finally:
             posix.close(fd)
 
@@ -232,7 +232,8 @@ def _is_link(path: str) -> bool:
         return False
 
 
-def _decoded(data: bytes) -> str:
+def decoded(data: bytes) -> str:
+    """Return the text of what was read, as ``os.fsdecode``: written anew it is the same bytes."""
     return data.decode(sys.getfilesystemencoding(), "surrogateescape")
 
 

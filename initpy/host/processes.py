@@ -7,6 +7,7 @@ import time
 
 from ..errors import translated
 from . import procfs
+from .files import decoded
 from .procfs import Process, ProcessFacts, SignalMasks
 
 _MOST = 65536  # bytes of one read
@@ -220,4 +221,4 @@ def read(path: str, *, paged: bool = False, begins: bool = False) -> str:
             text += chunk
     finally:
         posix.close(fd)
-    return text.decode(errors="replace")
+    return decoded(text)

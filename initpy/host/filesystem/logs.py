@@ -82,7 +82,7 @@ class Logs(Processes):
         try:
             with open(path, "rb") as file:
                 file.seek(offset)
-                return file.read(most).decode(errors="replace")
+                return os.fsdecode(file.read(most))
         except OSError:
             return ""
 

@@ -33,7 +33,7 @@ class Addresses:
             return {"127.0.0.1", "::1"}
         found = set()
         try:
-            with open("/etc/hosts", errors="replace") as file:
+            with open("/etc/hosts", errors="surrogateescape") as file:
                 for line in file:
                     address, *names = line.partition("#")[0].split() or [""]
                     if name.lower() in map(str.lower, names):

@@ -81,7 +81,7 @@ class NoticeSocket:
             sender, fds = _parts(ancillary)
             try:
                 if sender is not None and accepts(sender) and Processes().alive(sender):
-                    said.append(text.decode(errors="replace"))
+                    said.append(os.fsdecode(text))
             finally:
                 for fd in fds:
                     os.close(fd)

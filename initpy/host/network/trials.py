@@ -78,7 +78,7 @@ class Trials(Processes):
         try:
             # Not the text itself: an address may have a scope, "fe80::1%2".
             ((family, _, _, _, name), *_rest) = _socket.getaddrinfo(
-                address.encode(), port, 0, kind, 0, _socket.AI_NUMERICHOST
+                os.fsencode(address), port, 0, kind, 0, _socket.AI_NUMERICHOST
             )
             trial = _socket.socket(family, kind)
         except OSError as exc:
@@ -108,7 +108,7 @@ class Trials(Processes):
         from ..programs.forking import fork
 
         try:
-            found = _socket.getaddrinfo(name.encode(), None, 0, 0, 0, _socket.AI_NUMERICHOST)
+            found = _socket.getaddrinfo(os.fsencode(name), None, 0, 0, 0, _socket.AI_NUMERICHOST)
             return [_scoped(*found[0][4])]
         except OSError:
             pass  # it is not a literal address
@@ -118,7 +118,7 @@ class Trials(Processes):
             try:
                 _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
                 _signal.alarm(_RESOLVING)
-                found = _socket.getaddrinfo(name.encode(), None, 0, _socket.SOCK_STREAM)
+                found = _socket.getaddrinfo(os.fsencode(name), None, 0, _socket.SOCK_STREAM)
                 addresses = (_scoped(*entry[4]) for entry in found)
                 os.write(writing, "\n".join(dict.fromkeys(addresses)).encode())
             except OSError as exc:

@@ -26,7 +26,7 @@ def output_file() -> int:
 def tail(output: int, most: int) -> str:
     """Return the last *most* bytes of what was written there."""
     start = max(0, os.fstat(output).st_size - most)
-    return os.pread(output, most, start).decode(errors="replace").strip()
+    return os.fsdecode(os.pread(output, most, start)).strip()
 
 
 def seal(output: int, most: int) -> None:

@@ -105,7 +105,7 @@ class Programs:
         What inherits it may open it as ``/dev/fd/N``.
         """
         fd = above_standard(os.memfd_create("text"))
-        os.write(fd, text.encode(errors="surrogateescape"))
+        os.write(fd, os.fsencode(text))
         return fd
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ...service import Service
 
 MOST_PATH = 107  # bytes of a unix socket's path: unix(7); what follows is cut off
-UNREADABLE = "\ufffd"  # stands in a path for bytes that are no text
 MOST_DIGITS = 5  # of a port
 # Descriptors of a master beside its sockets: three standard streams, its error log, a pair
 # for signals, a pipe to the process that started it, and epoll (seen with PHP 8.2).
@@ -126,9 +125,9 @@ class Trials:
                 self._try_addresses(f"pool {pool.name}", bind)
 
     def _try_path(self, wanting: str, path: str) -> None:
-        cut = path.encode()[:MOST_PATH].decode(errors="surrogateescape")
+        cut = os.fsdecode(os.fsencode(path)[:MOST_PATH])
         handed_on = cut in self._held and not set(self._excluded).intersection(cut)
-        if handed_on or cut in self.new or UNREADABLE in path:
+        if handed_on or cut in self.new:
             return
         what = f"{wanting} cannot listen on {path}"
         if cut != path:
