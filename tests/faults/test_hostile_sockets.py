@@ -63,7 +63,7 @@ class Hostile(Site):
 
 @pytest.mark.parametrize("kind", ["draining", "members", "master"])
 def test_name_that_reads_as_a_line_of_the_record(place, stranger, kind):
-    """It makes nobody one of ours: what is left of a crash is ended, and no other process."""
+    """A socket's name reads as a line of the record: no other process becomes the service's own."""
     one = place.host.find(stranger.pid)
     told = f"{one.pid}@{one.started}"
     path = place.path("hostile", f"x\n{kind} {f'{told} {told}' if kind == 'draining' else told}")
@@ -84,7 +84,7 @@ def test_name_that_reads_as_a_line_of_the_record(place, stranger, kind):
 
 @pytest.mark.parametrize("name", ["\udcff", "\r", "\x85", "\u2028", " ", "\x1b[2J"])
 def test_name_of_any_characters(place, name):
-    """Every action does what it says, whatever the name holds."""
+    """A socket's name holds what is no text: every action does what it says."""
     path = place.path("hostile", f"x{name}x")
     daemon = Hostile(place, path)
     daemon.start()
