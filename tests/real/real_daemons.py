@@ -48,6 +48,12 @@ ANYWHERE = ("0.0.0.0", "::")
 # Below the range from which the kernel takes the ports of clients: one of
 # those could take a port between our look and the daemon's bind.
 PORTS = range(15000, 32000)
+# Until a daemon has bound its port, nobody sees that it is taken: each is given out once, and
+# by one process of pytest-xdist alone.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").lstrip("gw"))
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_OURS = PORTS[_WORKER::_WORKERS]
+_LEFT = random.sample(_OURS, len(_OURS))
 
 
 def wait_until(probe, what, within=PATIENCE):
@@ -63,15 +69,16 @@ def extension(name):
 
 
 def free_port():
-    """Return a loopback port that nobody uses."""
-    for port in random.sample(PORTS, 200):
+    """Return a loopback port that nobody uses, another one each time."""
+    while _LEFT:
+        port = _LEFT.pop()
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port
-    raise AssertionError(f"no free port in {PORTS}")
+    raise AssertionError(f"no free port left in {_OURS}")
 
 
 def can_bind(port):

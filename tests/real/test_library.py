@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from real_daemons import free_port
 
 pytestmark = pytest.mark.real
 
@@ -23,12 +22,6 @@ def code_block(sign):
     blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", PAGE.read_text())
     (block,) = [block for block in blocks if sign in block]
     return re.sub(r"^    ", "", block, flags=re.MULTILINE)
-
-
-def free_port():
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @pytest.fixture
