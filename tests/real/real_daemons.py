@@ -390,12 +390,17 @@ class Site:
         return self.host.find(process.pid) == process
 
     def held(self, *processes):
-        """Return the paths of whatever those processes have open."""
+        """Return the paths of whatever those processes have open.
+
+        One that has ended has nothing: a worker may finish while it is looked at.
+        """
         paths = set()
-        for process in processes:
-            for fd in os.listdir(f"/proc/{process}/fd"):
-                with suppress(FileNotFoundError):  # it has been closed meanwhile
-                    paths.add(os.readlink(f"/proc/{process}/fd/{fd}"))
+        for folder in (f"/proc/{process.pid}/fd" for process in processes):
+            # Of a process that ends in the middle of it, readlink(2) says EACCES.
+            with suppress(FileNotFoundError, PermissionError):
+                for fd in os.listdir(folder):
+                    with suppress(FileNotFoundError):  # it has been closed meanwhile
+                        paths.add(os.readlink(f"{folder}/{fd}"))
         return paths
 
     def kill(self, process, sig=signal.SIGKILL):
