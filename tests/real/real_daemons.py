@@ -38,6 +38,7 @@ NOBODY = 65534
 SUBSYS = "/var/lock/subsys"
 ROUNDS = int(os.environ.get("INITPY_TEST_ROUNDS", "5"))  # of what must hold every time
 PATIENCE = 20.0  # seconds; for what takes milliseconds on an idle machine
+AT_ONCE = NGINX.timeout / 2  # seconds; who waits for what does not come takes twice as long
 
 NGINX_BINARY = "/usr/sbin/nginx"
 # The newest php-fpm of this host, whatever its version.

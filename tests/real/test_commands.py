@@ -184,7 +184,7 @@ def test_stop_command_that_does_not_end_it(foo, body, code):
     asks = {"stop_command": (foo.place.script("asks", body), "{pid}")}
     foo.started(**asks)
 
-    result = foo.act("stop", **asks, stop=parse_schedule("TERM/0.5/KILL/5"))
+    result = foo.act("stop", **asks, stop=parse_schedule("TERM/2/KILL/5"))
 
     assert 0 == result.code, result
     assert "ended" == foo.said()[-1]

@@ -8,14 +8,12 @@ import threading
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from real_daemons import wait_until
+from real_daemons import AT_ONCE, wait_until
 
 from initpy.control.lock import lock_path
 from initpy.state.phase import told_to_finish
 
 pytestmark = pytest.mark.real
-
-SOON = 2.0  # seconds
 
 
 @contextmanager
@@ -91,7 +89,7 @@ def test_other_actions_are_done_at_once(site):
             result = site.act(action)
 
             assert 0 == result.code, (action, result)
-            assert result.seconds < SOON, (action, result)
+            assert result.seconds < AT_ONCE, (action, result)
             assert upgrade.poll() is None, action
         assert finishing(site)
 
@@ -114,7 +112,7 @@ def test_logs_are_reopened_beside_a_drain(nginx):
         held = nginx.held(*workers, nginx.master, *nginx.workers)
 
     assert 0 == result.code, result
-    assert result.seconds < SOON
+    assert result.seconds < AT_ONCE
     assert workers
     assert f"{log}.1" not in held
 
@@ -157,7 +155,7 @@ def test_stop_ends_both(site):
     with draining(site, whole=False) as upgrade:
         result = site.act("force-quit")
         assert 0 == result.code, result
-        said = upgrade.communicate(timeout=10)
+        said = upgrade.communicate(timeout=AT_ONCE)
 
     assert 1 == upgrade.returncode, said
     assert "was stopped meanwhile" in said[1]
@@ -185,7 +183,7 @@ def test_new_master_killed(nginx):
     nginx.start()
     with draining(nginx) as upgrade:
         nginx.kill(nginx.master, signal.SIGKILL)
-        said = upgrade.communicate(timeout=5)
+        said = upgrade.communicate(timeout=AT_ONCE)
 
     assert 151 == upgrade.returncode, said
     assert "died, the old one has quit already" in said[1]
@@ -195,7 +193,7 @@ def test_what_is_cut_is_counted(site):
     """A request that lasts longer than DRAIN_TIMEOUT is cut: 0, and said in JSON."""
     site.start()
     with request_in_flight(site, whole=False):
-        result = site.act("--json", "upgrade", drain_timeout=0.5)
+        result = site.act("--json", "upgrade", drain_timeout=2.0)
 
     assert 0 == result.code, result
     assert 1 == result.json["cut"]

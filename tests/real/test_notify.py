@@ -126,7 +126,7 @@ def mute(place):
         pidfile=place.path("mute.pid"),
         start_args=("-IS", script, place.path("told")),
         ready="notify",
-        timeout=1.0,
+        timeout=3.0,  # in which it says something
     )
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import pytest
-from real_daemons import Site, can_bind, listener, wait_until
+from real_daemons import AT_ONCE, Site, can_bind, listener, wait_until
 
 from initpy import Service
 from initpy.schedule import parse_schedule
@@ -185,7 +185,7 @@ def test_port_of_another_server(redis):
 
     assert 1 == result.code, result
     assert f"127.0.0.1:{redis.port} is held by pid {server} (redis, user root, " in result.err
-    assert result.seconds < 1
+    assert result.seconds < AT_ONCE
     assert {server} == set(redis.place.processes())
     assert not os.path.exists(redis.pidfile)
 
@@ -218,7 +218,7 @@ def test_early_end(redis, daemonize):
     assert 1 == result.code, result
     assert f"{redis.log} says: " in result.err
     assert "Failed listening on port" in result.err
-    assert result.seconds < 1
+    assert result.seconds < AT_ONCE
     assert {} == redis.place.processes()
 
 

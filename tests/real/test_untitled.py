@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from real_daemons import HERE, NOBODY, ROUNDS, Site, can_bind, listener, wait_until
+from real_daemons import AT_ONCE, HERE, NOBODY, ROUNDS, Site, can_bind, listener, wait_until
 
 from initpy import Service
 from initpy.protocols import hup
@@ -250,7 +250,7 @@ def test_port_taken_without_ready(place):
         result = mine.act("start", ready=())
 
     assert 1 == result.code
-    assert result.seconds < 5
+    assert result.seconds < AT_ONCE
     assert 3 == mine.act("status").code
 
 
@@ -264,7 +264,7 @@ def test_ready_that_hangs(place):
 
     assert 1 == result.code
     assert "ended with signal 9 as soon as it was up" in result.err
-    assert result.seconds < 5
+    assert result.seconds < AT_ONCE
 
 
 def test_reload(place):
