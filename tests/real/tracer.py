@@ -147,7 +147,8 @@ class Tracer:
     def at_call(self, pid):
         """Note a call at its entry, and let it fail if it is the wanted one."""
         call = Call()
-        ptrace(GET_SYSCALL_INFO, pid, ctypes.sizeof(call), ctypes.addressof(call))
+        if ptrace(GET_SYSCALL_INFO, pid, ctypes.sizeof(call), ctypes.addressof(call)) < 0:
+            return  # it has been killed meanwhile
         if call.op == EXIT:
             if pid in self.failing:
                 self.failing.remove(pid)
