@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import pytest
 from real_daemons import wait_until
+from real_load import crash
 
 pytestmark = pytest.mark.real
 
@@ -203,7 +204,8 @@ def test_upgrade_without_streams(fpm):
 
 def test_recovery_without_streams(site):
     """The same when the master is dead and start takes the workers' sockets."""
-    site.kill(site.start())
+    site.start()
+    crash(site)
 
     assert 0 == without_streams(site, "start")
 

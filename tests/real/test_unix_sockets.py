@@ -142,7 +142,8 @@ def test_attributes(fpm, case):
 def test_attributes_after_a_recovery(fpm):
     """A master that takes over from orphans inherits their socket: what differs is said."""
     wanting(fpm, "listen.mode = 0666")
-    fpm.kill(fpm.start())
+    fpm.start()
+    crash(fpm)
     wanting(fpm, "listen.mode = 0600")
 
     result = fpm.act("start")

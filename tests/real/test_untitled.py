@@ -216,8 +216,10 @@ def test_stranger_of_the_users_choice(place):
     mine.crash()
     for each in (mine, roots):  # without a record nothing else tells
         os.unlink(record_path(each.service))
-    for process in family(mine):
+    left = family(mine)
+    for process in left:
         mine.kill(process, signal.SIGKILL)
+    mine.see_gone(*left)
     with open(mine.pidfile, "w") as file:
         file.write(f"{victim.pid}\n")
 
