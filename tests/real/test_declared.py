@@ -223,6 +223,7 @@ def test_broken_gunicorn(place, kind, code, application):
     """A new master that does not come to serve is ended: 150, and the old one serves."""
     daemon = kind(place)
     master = daemon.start()
+    wait_until(lambda: 3 == len(place.processes()), "its workers")
     with load(daemon.port, "/", asking=4) as clients:
         if code:
             daemon.write_script(code)

@@ -252,6 +252,7 @@ def test_reload_with_a_held_download(nginx):
         assert 0 == result.code, result
         assert result.seconds < AT_ONCE
         assert "two" == nginx.ask()
+        wait_until(lambda: not all(map(nginx.alive, old)), "the other worker to end")
         kept = [worker for worker in old if nginx.alive(worker)]
         assert 1 == len(kept)
         assert "nginx: worker process is shutting down" == nginx.host.title(kept[0].pid)

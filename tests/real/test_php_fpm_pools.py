@@ -9,8 +9,6 @@ import pytest
 from real_daemons import free_port, wait_until
 from real_load import ROUNDS, Shop
 
-from initpy.state.titles import workers_of
-
 pytestmark = pytest.mark.real
 
 # Its workers end before they have a title: fpm_unix_init_child changes the AppArmor hat.
@@ -38,8 +36,8 @@ def remove_pool(fpm, name):
 
 def count(fpm, name):
     """Return how many workers a pool has."""
-    titles = workers_of(fpm.service, fpm.master, fpm.host).values()
-    return list(titles).count(f"php-fpm: pool {name}")
+    titles = [fpm.host.title(worker.pid) for worker in fpm.workers]
+    return titles.count(f"php-fpm: pool {name}")
 
 
 def test_start_beside_a_lifeless_pool(fpm):
