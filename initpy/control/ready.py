@@ -115,7 +115,8 @@ def await_ready_command(
     """Wait until the ``ready`` command succeeds. Raises InitError if the master ends.
 
     Without that command, a daemon whose workers have no titles must listen where the
-    declaration says, or run for half a second.
+    declaration says, or run for half a second. So it must with one, if it listens nowhere yet:
+    another server may have answered, at whose port ours is about to fail.
 
     family: returns everything alive that the start has made.
     """
@@ -127,20 +128,26 @@ def await_ready_command(
         if not host.alive(master):
             raise InitError(f"{service.daemon} (pid {master}) ended as soon as it was up")
 
+    def places() -> set[str]:
+        held = (held_sockets(one, host) for one in {master, *family()})
+        return {socket.place for sockets in held for socket in sockets}
+
+    def lasts() -> bool:
+        return host.monotonic() - since >= LASTING
+
     def ready() -> bool:
         nonlocal ended
         require_alive()
         if service.ready:
             within = service.timeout
             ended = run_named("ready", service.ready, host, within=within, check=require_alive).code
-            require_alive()  # another server may have answered, at whose port ours has died
-            return ended == 0
+            require_alive()
+            return ended == 0 and (bool(missing or places()) or lasts())
         if missing:
-            held = [socket for one in {master, *family()} for socket in held_sockets(one, host)]
-            places = {socket.place for socket in held}
-            missing[:] = [one for one in missing if not serves_at(one, places)]
+            found = places()
+            missing[:] = [one for one in missing if not serves_at(one, found)]
             return not missing
-        return bool(service.worker_titles) or host.monotonic() - since >= LASTING
+        return bool(service.worker_titles) or lasts()
 
     wait_until(
         ready,

@@ -422,6 +422,34 @@ def test_last_half_a_second(host, wrapped):
     assert {} == {pid: one for pid, one in host.processes.items() if not one.forked}
 
 
+@pytest.mark.parametrize(
+    ("sockets", "lives", "least"),
+    [({7: "0.0.0.0:7000"}, 60, 0), ({}, 60, 0.5), ({}, 0.1, None)],
+    ids=["its own", "it has none", "of another server"],
+)
+def test_whose_answer_it_is(host, wrapped, sockets, lives, least):
+    """Another server may answer ``ready``: one that has no socket has to last as well."""
+    program = host.programs[DAEMON]
+    host.put("/bin/ping", mode=0o755)
+    host.programs["/bin/ping"] = lambda _argv: Run()
+
+    def boot(child):
+        program(()).begin(child)
+        master = max(host.processes.values(), key=lambda process: process.pid)
+        master.sockets = sockets
+        host.at(lives, lambda: host.end(master))
+
+    host.programs[DAEMON] = lambda _argv: Run(seconds=0.02, begin=boot)
+    service = PLAIN.replace(ready=("/bin/ping",))
+
+    if least is None:
+        with pytest.raises(InitError, match="ended as soon as it was up"):
+            start(service, host)
+    else:
+        start(service, host)
+        assert least <= host.now < least + 0.2
+
+
 def test_listens(host, wrapped):
     """One that says where it listens is up as soon as it does, and not before."""
     with pytest.raises(WaitTimeout, match=r"to listen at 127\.0\.0\.1:7001"):
