@@ -83,10 +83,12 @@ def parse_stat(text: str) -> tuple[str, int, int, int]:
     """Return state, parent, session and start time of /proc/PID/stat.
 
     The name stands in parentheses and may contain blanks and parentheses itself, so the
-    fields are counted from the last parenthesis on.
+    fields are counted from the last parenthesis on. The state is that of the first thread; a
+    process of which that has ended (Z), and others run, is running: R.
     """
     fields = text[text.rindex(")") + 2 :].split()
-    return fields[0], int(fields[1]), int(fields[3]), int(fields[19])
+    state = "R" if int(fields[17]) > 1 and fields[0] == "Z" else fields[0]
+    return state, int(fields[1]), int(fields[3]), int(fields[19])
 
 
 def parse_forked(text: str) -> bool:

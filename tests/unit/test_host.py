@@ -26,6 +26,7 @@ from initpy.host.network.holders import _has
 from initpy.host.programs import spawn
 from initpy.host.wait import wait_until
 
+EXIT = {"x86_64": 60, "aarch64": 93}[os.uname().machine]  # _exit(2) of one thread alone
 LIBC_SIGNALS = 1 << 31 | 1 << 32  # SIGCANCEL and SIGSETXID: nptl(7)
 
 
@@ -111,6 +112,29 @@ def _as_its_user(pid):
     os.close(theirs)
     with open(ours) as told:
         return [int(word) for word in told.read().split()]
+
+
+def test_first_thread_has_ended(machine):
+    """A process lives, and holds what it has, as long as any of its threads."""
+    run = "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(60,)).start()"
+    leave = f"{run}; ctypes.CDLL(None).syscall({EXIT}, 0)"
+    child = subprocess.Popen([sys.executable, "-c", leave], process_group=0)
+    try:
+        ours = machine.find(os.getpid())
+        zombie = lambda: "Z" in Path(f"/proc/{child.pid}/stat").read_text().split()[2]  # noqa: E731
+        wait_until(zombie, within=10, host=machine, what="its first thread to end")
+
+        process = machine.find(child.pid)
+
+        assert process is not None
+        assert machine.alive(process)
+        assert machine.look(child.pid).process == process
+        assert process in machine.children(ours)
+        assert machine.kill(process, signal.SIGKILL)
+        wait_until(lambda: not machine.alive(process), within=10, host=machine, what="its end")
+    finally:
+        child.kill()
+        child.wait()
 
 
 def test_names_that_no_file_can_have(machine, tmp_path):
