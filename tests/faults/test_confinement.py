@@ -300,6 +300,7 @@ def test_restart_without_kill(nginx):
 def test_php_fpm_without_kill(fpm, action):
     """CAP_KILL is missing everywhere, and php-fpm's master needs it: 4, and nothing is touched."""
     assert 0 == run([*WITHOUT_KILL, fpm.wrapper, "start"]).code
+    wait_until(lambda: len(fpm.workers) == fpm.crew, "all workers")
     before = fpm.place.processes()
 
     result = run([*WITHOUT_KILL, fpm.wrapper, action])

@@ -221,7 +221,7 @@ def test_failing_check(nginx, client, check):
     assert 150 == result.code, result
     assert path in result.err.splitlines()[-1]
     unharmed(nginx, old, client)
-    assert 2 == len(nginx.workers)
+    wait_until(lambda: 2 == len(nginx.workers), "both workers")
 
 
 def test_check_sees_only_the_new_master(nginx, client):
@@ -253,7 +253,7 @@ def test_new_master_killed_when_both_are_up(nginx, client):
     assert old == nginx.master
     assert old.pid == nginx.named
     assert "one" == nginx.ask()
-    assert 2 == len(nginx.workers)
+    wait_until(lambda: 2 == len(nginx.workers), "both workers")
     nginx.see_only(old)
 
 
@@ -289,7 +289,7 @@ def test_rollback_keeps_the_old_configuration(nginx, client, broken):
     assert old == nginx.master
     assert old.pid == nginx.named
     assert "one" == nginx.ask()
-    assert 2 == len(nginx.workers)
+    wait_until(lambda: 2 == len(nginx.workers), "both workers")
     nginx.see_only(old)
     assert [] == client.bad
     assert {"one", "two"} >= set(client.answered)

@@ -18,8 +18,8 @@ def serving_alone(nginx, master):
     assert master == nginx.master
     assert master.pid == nginx.named
     assert not os.path.exists(nginx.oldbin)
+    wait_until(lambda: 2 == len(nginx.workers), "both workers")
     nginx.see_only(master)
-    assert 2 == len(nginx.workers)
     assert "one" == nginx.ask()
 
 

@@ -29,7 +29,7 @@ def wait_until_stable(nginx):
     """Check that one master serves, whichever it is, and its pidfile names it."""
     assert nginx.master.pid == nginx.named
     assert not os.path.exists(nginx.oldbin)
-    assert 2 == len(nginx.workers)
+    wait_until(lambda: 2 == len(nginx.workers), "both workers")
     nginx.see_only(nginx.master)
     assert "one" == nginx.ask()
 

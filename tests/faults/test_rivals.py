@@ -49,8 +49,7 @@ def test_start_at_any_moment_of_a_start(rivalled):
         assert 0 == ours.returncode, told
         assert rivalled.ask(**at), told
         wait_until(lambda: len(rivalled.workers) == rivalled.crew, "all workers")
-        family = {rivalled.master, *rivalled.workers}
-        assert family == set(rivalled.place.processes()), told
+        rivalled.see_only(rivalled.master)  # a daemon that has lost may still be ending
         assert rivalled.master.pid == rivalled.named, told
         assert 0 == rivalled.act("stop").code
         assert {} == rivalled.place.processes()

@@ -97,6 +97,7 @@ class Trial:
             return
         if site.master is None:
             site.start()
+        wait_until(lambda: len(site.workers) == site.crew, "all workers")
         self.master, self.workers = site.master, site.workers
         if self.state == "crashed":
             site.kill(self.master)
