@@ -154,7 +154,9 @@ class Instance:
             return ""
         columns = ("-o", "pid,lstart,user,args")
         listed = self._chamber("ps", "--no-headers", *columns, "-p", named, "--ppid", named)
-        return listed.out if "www-data" in listed.out else ""
+        workers = [line for line in listed.out.splitlines() if "www-data" in line]
+        # A worker has its user, and for a moment still its master's title.
+        return "" if any("master" in line for line in workers) or not workers else listed.out
 
 
 def see_untouched(acting, *others):

@@ -390,7 +390,9 @@ def test_job_that_holds_our_socket(fpm, crashed):
     script = fpm.place.write("job.php", JOB.format(sleep=sleep))
     fpm.start()
     assert "begun" == fpm.ask(script)
-    (job,) = (one for one, title in fpm.place.processes().items() if title.startswith(sleep))
+    # The shell that is to execute it does not wait for that.
+    jobs = lambda: [p for p, title in fpm.place.processes().items() if title.startswith(sleep)]  # noqa: E731
+    (job,) = wait_until(jobs, "the job to be executed")
     if crashed:
         crash(fpm)
     told = fpm.act("status")

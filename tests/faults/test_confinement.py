@@ -367,15 +367,22 @@ def as_init(nginx):
     )
     try:
         wait_until(lambda: nginx.named == 1 and can_ask(nginx), "nginx to be up as process 1")
-        # A worker bears its master's title for a moment.
-        masters = lambda: [one for one, t in nginx.place.processes().items() if "master" in t]  # noqa: E731
-        wait_until(lambda: (len(masters()), len(nginx.place.processes())) == (1, 3), "its workers")
-        (master,) = masters()
+        (master,) = wait_until(lambda: master_of_two(nginx), "its workers")
         yield child, ["nsenter", "--target", f"{master}", "--pid", "--mount"]
     finally:
         child.kill()
         child.wait()
         wait_until(lambda: not nginx.place.processes(), "the namespace to end")
+
+
+def master_of_two(nginx):
+    """Return the only master, in a list, once it has two workers.
+
+    A worker bears its master's title for a moment.
+    """
+    titles = nginx.place.processes()
+    masters = [one for one, title in titles.items() if "master" in title]
+    return masters if (len(masters), len(titles)) == (1, 3) else []
 
 
 def can_ask(nginx):

@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 from contextlib import suppress
+from glob import glob
 
 import pytest
 from boxes import log_to_standard_output
@@ -33,8 +34,7 @@ def in_memory(site):
     """Return how many bytes the files without a name have that its processes have open."""
     sizes = {}
     for process in site.place.processes():
-        for fd in os.listdir(f"/proc/{process}/fd"):
-            path = f"/proc/{process}/fd/{fd}"
+        for path in glob(f"/proc/{process}/fd/*"):  # none if it has ended meanwhile
             with suppress(FileNotFoundError):  # a connection, closed meanwhile
                 if os.readlink(path).startswith("/memfd:"):
                     info = os.stat(path)

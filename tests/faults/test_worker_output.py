@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import glob
 
 import pytest
 from real_daemons import wait_until
@@ -45,13 +46,10 @@ def asking(fpm):
 def holders(path):
     """Return the processes that have a file open, by its name or a former one."""
     file, found = os.stat(path), set()
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            fds = [os.stat(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-        except OSError:
-            continue
-        if any(os.path.samestat(file, one) for one in fds):
-            found.add(int(pid))
+    for fd in glob("/proc/[0-9]*/fd/*"):
+        with suppress(OSError):  # it was closed meanwhile
+            if os.path.samestat(file, os.stat(fd)):
+                found.add(int(fd.split("/")[2]))
     return found
 
 

@@ -20,7 +20,9 @@ sys.exit(main())
 @pytest.fixture
 def installed(debian):
     """Return a machine on which initpy has put its scripts in the place of Debian's."""
-    shutil.copytree(REPOSITORY / "initpy", debian.mnt / "initpy")
+    # Other tests, which run beside this one, compile modules: each by way of another file.
+    compiled = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(REPOSITORY / "initpy", debian.mnt / "initpy", ignore=compiled)
     (debian.mnt / "command").write_text(COMMAND)
     debian.sh(
         "mkdir /opt/initpy; cp -r /mnt/initpy /opt/initpy/\n"

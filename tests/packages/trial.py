@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from glob import glob
 
 WITHIN = 200  # seconds for an action
 LONG = 600  # seconds for scripts/check: some daemons take half a minute for a stop
@@ -60,8 +62,9 @@ class Trial:
         assert 0 == code, f"status is {code}: {said}"
         found = [json.loads(said.splitlines()[-1])["master"]]
         for pid in found:
-            for task in os.listdir(f"/proc/{pid}/task"):
-                with open(f"/proc/{pid}/task/{task}/children") as file:
+            for path in glob(f"/proc/{pid}/task/*/children"):
+                # One that only does a task may have ended meanwhile.
+                with suppress(FileNotFoundError, ProcessLookupError), open(path) as file:
                     found += map(int, file.read().split())
         return found
 
