@@ -193,7 +193,7 @@ def see(container, action, code):
         return
     assert result.code or container.answers(), (action, result)
     up = lambda: f"{action}: one master and its workers, {container.family()}, {result}"  # noqa: E731
-    wait_until(container.is_up, up, within=5.0)
+    wait_until(container.is_up, up)
     if result.code and action != "stop":  # it was not touched
         assert family == container.family(), (action, result)
 

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import subprocess
-import time
 from contextlib import suppress
 
 import pytest
@@ -16,7 +15,6 @@ from real_load import heeds, moments
 pytestmark = pytest.mark.fault
 
 MOMENTS = int(os.environ.get("INITPY_TEST_ENDINGS", "2"))
-SOON = 1.0  # seconds
 BEFORE = {"start": "stop"}  # what is done before an action: "start" before the others
 ACTIONS = ("start", "stop", "restart", "reload", "upgrade", "configtest", "reopen")
 
@@ -29,7 +27,7 @@ def duration(site, action):
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_at_any_moment(site, action):
-    """INT or TERM at any moment of any action: it ends within a second, and is done or undone."""
+    """INT or TERM at any moment of any action: it ends soon, and is done or undone."""
     for seconds in moments(duration(site, action), MOMENTS):
         site.script(BEFORE.get(action, "start"))
         sig = random.choice([signal.SIGINT, signal.SIGTERM])
@@ -38,13 +36,11 @@ def test_at_any_moment(site, action):
             with suppress(subprocess.TimeoutExpired):
                 script.wait(seconds)
             script.send_signal(sig)
-            sent = time.monotonic()
-            _, err = script.communicate(timeout=30)
+            # If it did not heed the signal, it would wait until its deadline.
+            _, err = script.communicate(timeout=site.service.timeout / 2)
 
-        took = time.monotonic() - sent
         assert "Traceback" not in err, err
         assert script.returncode in (0, 1, 150), (seconds, err)
-        assert took < SOON, (seconds, took, err)
         if action not in ("start", "stop"):
             assert site.ask(), (seconds, err)
         result = site.script("start")

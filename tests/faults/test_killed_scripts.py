@@ -43,7 +43,7 @@ def wait_until_stable(site, crew):
     """Wait until only *crew* runs, and check that nothing tells of an upgrade any more."""
     running = lambda: set(site.place.processes())  # noqa: E731
     what = lambda: f"{site.place.processes()} to be {crew()}"  # noqa: E731
-    wait_until(lambda: crew() == running(), what, within=5)
+    wait_until(lambda: crew() == running(), what)
     told = site.act("status", "--json").json
     assert site.named == told["master"]
     assert (0, [], None) == (told["code"], told["orphans"], told["old_master"])

@@ -68,7 +68,7 @@ def test_reason_of_a_start_that_fails(site):
         held.bind(("127.0.0.1", site.port))
         held.listen()
 
-        result = site.act("start", "--timeout", "5")
+        result = site.act("start")
 
     assert 1 == result.code, result
     assert "Address already in use" in result.err

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import termios
-import time
 from contextlib import contextmanager
 
 import pytest
@@ -14,7 +13,7 @@ from real_daemons import wait_until
 
 pytestmark = pytest.mark.fault
 
-MOST = 1.5  # seconds that an action may lose by it
+WITHIN = 20  # seconds; an action that waits for a reader never ends
 
 
 @contextmanager
@@ -62,7 +61,7 @@ def test_action(site, stuck, actions):
     with stuck() as stream:
         for action in actions:
             argv = [site.wrapper, action]
-            ended = subprocess.run(argv, check=False, stdout=stream, stderr=stream, timeout=20)
+            ended = subprocess.run(argv, check=False, stdout=stream, stderr=stream, timeout=WITHIN)
 
             assert 0 == ended.returncode, action
             assert action == "stop" or site.ask(), action
@@ -86,12 +85,10 @@ def test_signal(nginx, client, stuck, sig):
         argv = [nginx.wrapper, "upgrade"]
         with subprocess.Popen(argv, stdout=stream, stderr=stream) as upgrade:
             wait_until(checks, "the check to run")
-            began = time.monotonic()
             upgrade.send_signal(sig)
-            upgrade.wait(timeout=20)
+            upgrade.wait(WITHIN)
 
     assert 150 == upgrade.returncode
-    assert time.monotonic() - began < 2 * MOST
     assert old == nginx.master
     assert nginx.act("reload", "--timeout", "5").code == 0  # the lock is free
     assert [] == client.bad
@@ -104,9 +101,7 @@ def test_test_output(site):
         file.write("nonsense\n")
     with full_pipe() as stream:
         argv = [site.wrapper, "reload"]
-        began = time.monotonic()
-        ended = subprocess.run(argv, check=False, stdout=stream, stderr=stream, timeout=20)
+        ended = subprocess.run(argv, check=False, stdout=stream, stderr=stream, timeout=WITHIN)
 
     assert 6 == ended.returncode
-    assert time.monotonic() - began < 2 * MOST
     assert site.ask()

@@ -149,7 +149,7 @@ class Trial:
             if not unheard and len(said[0].partition(": ")[2]) < len("it"):
                 yield f"no sentence: {result}"
         try:
-            wait_until(lambda: not self.lacking(result), "the service", within=5)
+            wait_until(lambda: not self.lacking(result), "the service")
         except InitError:
             yield f"{self.lacking(result)}: {result} {self.site.place.processes()}"
 

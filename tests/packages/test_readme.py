@@ -65,7 +65,8 @@ def session():
 
 
 def plain(said):
-    """Return a text without what differs from run to run: pids, times, the number of workers."""
+    """Return a text without what differs from run to run: pids, times, waits, number of workers."""
+    said = re.sub(r"^.*waiting for .*, \d+ s\n", "", said, flags=re.MULTILINE)
     said = re.sub(r"\d+ workers?, up .*", "N workers, up N", said)
     return re.sub(r"\d+(/\d+)*(?!\d*$)", "N", said.strip())
 

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from chamber import install
 from network import Network, do
-from real_daemons import wait_until
+from real_daemons import PATIENCE, wait_until
 
 pytestmark = pytest.mark.real
 
@@ -63,6 +63,11 @@ http { access_log off; server { listen 80; return 200 "served"; } }
 """
 
 
+def see(probe, what):
+    """Return what *probe* returns once it is true: what Pacemaker does takes seconds anywhere."""
+    return wait_until(probe, what, within=3 * PATIENCE)
+
+
 def form(addresses, machines):
     """Form a cluster of machines, whose addresses are given by their names."""
     nodes = "\n".join(
@@ -79,10 +84,10 @@ def form(addresses, machines):
         do(machine, "chown", "-R", "hacluster:haclient", "/var/lib/pacemaker", "/run/crm")
         do(machine, "sh", "-c", "corosync >/run/corosync.log 2>&1")
     for machine in machines:
-        wait_until(lambda to=machine: 0 == to(*QUORUM).code, "corosync to have a quorum")
+        see(lambda to=machine: 0 == to(*QUORUM).code, "corosync to have a quorum")
         do(machine, "sh", "-c", "pacemakerd -f >/run/pacemaker.log 2>&1 &")
     names = " ".join(addresses)
-    wait_until(
+    see(
         lambda: f"Online: [ {names} ]" in machines[0]("crm_mon", "--one-shot").out,
         "the nodes to be online",
     )
@@ -132,13 +137,13 @@ def test_pacemaker_cluster(island, nginx):
     manage(island)
 
     status = lambda: island(script, "status").code  # noqa: E731
-    wait_until(lambda: 0 == status(), "Pacemaker to start it")
+    see(lambda: 0 == status(), "Pacemaker to start it")
     first = nginx.named
     island("sh", "-c", f"kill -KILL {first}")
-    wait_until(lambda: 0 == status() and first != nginx.named, "Pacemaker to start it again")
+    see(lambda: 0 == status() and first != nginx.named, "Pacemaker to start it again")
     stop = ("--resource", "web", "--meta", "--set-parameter", "target-role")
     island("crm_resource", *stop, "--parameter-value", "Stopped")
-    wait_until(lambda: 3 == status(), "Pacemaker to stop it")
+    see(lambda: 3 == status(), "Pacemaker to stop it")
     # Nothing has failed but the look that saw it dead.
     failures = island("crm_mon", "--one-shot").out.partition("Failed Resource Actions:")[2]
     assert ["web 1000ms-interval monitor on one returned 'not running'"] == [
@@ -162,7 +167,7 @@ class Pair(Network):
         once = ("--name", "migration-threshold", "--update", "1")
         do(first, "crm_attribute", "--type", "rsc_defaults", *once)
         manage(first)
-        wait_until(self.serving, "Pacemaker to start it")
+        see(self.serving, "Pacemaker to start it")
 
     def serving(self):
         """Return the names of the nodes on which nginx runs."""
@@ -180,7 +185,7 @@ class Pair(Network):
         """Wait until Pacemaker has looked at what serves twice more, the second time wholly."""
         (name,) = self.serving()
         before = len(self.asked()[name])
-        wait_until(lambda: len(self.asked()[name]) >= before + 2, "Pacemaker to look")
+        see(lambda: len(self.asked()[name]) >= before + 2, "Pacemaker to look")
 
 
 @pytest.fixture
@@ -212,7 +217,7 @@ def test_pair_fails_over(pair):
 
     do(node, "sh", "-c", "kill -KILL $(cat /run/nginx.pid)")
 
-    wait_until(lambda: [other] == pair.serving(), "it to serve on the other node")
+    see(lambda: [other] == pair.serving(), "it to serve on the other node")
     assert 3 == node(GENERATED, "status").code
     asked = do(node, "/usr/bin/python3", "-c", ASK.format(pair.address(other)))
     assert "served" == asked.strip()
