@@ -145,8 +145,10 @@ def test_upgrade(machine):
     before = status(machine, "nginx")["master"]
 
     assert 0 == machine.run("/etc/init.d/nginx", "upgrade").code
-    wait_until(lambda: ("active", "running") == truth(machine), "systemd to follow")
-    assert before != status(machine, "nginx")["master"]
+    after = status(machine, "nginx")["master"]
+    wait_until(lambda: f"{after}" == show(machine, "nginx", "MainPID"), "systemd to follow")
+    assert ("active", "running") == truth(machine)
+    assert before != after
 
 
 @pytest.mark.parametrize("way", WAYS, ids=["systemctl", "service", "script"])

@@ -7,7 +7,7 @@ import signal
 import socket
 
 import pytest
-from real_daemons import PORTS, can_bind
+from real_daemons import PORTS, can_bind, wait_until
 from real_load import crash
 
 from initpy.tools import command
@@ -158,6 +158,7 @@ def test_options(nginx, options, instead):
     titles = nginx.place.processes()
     slow = next(process for process, title in titles.items() if "worker" in title)
     nginx.kill(slow, signal.SIGSTOP)
+    wait_until(lambda: nginx.host.look(slow.pid).state == "T", "it to stop")
     held = nginx.act("reopen")
     nginx.kill(slow, signal.SIGCONT)
     reopened = nginx.act("reopen")

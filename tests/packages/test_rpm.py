@@ -116,6 +116,7 @@ def test_legacy_upgrade(red_hat):
     """What service(8) runs for "service nginx upgrade" upgrades it."""
     said = red_hat.sh(f"""
         /usr/sbin/nginx
+        until [ -s /run/nginx.pid ]; do sleep 0.01; done  # it is written in the background
         old=$(cat /run/nginx.pid)
         {LEGACY}/nginx/configtest
         {LEGACY}/nginx/upgrade
