@@ -267,15 +267,17 @@ def test_terminal_that_goes_away(nginx, client):
 def test_nohup(nginx, client):
     """A hangup under nohup: the upgrade goes on."""
     old = nginx.master
-    sleep = nginx.place.tool("sleep")
-    nginx.place.settings(nginx.name, f"UPGRADE_CHECK='{sleep} 0.5'\n")
+    go, sleep = nginx.place.path("go"), nginx.place.tool("sleep")
+    check = nginx.place.script("check", f"until test -e {go}; do {sleep} 0.01; done")
+    nginx.place.settings(nginx.name, f"UPGRADE_CHECK={check}\n")
     nginx.replace_binary()
     with subprocess.Popen(["/usr/bin/nohup", nginx.wrapper, "upgrade", "--quiet"]) as upgrade:
         wait_until(
-            lambda: any(title.startswith(sleep) for title in nginx.place.processes().values()),
+            lambda: any(check in title for title in nginx.place.processes().values()),
             "the check to run",
         )
         upgrade.send_signal(signal.SIGHUP)
+        nginx.place.write("go", "")
 
     assert 0 == upgrade.returncode
     assert old != nginx.master

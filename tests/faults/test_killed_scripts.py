@@ -189,17 +189,18 @@ def two_masters(shop):
     """Leave what a takeover leaves that is killed when both are up. Return old and new."""
     fpm = shop.fpm
     old = fpm.master
-    newest = lambda: [  # noqa: E731
-        master
-        for master in take_snapshot(fpm.service, fpm.host, thorough=True).masters
-        if master != old and len(workers_of(fpm.service, master, fpm.host)) == fpm.crew
-    ]
+    sleep = fpm.place.tool("sleep")
+    fpm.place.settings(fpm.name, f"UPGRADE_CHECK='{sleep} 600'\n")
+    checks = lambda: [p for p, t in fpm.place.processes().items() if t.startswith(sleep)]  # noqa: E731
     with fpm.running_script("upgrade") as upgrade:
-        wait_until(newest, "the new master and its workers")
+        (check,) = wait_until(checks, "the check to run")
         upgrade.kill()
-        upgrade.wait()
-    (new,) = newest()
-    assert fpm.alive(old), "killed too late: the old master is gone"
+    fpm.kill(check)
+    fpm.see_gone(check)
+    fpm.place.settings(fpm.name, "")
+    masters = take_snapshot(fpm.service, fpm.host, thorough=True).masters
+    (new,) = set(masters) - {old}
+    wait_until(lambda: len(workers_of(fpm.service, new, fpm.host)) == fpm.crew, "its workers")
     return old, new
 
 
