@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 from elsewhere import Instance
 from real_daemons import NOBODY, Nginx, wait_until
-from real_load import ROUNDS
+from real_load import ROUNDS, crash
 
 pytestmark = pytest.mark.real
 
@@ -342,7 +342,7 @@ def test_socket_of_a_crash(nginx, web_socket):
         nginx.kill(process)
     nginx.see_gone(*nginx.place.processes())
     killed = nginx.act("start")
-    nginx.kill(nginx.master)
+    crash(nginx)
     stopped = nginx.act("stop")
 
     again = nginx.act("start")
