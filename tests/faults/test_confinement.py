@@ -619,8 +619,10 @@ def test_disk_filled_at_the_pidfile(site, small, action):
     assert code in {"upgrade": (0, 1, 150), "restart": (0, 1), "reload": (0, 1)}.get(action, (0,))
     assert "No space left on device" in result.err or code == 0, result
     if code:
-        assert master == site.master
-        assert {master, *site.workers} == set(site.place.processes())
+        # php-fpm removes its pidfile and writes it anew as it reloads, and ends if it cannot:
+        # there is no room for that while anybody has the old one open, and be it to read it.
+        assert (master != site.master) == ("was started again" in result.err), result
+        site.see_only(site.master)
     assert site.ask()
     os.unlink(f"{small}/filler")
     assert 0 == site.act("upgrade").code
