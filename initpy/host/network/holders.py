@@ -7,6 +7,7 @@ from _socket import SOCK_DGRAM  # socket would load enum and selectors
 
 from ...errors import translated
 from ...value import Value
+from .sock_diag import SockDiag
 from .sockets import Sockets
 
 TYPE_CHECKING = False
@@ -36,9 +37,13 @@ class Holders(Sockets):
         """
         import psutil
 
+        if place.startswith("/"):
+            inodes = _sockets_at(place)
+            return [holder for inode in inodes for holder in self.socket_holders(inode)]
         pids: list[int] = []
         try:
-            connections = psutil.net_connections(kind="all")
+            # Not those of unix: whoever binds one writes lines of /proc/net/unix with its name.
+            connections = psutil.net_connections(kind="inet")
         except FileNotFoundError:  # /proc has only processes
             return []
         for connection in connections:
@@ -75,6 +80,16 @@ class Holders(Sockets):
         return list(dict.fromkeys(found))
 
 
+def _sockets_at(path: str) -> list[int]:
+    """Return the inodes of the sockets that listen where a path leads, whatever their names."""
+    try:
+        file = os.stat(path)
+    except OSError:
+        return []
+    there = SockDiag().listening_sockets() or ()
+    return [one.inode for one in there if one.file and one.file[0] == file.st_ino]
+
+
 def _others_with(host: Sockets, inode: int) -> list[int]:
     """Return the other processes that have that socket of ours open, without our children."""
     others = [host.look(pid) for pid in host.pids() if pid != os.getpid()]
@@ -88,8 +103,8 @@ def _others_with(host: Sockets, inode: int) -> list[int]:
 
 
 def _has(connection: Any, place: str, datagram: bool) -> bool:
-    if isinstance(connection.laddr, str) or not connection.laddr:
-        return bool(place) and connection.laddr == place
+    if not connection.laddr:
+        return False
     address, _, port = place.rpartition(":")
     wildcards = ("", "*", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared, not bound
     # What is bound to an address of udp is in the way of others, also if it has a peer.
