@@ -400,6 +400,24 @@ def test_parent_exits_between_two_looks():
         assert not is_started(other.id, child, host)
 
 
+def test_more_generations_than_calls_may_nest(host, nginx):
+    """All of a failed start is ended, however long a line its processes make."""
+    line = []
+
+    def begin(child):
+        line.append(child.parent)
+        for _ in range(2 * sys.getrecursionlimit()):
+            line.append(host.add(ppid=line[-1]).pid)
+
+    host.programs[NGINX.daemon] = lambda _argv: Run(code=1, seconds=0.01, begin=begin)
+    before = set(host.processes)
+
+    with pytest.raises(InitError, match="ended with code 1"):
+        launch(NGINX, host)
+
+    assert before == set(host.processes)
+
+
 def test_helper_of_a_start_is_told(host, nginx):
     """An extension's helper is none of a failed start: it is returned, to be recorded."""
     helpers = []

@@ -237,8 +237,8 @@ def terminate_upgrade_children(
 
 
 def descendants(process: Process, host: Host) -> list[Process]:
-    """Return *process* and all its descendants."""
-    return [
-        process,
-        *(more for child in host.children(process) for more in descendants(child, host)),
-    ]
+    """Return *process* and all its descendants, each behind its parent."""
+    found = [process]
+    for one in found:  # which grows: any user can have more generations than calls may nest
+        found += host.children(one)
+    return found
