@@ -167,8 +167,8 @@ def remove_stale_sockets(service: Service, host: Host) -> None:
 
     A daemon that binds such a path fails as if it were taken. A refused connection is no
     proof: a daemon between bind(2) and listen(2) refuses, too. So the kernel is asked
-    twice for every socket that has the path's inode or its name. Only root's sockets, in
-    folders that no other user can write, are removed. The service is stopped.
+    twice for every socket that has the path's inode. Only root's sockets, in folders that no
+    other user can write, are removed. The service is stopped.
     """
     for path in (*read_configuration(service, host).listens, *service.listens):
         file = host.socket_file(path) if path.startswith("/") else None
@@ -193,16 +193,14 @@ def refuse_lost_paths(service: Service, host: Host) -> None:
 
 
 def is_bound(path: str, inode: int, host: Host) -> bool:
-    """Tell whether a socket has that path or its inode; also where the kernel does not tell.
+    """Tell whether a socket has that path, a file of that inode; also where it is not told.
 
-    It is asked twice: a daemon may be about to bind it.
+    The kernel is asked twice: a daemon may be about to bind it.
     """
 
     def look() -> bool:
         sockets = host.unix_sockets()
-        if sockets is None:
-            return True
-        return any(one.place == path or (one.file and one.file[0] == inode) for one in sockets)
+        return sockets is None or any(one.is_at(path, inode) for one in sockets)
 
     return look() or look()
 

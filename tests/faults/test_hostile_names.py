@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -22,3 +25,37 @@ def test_socket_whose_name_has_lines(site, place):
     assert 1 == result.code, result
     assert "ddress already in use" in result.err
     assert "Traceback" not in result.err
+
+
+ELSEWHERE = """
+import os, socket, sys
+root, path = sys.argv[1:]
+os.chroot(root)
+os.makedirs(os.path.dirname(path))
+one = socket.socket(socket.AF_UNIX)
+one.bind(path)
+one.listen()
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def test_socket_of_that_name_in_another_root(nginx, place):
+    """It is not what nginx has left at that path: the start after a crash removes that."""
+    path, root = place.path("run.sock"), place.path("root")
+    os.mkdir(root)
+    nginx.configure(http=f"server {{ listen unix:{path}; }}")
+    command = [sys.executable, "-IS", "-c", ELSEWHERE, root, path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        crashed = [nginx.start(), *nginx.workers]
+        for process in crashed:
+            nginx.kill(process)
+        for process in crashed:
+            nginx.see_gone(process)
+
+        result = nginx.act("start")
+        declared = nginx.act("restart", listens=(path,))
+        child.communicate()
+
+    assert (0, 0) == (result.code, declared.code), (result, declared)

@@ -271,6 +271,16 @@ def test_socket_of_somebody_stays(host, monkeypatch, left, by):
     assert left in host.files
 
 
+def test_name_of_a_socket_elsewhere(host, monkeypatch, left):
+    """In a root of his own any user binds that path: that keeps no stale socket here."""
+    elsewhere = BoundSocket(inode=7, cookie=7, place=left, file=(host.files[left].inode + 1, 0))
+    monkeypatch.setattr(host, "unix_sockets", lambda: [elsewhere], raising=False)
+
+    remove_stale_sockets(NGINX, host)
+
+    assert left not in host.files
+
+
 def test_socket_that_is_bound_between_two_looks_stays(host, monkeypatch, left):
     """A daemon that starts meanwhile binds it: the kernel is asked twice."""
     there = BoundSocket(inode=7, cookie=7, place=left)

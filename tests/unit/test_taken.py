@@ -62,6 +62,15 @@ def test_path_through_a_link(host):
     assert excludes("/run/x", bound, host)
 
 
+def test_path_in_another_root(host):
+    """A name is no path: what stands there is another file, or nothing."""
+    bound = BoundSocket(inode=7, cookie=1, place="/run/x", file=(1 << 20, 1))
+    assert not excludes("/run/x", bound, host)
+    host.put("/run/x", kind="socket")
+
+    assert not excludes("/run/x", bound, host)
+
+
 def test_place_that_another_has(host, nginx):
     """Nothing is started, and the sentence names place, pid and program, at once."""
     host.add(sockets={77: "0.0.0.0:6379"})

@@ -55,10 +55,8 @@ def refuse_taken(
 def excludes(declared: str, bound: BoundSocket, host: Host) -> bool:
     """Tell whether what listens at *bound* keeps a daemon from listening where it is declared."""
     if declared.startswith("/"):
-        file = host.socket_file(declared)
-        return bound.place == os.path.normpath(declared) or bool(
-            file and bound.file and bound.file[0] == file[1]
-        )
+        _, inode = host.file_id(declared) or (0, 0)
+        return bound.is_at(os.path.normpath(declared), inode)
     address, _, port = declared.removesuffix(UDP).rpartition(":")
     taken, _, its_port = bound.place.rpartition(":")
     if its_port != port or bound.datagram != declared.endswith(UDP):

@@ -87,7 +87,7 @@ def _sockets_at(path: str) -> list[int]:
     except OSError:
         return []
     there = SockDiag().listening_sockets() or ()
-    return [one.inode for one in there if one.file and one.file[0] == file.st_ino]
+    return [one.inode for one in there if one.is_at(path, file.st_ino)]
 
 
 def _others_with(host: Sockets, inode: int) -> list[int]:

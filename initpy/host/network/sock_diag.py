@@ -41,6 +41,15 @@ class BoundSocket(Value):
     datagram: bool = False  # it is a udp socket
     ipv6only: bool | None = None  # IPV6_V6ONLY; None if it does not matter there
 
+    def is_at(self, path: str, inode: int) -> bool:
+        """Tell whether it is the socket at *path*, a file of that inode.
+
+        Its name is only believed where no file is told: in a root of his own any user has
+        that path. Devices are not compared, on an overlay they differ; and of an inode
+        the kernel tells 32 bits.
+        """
+        return self.place == path if self.file is None else self.file[0] == inode & 0xFFFFFFFF
+
 
 @translated
 class SockDiag:
