@@ -76,8 +76,7 @@ class LogMark:
         if self._offset is None:  # a terminal, a pipe, or a file that we may not read
             return Report()
         same = self._host.file_id(self._path) == self._file  # not opened anew meanwhile
-        regular = self._host.size(self._path) is not None
-        text = self._host.read_from(self._path, self._offset if same else 0) if regular else ""
+        text = self._host.read_from(self._path, self._offset if same else 0)
         return read_log(self._service, text, pid) if text else Report()
 
     def tells(self) -> Report | None:

@@ -971,6 +971,13 @@ def test_read_from(machine, host):
     assert host.size(machine.folder("y")) is None
 
 
+def test_read_from_no_file(machine, host):
+    """A FIFO that stands where a log was is not waited for, and nothing else is a file either."""
+    others = [machine.fifo("fifo"), machine.folder("folder"), machine.deaf_socket("socket")]
+
+    assert ["", "", ""] == [host.read_from(path, 0) for path in others]
+
+
 def test_glob(machine, host):
     """A pattern is every path that matches, sorted; a path is itself."""
     paths = [machine.file(name) for name in ("b.conf", "a.conf", "c.txt")]

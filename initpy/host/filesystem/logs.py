@@ -78,13 +78,21 @@ class Logs(Processes):
         return info.st_size if stat.S_ISREG(info.st_mode) else None
 
     def read_from(self, path: str, offset: int, most: int = 1 << 22) -> str:
-        """Return at most *most* bytes of a file from *offset* on, or "" if it cannot be read."""
+        """Return at most *most* bytes of a file from *offset* on, or "" if it cannot be read.
+
+        Who may write in its folder may put a FIFO there: nothing is waited for.
+        """
         try:
-            with open(path, "rb") as file:
-                file.seek(offset)
-                return os.fsdecode(file.read(most))
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         except OSError:
             return ""
+        try:
+            regular = stat.S_ISREG(os.fstat(fd).st_mode)
+            return os.fsdecode(os.pread(fd, most, offset)) if regular else ""
+        except OSError:
+            return ""
+        finally:
+            os.close(fd)
 
 
 def _nameless(descriptor: str) -> NamelessFile | None:
