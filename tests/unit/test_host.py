@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import glob
 import itertools
 import os
@@ -19,7 +20,7 @@ import psutil
 import pytest
 
 import initpy
-from initpy.errors import HostError, InitError
+from initpy.errors import HostError, InitError, NotPermitted
 from initpy.host import CannotCopy, Host, parts
 from initpy.host.filesystem import logs
 from initpy.host.network.holders import _has
@@ -649,6 +650,22 @@ def test_who_else_holds_it(machine, monkeypatch):
     machine.close(copy.fd)
 
     assert [named.pid] == [holder.pid for holder in found]
+
+
+def test_file_with_a_lease(machine, tmp_path):
+    """Its owner may keep everybody from reading it: that is no error of the system's."""
+    path = tmp_path / "x"
+    path.write_text("42")
+    fd = os.open(path, os.O_RDWR)
+    handler = signal.signal(signal.SIGIO, signal.SIG_IGN)
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        with pytest.raises(NotPermitted, match="its owner has a lease on it"):
+            machine.examine(str(path), 9)
+        assert machine.read_from(str(path), 0) == ""
+    finally:
+        os.close(fd)
+        signal.signal(signal.SIGIO, handler)
 
 
 WATCHING = """
