@@ -7,6 +7,7 @@ from ..host import Host, Process
 from ..service import Service
 from ..state.evidence import sign_of
 from ..state.record import (
+    MOST,
     Record,
     RecordedSocket,
     Remains,
@@ -182,7 +183,7 @@ def _format_record(record: Record, host: Host) -> str:
     """Return the text of a record: a word for what it is, then its values, a line each.
 
     A NUL stands for a newline in a value: whoever chooses the path of a socket, as a worker
-    does, writes no line of the record with it.
+    does, writes no line of the record with it. Of more sockets than fit some are left out.
     """
     exe = " ".join(map(str, record.exe or ()))
     lines = [
@@ -199,7 +200,11 @@ def _format_record(record: Record, host: Host) -> str:
         *(["owner {} {}".format(*record.owner)] if record.owner else []),
         f"config {record.config}",
     ]
-    return "".join(line.replace("\n", "\0") + "\n" for line in [*lines, "end"])
+    text = "".join(line.replace("\n", "\0") + "\n" for line in [*lines, "end"])
+    if record.sockets and len(text.encode(errors="surrogateescape")) > MOST:
+        fewer = record.sockets[: len(record.sockets) // 2]
+        return _format_record(record.replace(sockets=fewer), host)
+    return text
 
 
 def _format_remains(remains: Remains) -> list[str]:

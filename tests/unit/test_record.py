@@ -56,6 +56,17 @@ def test_any_place(host, nginx, place):
     assert (master.id, {}) == (record.master, record.remains.draining)
 
 
+@pytest.mark.parametrize("letter", ["x", "\u20ac"])
+def test_more_sockets_than_a_record_holds(host, nginx, letter):
+    """Whoever opens sockets by the thousand, as a worker may, is recorded all the same."""
+    master = nginx.new_master(sockets={n: f"/run/{letter * 35}{n}" for n in range(30000)})
+    write_record(NGINX, master.id, host)
+
+    record = read_record(NGINX, host)
+    assert master.id == record.master
+    assert record.sockets
+
+
 def test_helpers_of_a_start_are_members(host, nginx):
     """What an extension has forked while it was loaded, is recorded with the workers."""
     master, helper = nginx.run(), host.add(title="a helper")
