@@ -83,17 +83,32 @@ class NoticeSocket:
                 if sender is not None and accepts(sender) and Processes().alive(sender):
                     said.append(os.fsdecode(text))
             finally:
-                for fd in fds:
-                    os.close(fd)
+                _close_apart(*fds)
         return said
 
     def close(self) -> None:
         """Close it, and remove its path."""
-        self._socket.close()
+        _close_apart(self._socket.detach())  # descriptors may have come that nobody has read
         try:
             os.unlink(self.path)
         except FileNotFoundError:
             return
+
+
+def _close_apart(*fds: int) -> None:
+    """Close what others may have chosen, in a thread: a socket may linger for years, socket(7)."""
+    from _thread import start_new_thread
+
+    def close() -> None:
+        for fd in fds:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+    if fds:
+        try:
+            start_new_thread(close, ())
+        except RuntimeError:  # there are too many processes: then it is waited for
+            close()
 
 
 def _parts(ancillary: list[Any]) -> tuple[Process | None, list[int]]:
