@@ -668,6 +668,33 @@ def test_file_with_a_lease(machine, tmp_path):
         signal.signal(signal.SIGIO, handler)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory away")
+@pytest.mark.parametrize("owner", [0, 12345, 54321])
+def test_folder_that_is_a_users_link(machine, tmp_path, owner):
+    """It leads root to that user's own files alone: others are neither removed nor replaced."""
+    home, there = tmp_path / "home", tmp_path / "there"
+    home.mkdir()
+    there.mkdir()
+    (there / "x.pid").write_text("1")
+    (home / "run").symlink_to(there)
+    os.chown(home, 54321, 54321)
+    os.lchown(home / "run", 54321, 54321)
+    os.chown(there, owner, owner)
+    path = str(home / "run/x.pid")
+
+    if owner == 54321:
+        machine.write(path, "2")
+        assert (there / "x.pid").read_text() == "2"
+        machine.remove(path)
+    else:
+        for change in (lambda: machine.write(path, "2"), lambda: machine.remove(path)):
+            with pytest.raises(InitError, match=r"^\S+ stays: a link of uid 54321's leads"):
+                change()
+        assert (there / "x.pid").read_text() == "1"
+
+    assert (["x.pid"] if owner != 54321 else []) == os.listdir(there)
+
+
 WATCHING = """
 import select, socket, sys
 servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]

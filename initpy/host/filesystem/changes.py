@@ -6,7 +6,7 @@ import os
 import stat
 
 from ...errors import HostError, InitError, NotPermitted, translated
-from ..files import NO_FILE, Files
+from ..files import NO_FILE, Files, upwards, user_name
 
 
 @translated
@@ -16,7 +16,11 @@ class Changes(Files):
     def remove(self, path: str) -> None:
         """Remove a file. A file that does not exist is success. Raises InitError."""
         try:
-            os.unlink(path)
+            folder = _folder_of(path)
+            try:
+                os.unlink(os.path.basename(path), dir_fd=folder)
+            finally:
+                os.close(folder)
         except NO_FILE:
             return
         except OSError as exc:
@@ -84,20 +88,25 @@ class Changes(Files):
         text: encoded as what was read is decoded: a byte that is no character stays what it is.
         owner: its user and group, if not ours.
         """
-        temporary = f"{path}.{os.urandom(8).hex()}"  # a name that cannot be guessed
+        name = os.path.basename(path)
+        temporary = f"{name}.{os.urandom(8).hex()}"  # a name that cannot be guessed
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-            fd = os.open(temporary, flags, mode)
+            folder = _folder_of(path)
             try:
-                with open(fd, "wb") as file:
-                    file.write(os.fsencode(text))
-                    if owner is not None:
-                        os.fchown(fd, *owner)
-                    os.fchmod(fd, mode)
-                os.rename(temporary, path)
-            except BaseException:
-                os.unlink(temporary)
-                raise
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+                fd = os.open(temporary, flags, mode, dir_fd=folder)
+                try:
+                    with open(fd, "wb") as file:
+                        file.write(os.fsencode(text))
+                        if owner is not None:
+                            os.fchown(fd, *owner)
+                        os.fchmod(fd, mode)
+                    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+                except BaseException:
+                    os.unlink(temporary, dir_fd=folder)
+                    raise
+            finally:
+                os.close(folder)
         except PermissionError as exc:
             raise NotPermitted(f"{path} cannot be written: {exc.strerror}") from exc
         except OSError as exc:
@@ -185,3 +194,27 @@ class Changes(Files):
     def unlock(self, fd: int) -> None:
         """Release the lock. The file stays: if it were removed, two actions could hold a lock."""
         os.close(fd)
+
+
+def _folder_of(path: str) -> int:
+    """Open the directory of a file. A user's link leads only to a directory of that user's.
+
+    Raises OSError; InitError if it leads elsewhere.
+    """
+    directory = os.path.dirname(os.path.abspath(path))
+    fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _require_own(path, directory, fd)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _require_own(path: str, directory: str, fd: int) -> None:
+    if os.readlink(f"/proc/self/fd/{fd}") == directory:
+        return
+    users = {os.lstat(step).st_uid for step in upwards(directory)} - {0, os.geteuid()}
+    if users and os.fstat(fd).st_uid not in users:
+        whose = " or ".join(map(user_name, sorted(users)))
+        raise InitError(f"{path} stays: a link of {whose}'s leads elsewhere")
