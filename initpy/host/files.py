@@ -43,7 +43,7 @@ class Files:
         except PermissionError as exc:
             raise NotPermitted(f"{path} cannot be read: {exc.strerror}") from exc
         except OSError as exc:
-            if _is_any(exc, "EAGAIN"):  # its owner may hold a lease for ever: fcntl(2)
+            if _is_any(exc, "EAGAIN"):  # fcntl(2): even for ever
                 raise NotPermitted(f"{path} cannot be read: its owner has a lease on it") from exc
             if not _is_any(exc, "ELOOP", "ENXIO"):  # a link; a socket
                 raise HostError(f"{path} cannot be read", exc) from exc

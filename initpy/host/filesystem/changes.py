@@ -201,10 +201,10 @@ def _folder_of(path: str) -> int:
 
     Raises OSError; InitError if it leads elsewhere.
     """
-    directory = os.path.dirname(os.path.abspath(path))
+    directory = os.path.dirname(path) or "."
     fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _require_own(path, directory, fd)
+        _require_own(path, os.path.abspath(directory), fd)
     except BaseException:
         os.close(fd)
         raise
