@@ -60,7 +60,7 @@ class Leasing(Site):
 
 @pytest.mark.parametrize("action", ["stop", "restart"])
 def test_pidfile_with_a_lease(place, action):
-    """It is found all the same."""
+    """A daemon has a lease on its own pidfile: the master is found by the record."""
     daemon = Leasing(place)
     master = daemon.start()
     os.kill(master.pid, signal.SIGUSR1)

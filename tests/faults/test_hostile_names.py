@@ -13,7 +13,7 @@ pytestmark = pytest.mark.fault
 
 
 def test_socket_whose_name_has_lines(site, place):
-    """A start that fails says who has the port, whatever another's socket is called."""
+    """Another user's socket has lines in its name: a start that fails says why all the same."""
     with socket.socket(socket.AF_UNIX) as odd, socket.socket() as taken:
         odd.bind(place.path("x\na b"))
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -41,7 +41,7 @@ sys.stdin.read()
 
 
 def test_socket_of_that_name_in_another_root(nginx, place):
-    """It is not what nginx has left at that path: the start after a crash removes that."""
+    """A socket in another root has a stale one's path: the start after a crash removes that."""
     path, root = place.path("run.sock"), place.path("root")
     os.mkdir(root)
     nginx.configure(http=f"server {{ listen unix:{path}; }}")
