@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from initpy.control.run import end_group
 from initpy.control.starting.lineage import descendants
 from initpy.errors import InitError, Refused, SettingsError
 from initpy.host import Descriptors, Host, Process, Spot, parts
+from initpy.host.processes import read
 from initpy.host.wait import wait_until
 
 NOBODY = 65534
@@ -331,7 +333,9 @@ class RealMachine(FakeMachine):
         argv = [sys.executable, "-IS", "-c", WAIT]
         self.started.append(subprocess.Popen(argv, start_new_session=True))
         process = self.host.find(self.started[-1].pid)
-        self.await_true(lambda: self.host.blocked_by_threads(process))
+        # Before it waits it blocks the signal, and for a moment in between neither is seen.
+        places = f"/proc/{process}/task/*/wchan"
+        self.await_true(lambda: any("sigtimedwait" in read(place) for place in glob.glob(places)))
         return process
 
     def end(self, process):
