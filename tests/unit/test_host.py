@@ -688,7 +688,7 @@ def test_folder_that_is_a_users_link(machine, tmp_path, owner):
         machine.remove(path)
     else:
         for change in (lambda: machine.write(path, "2"), lambda: machine.remove(path)):
-            with pytest.raises(InitError, match=r"^\S+ stays: a link of uid 54321's leads"):
+            with pytest.raises(InitError, match=r"^\S+ is left alone: a link of uid 54321's leads"):
                 change()
         assert (there / "x.pid").read_text() == "1"
 

@@ -217,4 +217,4 @@ def _require_own(path: str, directory: str, fd: int) -> None:
     users = {os.lstat(step).st_uid for step in upwards(directory)} - {0, os.geteuid()}
     if users and os.fstat(fd).st_uid not in users:
         whose = " or ".join(map(user_name, sorted(users)))
-        raise InitError(f"{path} stays: a link of {whose}'s leads elsewhere")
+        raise InitError(f"{path} is left alone: a link of {whose}'s leads elsewhere")
