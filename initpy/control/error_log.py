@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from ..contracts import ReadLog
+    from ..contracts import Configuration, ReadLog
     from ..host import Holder
 
 
@@ -89,9 +89,14 @@ class LogMark:
         return report if report.lines or plain else None
 
 
-def mark_logs(service: Service, host: Host) -> dict[str, LogMark]:
-    """Mark the logs that the declaration and the configuration name, by their paths."""
-    logs = (*service.logs, *read_configuration(service, host).logs)
+def mark_logs(
+    service: Service, host: Host, config: Configuration | None = None
+) -> dict[str, LogMark]:
+    """Mark the logs that the declaration and the configuration name, by their paths.
+
+    config: what was read of it, if it was.
+    """
+    logs = (*service.logs, *(config or read_configuration(service, host)).logs)
     return {path: LogMark(service, path, host) for path in logs}
 
 

@@ -80,7 +80,7 @@ def _reload(service: Service, master: Process, host: Host) -> bool:
             f"requests in flight are cut: {config.reload_cuts}. "
             "upgrade loads a new configuration, too, and cuts none"
         )
-    old, logs = ready_workers(service, master, host), mark_logs(service, host)
+    old, logs = ready_workers(service, master, host), mark_logs(service, host, config)
     if not _signal(service, master, host):
         return False
     try:
