@@ -12,6 +12,7 @@ import os
 
 from ...errors import translated
 from ...value import Value
+from ..processes import read
 from ..procfs import Process, lines_of, status_line
 from .limits import come_near, limits_of, start_limits
 from .spawn import CLEAN_ENVIRONMENT
@@ -208,8 +209,7 @@ def _number(path: str) -> int | None:
 def _content(path: str) -> str:
     """Return what stands in a file of /proc, or "" if we may not read it or it is not there."""
     try:
-        with open(path, errors="surrogateescape", newline="\n") as file:
-            return file.read()
+        return read(path, paged=True)
     except OSError:
         return ""
 
