@@ -75,7 +75,7 @@ class NoticeSocket:
         space = _socket.CMSG_SPACE(_CREDENTIALS) + _socket.CMSG_SPACE(_FDS)
         for _ in range(_MOST_MESSAGES):
             try:
-                text, ancillary, _, _ = self._socket.recvmsg(_MOST, space)
+                text, ancillary, _, _ = self._socket.recvmsg(_MOST, space, _socket.MSG_CMSG_CLOEXEC)
             except BlockingIOError:
                 break
             sender, fds = _parts(ancillary)
@@ -107,8 +107,8 @@ def _close_apart(*fds: int) -> None:
     if fds:
         try:
             start_new_thread(close, ())
-        except RuntimeError:  # there are too many processes: then it is waited for
-            close()
+        except RuntimeError:  # there are too many processes: they are closed when this one ends
+            return
 
 
 def _parts(ancillary: list[Any]) -> tuple[Process | None, list[int]]:
