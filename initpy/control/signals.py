@@ -189,7 +189,7 @@ def terminate(
 def _send(name: str, processes: list[Process], leaders: Collection[Process], host: Host) -> None:
     """Send that signal to *processes*, or only to the leaders among them; KILL goes to all."""
     leading = [process for process in processes if process in leaders]
-    if name == "KILL":  # a master is not ended beside workers that cannot be
+    if name == "KILL" and processes[1:]:  # a master is not ended beside workers that cannot be
         require_permission(processes, host)
     for process in processes if name == "KILL" else leading or processes:
         host.kill(process, signal_named(name))

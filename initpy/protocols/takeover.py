@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 
     from ..contracts import Configuration
 
-
 # A master that executes itself anew is in the foreground until it forks again.
 EXECUTING = 1.0  # seconds
 
@@ -185,6 +184,7 @@ def replace_master(
             if service.upgrade_check:
                 run_check(service, host)
                 require_alive(new.master, host)  # the old master may have answered the check
+            require_permission(masters, host)  # while the new one can still be undone
             started = new.commit()
             left = retire_others(service, masters, lambda: new.family, host)
             return started.replace(master=_survivor(new, host)), left

@@ -124,6 +124,16 @@ class Trial:
         dice.shuffle(kinds)
         return list(islice(_in_turn(kinds), FAULTS))
 
+    def of_old_master(self):
+        """Return what of the calls that ask whether the old master may be signalled is to fail."""
+        with open(self.report) as file:
+            calls = [line.split() for line in file]
+        return [
+            (int(process), call, int(number), errno.EPERM, int(fd))
+            for process, call, number, fd in calls
+            if (call, int(fd)) == ("kill", self.master.pid)
+        ]
+
     def wrong(self, fault):
         """Let one call fail; return what is wrong then, or ""."""
         self.prepare()
@@ -203,8 +213,24 @@ def _in_turn(groups):
 def test_one_call_fails(site, state, action):
     """A system call of a script fails: it says what, and the service is as before or as asked."""
     trial = Trial(site, state, action)
+
+    assert_harmless(trial, trial.positions)
+
+
+@pytest.mark.parametrize("action", ["restart", "upgrade"])
+def test_old_master_may_not_be_signalled(site, action):
+    """The kernel refuses it at any moment: one master is left, and it serves."""
+    trial = Trial(site, "running", action)
+    faults = trial.of_old_master()
+
+    assert faults
+    assert_harmless(trial, faults)
+
+
+def assert_harmless(trial, faults):
+    """Let each of those calls fail, one after the other."""
     wrong = []
-    for fault in trial.positions:
+    for fault in faults:
         if complaint := trial.wrong(fault):
             wrong.append(f"{fault}: {complaint}")
             trial.restore()
