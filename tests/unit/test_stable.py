@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from initpy.control.stable import wait_until_stable, why_in_foreground
+from initpy.daemons.gunicorn import GUNICORN
 from initpy.daemons.haproxy import HAPROXY
 from initpy.daemons.nginx import NGINX
 from initpy.errors import InitError, PidfileError
@@ -122,3 +123,11 @@ def test_one_that_executes_itself_in_place(host, option, foreground):
     master = host.add(argv=tuple(option if arg == "-D" else arg for arg in argv), forked=False)
 
     assert foreground is bool(why_in_foreground(HAPROXY, master.id, host))
+
+
+@pytest.mark.parametrize("service", [NGINX, GUNICORN], ids=["nginx", "gunicorn"])
+def test_one_that_its_predecessor_has_executed(host, service):
+    """It is in the session of a launcher that has ended, and process 1 has adopted it."""
+    master = host.add(forked=False, ppid=1, session=4711)
+
+    assert "" == why_in_foreground(service, master.id, host)

@@ -22,6 +22,7 @@ GUNICORN = shipped(
     upgrade="initpy.protocols.oldbin:upgrade",
     second_suffix=".2",
     second_is_new=True,  # Arbiter.start, maybe_promote_master
+    inherit_in_foreground=True,  # daemonize in gunicorn's util.py
     lsb={
         "Required-Start": "$local_fs $remote_fs $network",
         "Required-Stop": "$local_fs $remote_fs $network",
