@@ -55,15 +55,20 @@ def test_reloads_by_somebody_else(place):
             assert 0 == upgraded.code, upgraded
             assert sent
             # The last one who was signalled may still be about to execute itself anew.
-            wait_until(lambda: is_alone(shop.fpm), "one master to be left")
+            wait_until(lambda: is_alone(shop.fpm), lambda: f"one master to be left, {look(shop.fpm)}")
         assert [] == clients.bad
     shop.see_settled()
 
 
 def is_alone(fpm):
     """Tell whether there is one master, and nothing that is starting."""
-    seen = take_snapshot(fpm.service, fpm.host, thorough=True)
+    seen = look(fpm)
     return 1 == len(seen.masters) and not seen.starting
+
+
+def look(fpm):
+    """Return what is there."""
+    return take_snapshot(fpm.service, fpm.host, thorough=True)
 
 
 def test_old_master_told_to_end_by_somebody_else(place):
