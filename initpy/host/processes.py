@@ -31,6 +31,13 @@ class Processes:
         """Tell whether that process lives: the same pid with the same start time."""
         return self.find(process.pid) == process
 
+    def exiting(self, pid: int) -> bool:
+        """Tell whether that process has ended, or is about to: it has forked its last child."""
+        try:
+            return bool(procfs.parse_flags(read(f"/proc/{pid}/stat")) & procfs.EXITING)
+        except _GONE:
+            return True
+
     def look(self, pid: int) -> ProcessFacts | None:
         """Return the facts about the live process with that pid, or None."""
         base = f"/proc/{pid}"
@@ -53,7 +60,7 @@ class Processes:
             exe=self.exe(pid),
             # One pid for each namespace, from that of this /proc down to its own.
             nested=len(procfs.status_line(status, "NSpid", "").split()) > 1,
-            forked=procfs.parse_forked(stat),
+            forked=bool(procfs.parse_flags(stat) & procfs.FORKED),
             comm=procfs.status_line(status, "Name"),
         )
 

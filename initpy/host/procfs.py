@@ -91,12 +91,13 @@ def parse_stat(text: str) -> tuple[str, int, int, int]:
     return state, int(fields[1]), int(fields[3]), int(fields[19])
 
 
-def parse_forked(text: str) -> bool:
-    """Tell by /proc/PID/stat whether a process has executed nothing since it was forked.
+FORKED = 0x40  # PF_FORKNOEXEC: it has executed nothing since it was forked
+EXITING = 0x4  # PF_EXITING: its first thread exits, and has no memory any more, or soon
 
-    PF_FORKNOEXEC, 0x40 in field 9, is cleared by execve(2).
-    """
-    return bool(int(text[text.rindex(")") + 2 :].split()[6]) & 0x40)
+
+def parse_flags(text: str) -> int:
+    """Return the flags in /proc/PID/stat, field 9: FORKED, EXITING, and others."""
+    return int(text[text.rindex(")") + 2 :].split()[6])
 
 
 def parse_cmdline(text: str) -> tuple[str, ...]:

@@ -113,28 +113,13 @@ def is_starting(service: Service, facts: ProcessFacts, host: Host) -> bool:
 INFANCY = 2.0  # seconds within which a fork of the daemon has a title of its own
 
 
-def executes(service: Service, pid: int, host: Host) -> bool:
-    """Tell whether a process without arguments will be the daemon.
-
-    In the middle of execve(2) the new binary is there already, its arguments are
-    not; what was inherited, a lock among it, is closed by then.
-    """
-    exe = host.exe(pid)
-    if exe is None or not _is_daemon(service, exe, host):
-        return False
-    facts = host.look(pid)
-    if facts is None or facts.nested or facts.uid not in (0, host.geteuid()):
-        return False
-    return not facts.argv
-
-
 def runs(service: Service, facts: ProcessFacts, host: Host) -> bool:
     """Tell whether that process runs this daemon's binary, as far as we may see.
 
     The file itself is compared, and the path at the time of exec: the binary may have
     been replaced since.
     """
-    if facts.exe is None or _is_daemon(service, facts.exe, host):
+    if facts.exe is None or is_daemon(service, facts.exe, host):
         host.explain(f"pid {facts.process}: executable {facts.exe or 'not to be seen'}")
         return True
     running = host.exe_file(facts.process)
@@ -155,7 +140,7 @@ def binary_replaced(service: Service, process: Process, host: Host) -> bool | No
     replaced = None if running is None else running != host.file_id(service.daemon)
     if replaced and not tells_instance(service):
         exe = host.exe(process.pid)
-        return True if exe is not None and _is_daemon(service, exe, host) else None
+        return True if exe is not None and is_daemon(service, exe, host) else None
     return replaced
 
 
@@ -164,7 +149,8 @@ def _file(device_and_inode: tuple[int, int] | None) -> str:
     return "not to be seen" if device_and_inode is None else "{}:{}".format(*device_and_inode)
 
 
-def _is_daemon(service: Service, exe: str, host: Host) -> bool:
+def is_daemon(service: Service, exe: str, host: Host) -> bool:
+    """Tell whether that is the path of the daemon."""
     return exe == service.daemon or exe == host.realpath(service.daemon)
 
 

@@ -6,7 +6,7 @@ from ..host import Host, Process, ProcessFacts
 from ..service import Service
 from .identity import (
     INFANCY,
-    executes,
+    is_daemon,
     is_master,
     is_starting,
     runs,
@@ -54,7 +54,7 @@ class ProcessScan:
         self._members = {member.pid for member in self.record.members} if self.record else set()
         self._beginnings = beginnings(service)
         self._mentions = service.config or service.daemon
-        self._missed = False  # whether one has ended before it was read
+        self._missed = False  # whether one has ended, or given up its memory, before it was read
         self._interest = False  # whether one was of any interest
         unused = host.unused_version(service.daemon) if self.record is None else None
         if unused and is_absent(service, unused, host):
@@ -86,23 +86,20 @@ class ProcessScan:
 
     def _ignores(self, pid: int) -> bool:
         """Look at one; tell whether it is of no interest."""
-        service, host = self._service, self._host
+        host = self._host
         title = host.title(pid)
         if not title:
-            self.executing = self.executing or executes(service, pid, host)
-            self._missed = self._missed or host.find(pid) is None
+            self._count_untitled(pid)
             return False
         # The whole of a process is looked at only if its title or the record has a reason.
         told = title.startswith(self._beginnings) or self._mentions in title
         if told or (self.record and self._may_be_recorded(pid, self.record)):
             facts = host.look(pid)
             self._interest = True
-            # One that exits gives up its memory first: its title is empty then, and what
-            # it executed cannot be seen.
-            if facts is not None and (facts.exe is not None or host.title(pid)):
+            if facts is not None and facts.argv and (facts.exe is not None or host.title(pid)):
                 self._count(facts)
             else:
-                self._missed = True
+                self._count_untitled(pid)
             return False
         if pid == self._named or (self.record and pid == self.record.master.pid):
             facts = host.look(pid)
@@ -111,6 +108,11 @@ class ProcessScan:
                 self.starting.append(facts.process)
             return False
         return True
+
+    def _count_untitled(self, pid: int) -> None:
+        """Note one that executes something else, or exits: it gives up its memory first."""
+        self.executing = self.executing or _executes(self._service, pid, self._host)
+        self._missed = self._missed or self._host.exiting(pid)
 
     def _may_be_recorded(self, pid: int, record: Record) -> bool:
         """Tell whether the record has a process of that number, or of that one's session."""
@@ -194,6 +196,19 @@ class ProcessScan:
             return True
         named = self._named == facts.process.pid
         return named and not why_not_by_sockets(service, facts.process, host)
+
+
+def _executes(service: Service, pid: int, host: Host) -> bool:
+    """Tell whether a process that was seen without arguments will be the daemon.
+
+    In the middle of execve(2) the new binary is there already, its arguments are
+    not; what was inherited, a lock among it, is closed by then.
+    """
+    exe = host.exe(pid)
+    if exe is None or not is_daemon(service, exe, host):
+        return False
+    facts = host.look(pid)
+    return facts is not None and not facts.nested and facts.uid in (0, host.geteuid())
 
 
 def note_strangers(service: Service, host: Host) -> None:

@@ -97,6 +97,7 @@ class FakeProcess:
     cwd: str = "/"
     unseen: bool = False  # we may not look at what ptrace(2) guards: exe, root, namespaces, fds
     forked: bool = False
+    exiting: bool = False  # it has given up its memory: it has no title and no binary any more
     comm: str = ""
     subreaper: bool = False
     surroundings: Surroundings = SURROUNDINGS
@@ -442,6 +443,11 @@ class FakeHost(Host):
             return Process(pid=pid, started=self.scripts)
         found = self.processes.get(pid)
         return found.id if found and self._alive(found.id) else None
+
+    def exiting(self, pid):
+        self.happen()
+        found = self.processes.get(pid)
+        return found is None or found.exiting or not self._alive(found.id)
 
     def look(self, pid):
         self.happen()

@@ -484,6 +484,7 @@ def test_live_process(machine, host):
     assert process.pid in host.pids()
     assert host.listed()[process.pid] == host.listed()[process.pid]
     assert 0 <= host.age(process) < 60
+    assert not host.exiting(process.pid)
 
 
 def test_ourselves(host):
@@ -535,6 +536,7 @@ def test_zombie_is_gone(machine, host):
     pid = machine.zombie()
 
     assert (None, None, "") == (host.find(pid), host.look(pid), host.title(pid))
+    assert host.exiting(pid)
 
 
 def test_binary(machine, host):

@@ -327,3 +327,36 @@ def test_daemon_that_goes_to_the_background_meanwhile(number, host, fpm, parent)
     host.before_look(number, go)
 
     assert take_snapshot(PHP_FPM, host, thorough=True).processes
+
+
+@at_every_look(starting_scene, lambda host, *_: take_snapshot(PHP_FPM, host, thorough=True))
+def test_daemon_that_goes_to_the_background_and_exits(number, host, fpm, parent):
+    """The same while its first process exits: that is listed, and has no memory any more."""
+
+    def go():
+        fpm.run()
+        parent.argv, parent.exe, parent.exiting = (), None, True
+
+    host.before_look(number, go)
+
+    assert take_snapshot(PHP_FPM, host, thorough=True).processes
+
+
+def reloading_scene():
+    """Return a host, and a master of php-fpm that no pidfile names."""
+    host = FakeHost()
+    fpm = FakeFpm(host)
+    fpm.run()
+    return host, fpm.new_master()
+
+
+@at_every_look(reloading_scene, lambda host, *_: take_snapshot(PHP_FPM, host, thorough=True))
+def test_master_that_executes_itself_meanwhile(number, host, master):
+    """It has no arguments for a moment: whichever look that falls on, it is seen."""
+    argv = tuple(PHP_FPM.command(PHP_FPM.start_args))
+    host.before_look(number, lambda: setattr(master, "argv", ()))
+    host.before_look(number + 1, lambda: setattr(master, "argv", argv))
+
+    seen = take_snapshot(PHP_FPM, host, thorough=True)
+
+    assert seen.executing or master.id in seen.processes
