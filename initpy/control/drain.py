@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import InitError, WaitTimeout
 from ..host import Host, Process
-from ..host.wait import insist
+from ..host.wait import insist, wait_until
 from ..schedule import Step, parse_schedule
 from ..service import Service, resolve
 from ..signal_names import signal_named
@@ -132,11 +132,21 @@ def drain_orphans(service: Service, host: Host, known: Iterable[Process] = ()) -
 
 
 def _beside_a_master(service: Service, host: Host) -> Snapshot:
-    seen = wait_until_stable(service, host, thorough=True)
-    # Looked at once more: a master that died since the pidfile was read has made them orphans.
-    if seen.orphans and (seen.master is None or not host.alive(seen.master)):
-        raise InitError("the master has died, its workers still serve: run start to recover it")
-    return seen
+    absences = 0
+
+    def look() -> Snapshot | None:
+        nonlocal absences
+        seen = wait_until_stable(service, host, thorough=True)
+        # One that died since the pidfile was read has made its workers orphans. One that has
+        # executed itself anew, as another process, has not, and may be missed once.
+        if not seen.orphans or (seen.master is not None and host.alive(seen.master)):
+            return seen
+        absences += seen.master is None
+        if absences > 1:
+            raise InitError("the master has died, its workers still serve: run start to recover it")
+        return None
+
+    return wait_until(look, within=service.timeout, host=host, what="a master that stays")
 
 
 def retire(service: Service, master: Process, host: Host) -> list[Process]:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from initpy.control.drain import drain
+from initpy.control import drain as draining
+from initpy.control.drain import drain, drain_orphans
 from initpy.daemons.nginx import NGINX
+from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import WaitTimeout
 
 
@@ -58,3 +60,19 @@ def test_nobody(host):
     drain(NGINX, [], host)
 
     assert ([], [], 0) == (host.sent, host.told, host.now)
+
+
+def test_master_that_a_look_misses(host, fpm, monkeypatch):
+    """What executes itself anew, as another process, may be missed once: it has not died."""
+    master, orphan = fpm.run(), host.add(title=fpm.worker, exe=PHP_FPM.daemon)
+    whole = draining.wait_until_stable
+    missing = [None, host.add().id]
+    host.end(host.processes[missing[1].pid])
+
+    def look(*args, **options):
+        seen = whole(*args, **options)
+        return seen.replace(master=missing.pop(), orphans=(orphan.id,)) if missing else seen
+
+    monkeypatch.setattr(draining, "wait_until_stable", look)
+
+    assert master.id == drain_orphans(PHP_FPM, host).master
