@@ -66,6 +66,8 @@ def retire_others(
 ) -> list[Process]:
     """Retire the *old* masters, and every other that is not *kept*; return their workers.
 
+    kept: returns what lives and is the new master, or may become it.
+
     A signal from outside may have an old master execute itself anew, as another process:
     so it is looked again, until there is none. If none of those *kept* is there any more, the
     newest master is: it is what one of them has become, or all that serves. Raises
@@ -82,10 +84,7 @@ def retire_others(
                 raise WaitTimeout("the last old master to end", service.upgrade_timeout)
             for master in others:
                 left += retire(service, master, host)
-            seen = wait_until_stable(service, host, thorough=True)
-            family = set(kept())
-            if seen.masters and family.isdisjoint(seen.masters):
-                family.add(newest(seen.masters))
+            seen, family = _with_new_master(service, kept, host)
             others = [one for one in seen.masters if one not in family]
             others += _hung(set(seen.starting) - family, family, host)
 
@@ -94,6 +93,28 @@ def retire_others(
     except InitError as exc:
         raise upgrade_failed(RollbackFailed, f"{exc}") from exc
     return left
+
+
+def _with_new_master(
+    service: Service, kept: Callable[[], Collection[Process]], host: Host
+) -> tuple[Snapshot, set[Process]]:
+    """Look until one of those *kept* is seen as a master, or none can be; return who is kept."""
+    looks = 0
+
+    def look() -> tuple[Snapshot, set[Process]] | None:
+        nonlocal looks
+        looks += 1
+        seen = wait_until_stable(service, host, thorough=True)
+        family = set(kept())
+        if seen.masters and family.isdisjoint(seen.masters):
+            # Who executes himself anew, as another process, may be missed once by any list.
+            if looks == 1 or family - set(seen.starting):
+                return None
+            family.add(newest(seen.masters))
+        return seen, family
+
+    within, what = service.upgrade_timeout, "the new master, which executes itself anew, to be up"
+    return wait_until(look, within=within, host=host, what=what)
 
 
 def newest(masters: Iterable[Process]) -> Process:

@@ -186,7 +186,7 @@ def replace_master(
                 require_alive(new.master, host)  # the old master may have answered the check
             require_permission(masters, host)  # while the new one can still be undone
             started = new.commit()
-            left = retire_others(service, masters, lambda: new.family, host)
+            left = retire_others(service, masters, lambda: new.candidates, host)
             return started.replace(master=_survivor(new, host)), left
     except RollbackFailed:
         raise

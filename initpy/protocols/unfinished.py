@@ -99,4 +99,5 @@ def _finish(
         leave_to_finish(service, left, host, what="new workers")
         raise restore(service, old[0], host, failure_of(exc), lost) from exc
     name_master(service, new, host, old=old)
-    return conclude(service, config, retire_others(service, old, lambda: [new], host), host)
+    left = retire_others(service, old, lambda: [new] if host.alive(new) else [], host)
+    return conclude(service, config, left, host)

@@ -55,7 +55,9 @@ def test_reloads_by_somebody_else(place):
             assert 0 == upgraded.code, upgraded
             assert sent
             # The last one who was signalled may still be about to execute itself anew.
-            wait_until(lambda: is_alone(shop.fpm), lambda: f"one master to be left, {look(shop.fpm)}")
+            wait_until(
+                lambda: is_alone(shop.fpm), lambda: f"one master to be left, {look(shop.fpm)}"
+            )
         assert [] == clients.bad
     shop.see_settled()
 

@@ -18,6 +18,7 @@ from initpy.errors import (
     RollbackFailed,
     Unimplemented,
 )
+from initpy.protocols import handover
 from initpy.protocols.takeover import recover
 from initpy.state.snapshot import take_snapshot
 
@@ -754,3 +755,24 @@ def test_unfinished_takeover_whose_new_master_takes_the_path_with_it(host, fpm, 
     fpm.boot(old.sockets)
     host.sleep(1)
     loses_its_path_in_the_check(host, fpm)
+
+
+def test_new_master_that_a_look_misses(host, fpm, monkeypatch):
+    """What executes itself anew, as another process, may be missed once: no other stands for it."""
+    old = fpm.run()
+    new, other = fpm.boot(old.sockets), fpm.boot(old.sockets)  # what another old one has become
+    host.sleep(0.2)
+    whole = handover.wait_until_stable
+    looks = []
+
+    def look(*args, **options):
+        looks.append(whole(*args, **options))
+        if len(looks) > 1:
+            return looks[-1]
+        return looks[-1].replace(master=other.id, old_master=None, others=())
+
+    monkeypatch.setattr(handover, "wait_until_stable", look)
+
+    handover.retire_others(PHP_FPM, [old.id], lambda: [new.id], host)
+
+    assert [new.id] == [one.id for one in fpm.masters if fpm.alive(one)]

@@ -15,10 +15,10 @@ from ..ready import wait_until_ready, workers_awaited
 from ..run import start_daemon
 from .ended import how_lost, with_code
 from .lineage import (
+    candidates,
     is_started,
     leaves,
     lineage,
-    may_become_master,
     named_in_start,
     newest_master,
     undo,
@@ -116,9 +116,9 @@ class Launch:
             insist(self._notices.close, self._host)
 
     @property
-    def family(self) -> set[Process]:
-        """Everything alive that the start has made."""
-        return set(lineage(self._child, self._host))
+    def candidates(self) -> list[Process]:
+        """What the start has made that is the master, or may become it."""
+        return candidates(self._service, self._child, self._host)
 
     @property
     def master(self) -> Process:
@@ -229,13 +229,13 @@ class Launch:
 
     def _refuse_ended(self) -> None:
         """Raise InitError if the master has ended, and nothing is left to be one."""
-        service, host = self._service, self._host
+        host = self._host
         if self._found is None:
             if self._child.is_gone():
                 raise self._ended_early(
                     f"has gone to the background, and ended there{how_lost(self._child, host)}"
                 )
-        elif not host.alive(self._found) and not may_become_master(service, self._child, host):
+        elif not host.alive(self._found) and not self.candidates:
             raise self._ended_early(f"(pid {self._found}) died as soon as it was up")
 
     def _awaited(self) -> str:

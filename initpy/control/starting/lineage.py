@@ -125,13 +125,14 @@ def leaves(started: Process, master: Process, host: Host) -> bool:
     return lives and host.exe(started.pid) in (None, host.exe(master.pid))
 
 
-def may_become_master(service: Service, child: Launched, host: Host) -> bool:
-    """Tell whether a process that we have started still runs the daemon, and is not a worker."""
+def candidates(service: Service, child: Launched, host: Host) -> list[Process]:
+    """Return what we have started that still runs the daemon, and is not a worker."""
     file = host.file_id(service.daemon)
-    return any(
-        host.exe_file(one) == file and not is_worker(service, host.title(one.pid))
+    return [
+        one
         for one in lineage(child, host)
-    )
+        if host.exe_file(one) == file and not is_worker(service, host.title(one.pid))
+    ]
 
 
 def undo(service: Service, child: Launched, host: Host, *, shared: bool) -> None:
