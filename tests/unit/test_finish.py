@@ -169,6 +169,18 @@ def test_not_recorded(host, daemon):
     assert 20 < host.now < 22
 
 
+def test_not_recorded_any_more(host, daemon):
+    """The disk is full when they have finished: that is told, and the action ends."""
+    daemon.drain = 20.0
+    full = {record_path(daemon.service): InitError("no space left")}
+    host.at(10, lambda: host.unwritable.update(full))
+
+    upgrade(daemon.service, host)
+
+    assert 20 < host.now < 22
+    assert ["what was seen cannot be recorded: no space left"] == host.told[-1:]
+
+
 def test_cut(host, daemon):
     """What has not finished in time is ended, and counted."""
     daemon.drain = 1000.0
