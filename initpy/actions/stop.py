@@ -73,16 +73,17 @@ def terminate_service(
         executed.update(map(host.exe_file, seen.masters))
         if ended_at is not None:
             _refuse_restarted(service, seen, host.monotonic() - ended_at, host)
+
+        def workers(masters: tuple[Process, ...] = () if apart else seen.masters) -> list[Process]:
+            return [worker for master in masters for worker in workers_of(service, master, host)]
+
+        require_permission(seen.masters if service.channel else [*seen.masters, *workers()], host)
         lock.record_terminating(seen.masters)
         supervisors = [it for one in seen.masters if (it := supervisor(service, one, host))]
         _ask_to_end(service, seen, schedule, host, ended_at, interruptible=interruptible)
         for master in seen.masters:
             _end_upgrade_children(service, master, seen.masters, host)
 
-        def workers(masters: tuple[Process, ...] = () if apart else seen.masters) -> list[Process]:
-            return [worker for master in masters for worker in workers_of(service, master, host)]
-
-        require_permission(seen.masters if service.channel else [*seen.masters, *workers()], host)
         families = (
             ([*seen.masters, *workers()], workers),
             ([*seen.orphans, *seen.finishing, *seen.starting], tuple),

@@ -523,6 +523,19 @@ def test_stop_as_nobody(host, nginx):
     assert 1 == len(nginx.serving())
 
 
+def test_stop_without_the_right_to_signal_workers(host, fpm):
+    """Without CAP_KILL no signal was sent: it serves on, and nothing takes it for ending."""
+    fpm.run()
+    host.kills = {0}
+
+    with pytest.raises(NotPermitted):
+        stop(PHP_FPM, host)
+
+    assert [] == host.sent
+    reload(PHP_FPM, host)
+    assert 1 == len(fpm.serving())
+
+
 def test_stop_interrupted(host, nginx):
     """Told to end while requests are finished, it gives up the wait."""
     nginx.run()
