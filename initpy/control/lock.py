@@ -43,12 +43,12 @@ class ActionLock:
     without: continue with a warning if the lock file cannot be created: ``stop`` must
              work on a full disk.
 
-    mends:   whether the action mends what a killed one has left. If not, the next action has
+    mends:   whether the action mends what a former one has left. If not, the next action has
              still to know of that.
 
     Raises Busy, which names the other action; Interrupted; NotPermitted; InitError.
 
-    was_left:    whether the last holder was killed before it released the lock.
+    was_left:    whether the last holder was killed before it released the lock, or has failed.
     terminating: the masters that the last holder had begun to end, and did not see gone.
     """
 
@@ -159,8 +159,10 @@ class ActionLock:
     ) -> None:
         """Release the lock."""
         if self._fd is not None:
-            mended = self._mends and exc is None
-            self._sign("" if mended else self._left)
+            if not self._mends:
+                self._sign(self._left)
+            elif exc is None:
+                self._sign("")
             self._host.unlock(self._fd)
             self._fd = None
 

@@ -162,6 +162,20 @@ def test_last_holder_was_killed(host):
     assert {Process(pid=12, started=34)} == second.terminating
 
 
+def test_last_holder_failed(host):
+    """The next action is to look what is left, and the one after that not any more."""
+    with pytest.raises(InitError), ActionLock(NGINX, "restart", host, within=5):
+        raise InitError("two masters serve")
+    with ActionLock(NGINX, "reopen", host, within=5, mends=False) as second:
+        pass
+    with ActionLock(NGINX, "reload", host, within=5) as third:
+        pass
+    with ActionLock(NGINX, "reload", host, within=5) as fourth:
+        pass
+
+    assert (True, True, False) == (second.was_left, third.was_left, fourth.was_left)
+
+
 def test_garbage_in_the_lock(host):
     """Whatever stands in it, nobody is taken to be doomed who is not named."""
     host.put(PATH, "stop; ends 12@ @34 x@y 1")

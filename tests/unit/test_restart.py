@@ -7,6 +7,7 @@ from daemons import FakeNginx
 from fakes import FakeHost
 from moments import looks
 
+from initpy.actions.reload import reload
 from initpy.actions.restart import restart
 from initpy.actions.upgrade import upgrade
 from initpy.daemons.nginx import NGINX
@@ -69,6 +70,24 @@ def test_again_and_upgrade(host, daemon):
     (new,) = alive(daemon)
     assert host.file_id(daemon.service.daemon) == new.exe_id
     assert [new.pid] == daemon.serving()
+
+
+@pytest.mark.parametrize("action", [reload, restart])
+def test_after_one_that_failed(host, daemon, action):
+    """The old master, whose disk hangs, takes no signal: the next action finds and ends it."""
+    daemon.run()
+    host.stopping = 20.0
+    with pytest.raises(InitError):
+        restart(daemon.service, host)
+    assert 2 == len(alive(daemon))
+    host.sleep(host.stopping)
+    host.stopping = 0.0
+
+    action(daemon.service, host)
+
+    (new,) = alive(daemon)
+    assert [new.pid] == daemon.serving()
+    assert new.pid == daemon.named()
 
 
 @pytest.mark.parametrize("kind", ["dies", "fails", "late", "freezes", "workerless"])
