@@ -9,7 +9,7 @@ from ..control.record import METHODS
 from ..control.signals import terminate
 from ..control.stable import wait_until_stable
 from ..errors import InitError, NotRunning, Reverted, RollbackFailed, WaitTimeout, upgrade_failed
-from ..host import Host, Process
+from ..host import Host, Process, pids_of
 from ..host.wait import insist, wait_until
 from ..schedule import parse_schedule
 from ..service import Service
@@ -91,7 +91,8 @@ def retire_others(
     try:
         insist(retire_all, host)  # two masters serve
     except InitError as exc:
-        raise upgrade_failed(RollbackFailed, f"{exc}") from exc
+        why = f"the new master serves, and an old one is perhaps left: {exc}"
+        raise upgrade_failed(RollbackFailed, why) from exc
     return left
 
 
@@ -172,29 +173,39 @@ def restore(service: Service, old: Process, host: Host, why: InitError, lost: st
 
     Returns the error to raise: Reverted if it serves as before, RollbackFailed otherwise.
     """
+    try:
+        master = insist(lambda: _see_restored(service, old, host, lost), host)
+    except InitError as exc:
+        return upgrade_failed(RollbackFailed, f"{why}; and {exc}")
+    return upgrade_failed(Reverted, f"{why}; old master {master} serves as before", why.output)
+
+
+def _see_restored(service: Service, old: Process, host: Host, lost: str) -> Process:
+    """Return the master that serves, when it serves alone. Raises InitError."""
     seen = wait_until_stable(service, host, thorough=True)
 
     def serves() -> bool:
         nonlocal seen
         seen = wait_until_stable(service, host, thorough=True)
-        return seen.master is not None and is_serving(service, seen.master, host)
+        if seen.master is None or seen.old_master or seen.others:
+            return False
+        return is_serving(service, seen.master, host)
 
     try:
         wait_until(serves, within=RESTORED, host=host, what=f"old master {old} to serve")
-        master = drain_orphans(service, host).master or old
-        name_master(service, master, host)
-    except WaitTimeout:
+    except WaitTimeout as exc:
+        if seen.old_master or seen.others:
+            raise InitError(f"masters {pids_of(seen.masters)} are left: use start") from exc
         end = "does not serve either" if seen.master else "is dead too"
         if seen.orphans and not seen.master:
             end = f"{end}, its workers are left: use start"
-        return upgrade_failed(RollbackFailed, f"{why}; and old master {seen.master or old} {end}")
-    except InitError as exc:
-        return upgrade_failed(RollbackFailed, f"{why}; and {exc}")
+        raise InitError(f"old master {seen.master or old} {end}") from exc
+    master = drain_orphans(service, host).master or old
+    name_master(service, master, host)
     # On TERM or QUIT from outside the new master has removed them.
     if (now := lost_paths_sentence(service, host)) not in ("", lost):
-        why_not = f"{why}; old master {master} runs, but {now}: use start"
-        return upgrade_failed(RollbackFailed, why_not)
-    return upgrade_failed(Reverted, f"{why}; old master {master} serves as before", why.output)
+        raise InitError(f"old master {master} runs, but {now}: use start")
+    return master
 
 
 def name_master(

@@ -818,7 +818,7 @@ class FakeHost(Host):
         if not self._alive(process):
             return False
         target = self.processes[process.pid]
-        if self.euid not in (0, target.uid):
+        if not self._may_signal(target):
             raise NotPermitted(f"not permitted to send {sig.name} to pid {process}")
         self.sent.append((round(self.now, 2), process.pid, sig.name))
         if target.state == "T" and sig not in (signal.SIGKILL, signal.SIGCONT):
@@ -863,10 +863,11 @@ class FakeHost(Host):
 
     def require_permission(self, process):
         found = self._alive(process) and self.processes[process.pid]
-        if found and (
-            self.euid not in (0, found.uid) or found.uid not in (self.kills or [found.uid])
-        ):
+        if found and not self._may_signal(found):
             raise NotPermitted(f"not permitted to signal pid {process}")
+
+    def _may_signal(self, process):
+        return self.euid in (0, process.uid) and process.uid in (self.kills or [process.uid])
 
     def surroundings(self, process):
         if self._alive(process):

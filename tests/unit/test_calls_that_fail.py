@@ -16,6 +16,8 @@ from initpy.errors import HostError, InitError
 
 DAEMONS = {FakeNginx: NGINX, FakeFpm: PHP_FPM}
 FAILURES = (HostError("look", OSError(24, "Too many open files")), MemoryError())
+LASTING = 20  # moments at which a failure begins that lasts
+NOBODYS = 65534
 
 
 def plain_restart(service, host):
@@ -57,6 +59,60 @@ def test_look_that_fails(kind, action):
         else:
             said = "done"
         host.forget_looks()
+        host.sleep(10)
+        living = [master.pid for master in daemon.masters if daemon.alive(master)]
+        if not (1 == len(living) and living == daemon.serving() == [daemon.named()]):
+            wrong.append((number, living, daemon.serving(), daemon.named(), said))
+
+    assert [] == wrong
+
+
+def looks_fail(host):
+    """Have every look fail from now on."""
+
+    def fail():
+        host.before_look(0, fail)
+        raise FAILURES[0]
+
+    fail()
+
+
+def signals_fail(host):
+    """Have every signal be refused from now on."""
+    host.kills.add(NOBODYS)
+
+
+@pytest.mark.parametrize(("action", "undone"), [(upgrade, 151), (restart, 1)])
+@pytest.mark.parametrize("kind", DAEMONS, ids=lambda kind: DAEMONS[kind].name)
+@pytest.mark.parametrize("fail", [looks_fail, signals_fail])
+def test_whatever_fails_from_then_on(fail, kind, action, undone):
+    """What cannot be undone any more is told by the exit code; the next action mends it."""
+    service = DAEMONS[kind]
+    most = looks(lambda: scene(kind), lambda host, _: action(service, host))
+    wrong = []
+
+    for number in range(0, most, most // LASTING):
+        host, daemon = scene(kind)
+        (old,) = daemon.masters
+        code = 0
+        host.before_look(number, lambda host=host: fail(host))
+        try:
+            action(service, host)
+        except InitError as exc:
+            code, said = exc.exit_code, repr(exc)
+        else:
+            said = "done"
+        host.forget_looks()
+        host.kills.clear()
+        host.scripts += 1
+        host.sleep(10)
+        left = [master for master in daemon.masters if daemon.alive(master)]
+        kept, renewed = [old] == left, 1 == len(left) and old not in left
+        if not {0: renewed, 150: kept}.get(code, kept or renewed or code == undone):
+            wrong.append((number, [master.pid for master in left], code, said))
+
+        upgrade(service, host)
+
         host.sleep(10)
         living = [master.pid for master in daemon.masters if daemon.alive(master)]
         if not (1 == len(living) and living == daemon.serving() == [daemon.named()]):

@@ -48,15 +48,16 @@ def see_through(
         require_alive(new, host)
     except Exception as exc:
         failure = failure_of(exc)
-        if not insist(lambda: host.alive(old), host):
-            return _without_the_old(service, failure, host)
-        said = insist(log.read, host)
-        why = f"{failure}: {said.reason}" if said.lines else str(failure)
-        output = "\n".join(said.lines)
+        why, output = str(failure), ""
         try:
-            insist(lambda: rollback(service, old, host, spare=spare), host)
+            if lives := insist(lambda: host.alive(old), host):
+                if (said := insist(log.read, host)).lines:
+                    why, output = f"{failure}: {said.reason}", "\n".join(said.lines)
+                insist(lambda: rollback(service, old, host, spare=spare), host)
         except InitError as worse:
             raise upgrade_failed(RollbackFailed, f"{why}; and {worse}", output) from exc
+        if not lives:
+            return _without_the_old(service, failure, host)
         why = f"{why}; old master {old} serves as before"
         kind = Unimplemented if isinstance(exc, Unimplemented) else Reverted
         raise upgrade_failed(kind, why, failure.output or output) from exc
@@ -88,10 +89,19 @@ def _check(service: Service, old: Process, host: Host) -> None:
 
 
 def _quit(service: Service, old: Process, new: Process, host: Host) -> None:
-    """Tell the old master to finish its requests and end. Then no rollback is possible."""
-    left = insist(
-        lambda: leave_to_finish(service, [old], host, workers=workers_of(service, old, host)), host
-    )
+    """Tell the old master to finish its requests and end. Then no rollback is possible.
+
+    Raises RollbackFailed.
+    """
+
+    def tell() -> bool:
+        return leave_to_finish(service, [old], host, workers=workers_of(service, old, host))
+
+    try:
+        left = insist(tell, host)
+    except InitError as exc:
+        why = f"new master {new} serves, and old master {old} is perhaps left: {exc}"
+        raise upgrade_failed(RollbackFailed, why) from exc
     if not left:  # else it is looked at the end of the action
         _see_alone(service, new, host)
 
