@@ -72,9 +72,9 @@ def cut(
     """
     left = [one for one in processes if host.alive(one)]
     late = [one for one in left if one not in leaders] or left
+    terminate(left, service.drain_late, host, what=what)
     host.cut += len(late)
     host.tell(f"{len(late)} {what} had not finished after {service.drain_timeout:g} s: terminated")
-    terminate(left, service.drain_late, host, what=what)
 
 
 def leave_to_finish(

@@ -45,7 +45,7 @@ def test_master_passes_it_on(host, nginx):
 
 
 def test_outlives_even_that(host):
-    """A process that outlives KILL is told."""
+    """A process that outlives KILL is told, and that it was terminated is not."""
     process = host.add(1001, state="D")
     host.end = lambda process: None
 
@@ -53,6 +53,7 @@ def test_outlives_even_that(host):
         drain(NGINX, [process.id], host)
 
     assert ["SIGQUIT", "SIGTERM", "SIGKILL"] == [sig for _, _, sig in host.sent]
+    assert ([], 0) == (host.told, host.cut)
 
 
 def test_nobody(host):
