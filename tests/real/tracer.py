@@ -1,12 +1,13 @@
-"""Run a script under ptrace(2), and let one of its system calls fail.
+"""Run a script under ptrace(2), and let one of its system calls fail, or all from one on.
 
-    tracer.py REPORT SCRIPT [PROCESS CALL NUMBER ERRNO] -- ARGUMENT...
+    tracer.py REPORT SCRIPT [PROCESS CALL NUMBER ERRNO [lasting]] -- ARGUMENT...
 
 PROCESS counts the script's own processes in the order in which they are forked: 0 is the
 script itself. A process is left alone as soon as it executes another program. NUMBER counts
 the calls of that name in that process, from 1 on; of the script itself from the moment at
-which its interpreter has opened the script. REPORT gets a line "PROCESS CALL NUMBER FD" for
-each call until one fails, where FD is the first argument. The exit code is that of the script.
+which its interpreter has opened the script. If it is lasting, every later call of that name
+fails, too, in whichever process. REPORT gets a line "PROCESS CALL NUMBER FD" for each call until
+one fails, where FD is the first argument. The exit code is that of the script.
 
 Only for x86_64: a call is made to fail by its registers.
 """
@@ -35,7 +36,6 @@ NAMES = {
     72: "fcntl",
     73: "flock",
     77: "ftruncate",
-    82: "rename",
     83: "mkdir",
     87: "unlink",
     89: "readlink",
@@ -43,6 +43,8 @@ NAMES = {
     247: "waitid",
     257: "openat",
     262: "newfstatat",
+    263: "unlinkat",
+    264: "renameat",
     293: "pipe2",
     319: "memfd_create",
     424: "pidfd_send_signal",
@@ -89,6 +91,7 @@ class Tracer:
         self.script = script
         self.wanted = wanted  # (process, call, number), or None
         self.error = 0
+        self.lasting = False
         self.calls = []
         self.numbers = {}  # of each process that is traced, its place in the order of forks
         self.counts = {}  # by process and call
@@ -141,8 +144,9 @@ class Tracer:
         return not any(number == self.numbers[pid] for number, _ in self.counts)
 
     def go_on(self, pid, deliver):
-        """Let a process run on; let go of it once the call has failed."""
-        ptrace(DETACH if self.over and pid not in self.failing else SYSCALL, pid, None, deliver)
+        """Let a process run on; let go of it once nothing is to fail any more."""
+        done = self.over and not self.lasting and pid not in self.failing
+        ptrace(DETACH if done else SYSCALL, pid, None, deliver)
 
     def at_call(self, pid):
         """Note a call at its entry, and let it fail if it is the wanted one."""
@@ -165,10 +169,11 @@ class Tracer:
             return
         key = self.numbers[pid], name or ""
         self.counts[key] = self.counts.get(key, 0) + 1
-        if name is None or self.over:
+        if name is None or (self.over and not self.lasting):
             return
-        self.calls.append((*key, self.counts[key], ctypes.c_int(call.args[0]).value))
-        if (*key, self.counts[key]) == self.wanted:
+        if not self.over:
+            self.calls.append((*key, self.counts[key], ctypes.c_int(call.args[0]).value))
+        if (*key, self.counts[key]) == self.wanted or (self.over and name == self.wanted[1]):
             ptrace(POKEUSER, pid, ORIG_RAX, ctypes.c_void_p((1 << 64) - 1))
             self.failing.add(pid)
             self.over = True
@@ -186,7 +191,7 @@ def main():
     wanted = (int(before[0]), before[1], int(before[2])) if before else None
     tracer = Tracer(script, arguments, wanted)
     if before:
-        tracer.error = int(before[3])
+        tracer.error, tracer.lasting = int(before[3]), before[4:] == ["lasting"]
     code = tracer.run()
     with open(report, "w") as file:
         file.writelines(f"{' '.join(map(str, call))}\n" for call in tracer.calls)
