@@ -65,11 +65,13 @@ class Finishing:
             self._host.tell(f"{worse}")
 
     def _finish(self) -> None:
-        service, host, done = self._service, self._host, None
+        service, host = self._service, self._host
+        done: list[Record] = []
         self._ours = host.find(host.getpid())
-        # One that is as before could not be written again: the disk is full.
-        while (record := read_record(service, host)) not in (None, done) and self._is_left(record):
-            done = record
+        while (record := read_record(service, host)) is not None and self._is_left(record):
+            if done[-2:] == [record, record]:
+                break  # it cannot be written again: the disk is full
+            done.append(record)
             try:
                 self._await_old(record)
                 with ActionLock(service, self._action, host, within=service.timeout):

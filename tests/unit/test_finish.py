@@ -14,6 +14,8 @@ from initpy.actions.upgrade import upgrade
 from initpy.control.lock import lock_path
 from initpy.control.record import record_running
 from initpy.errors import Busy, InitError, Interrupted, RollbackFailed
+from initpy.host import Process
+from initpy.protocols import finish
 from initpy.state.phase import told_to_finish
 from initpy.state.record import read_record, record_path
 
@@ -199,3 +201,37 @@ def test_endless(host, daemon):
 
     assert 5000 < host.now < 5002
     assert 0 == host.cut
+
+
+def test_orphan_that_is_gone_when_it_is_to_be_drained(host, nginx, monkeypatch):
+    """What was left to be done is done in the next look."""
+    nginx.run()
+    nginx.drain = 20.0
+    whole, gone = finish.wait_until_stable, [Process(pid=99, started=1)]
+
+    def look(*args, **options):
+        seen = whole(*args, **options)
+        return seen.replace(orphans=(gone.pop(),)) if gone else seen
+
+    monkeypatch.setattr(finish, "wait_until_stable", look)
+
+    upgrade(nginx.service, host)
+
+    assert [] == gone
+    assert {} == read_record(nginx.service, host).remains.draining
+
+
+def test_master_dies_as_it_is_recorded(host, nginx, monkeypatch):
+    """That is no full disk: it is looked once more, and told."""
+    nginx.run()
+    nginx.drain = 20.0
+    whole = finish.write_record
+
+    def write(*args, **options):
+        host.end(nginx.masters[-1])
+        return whole(*args, **options)
+
+    monkeypatch.setattr(finish, "write_record", write)
+
+    with pytest.raises(RollbackFailed, match="died"):
+        upgrade(nginx.service, host)
