@@ -91,7 +91,7 @@ def retire_others(
     try:
         insist(retire_all, host)  # two masters serve
     except InitError as exc:
-        why = f"the new master serves, and an old one is perhaps left: {exc}"
+        why = f"an old master is perhaps left: {exc}"
         raise upgrade_failed(RollbackFailed, why) from exc
     return left
 
@@ -109,7 +109,7 @@ def _with_new_master(
         family = set(kept())
         if seen.masters and family.isdisjoint(seen.masters):
             # Who executes himself anew, as another process, may be missed once by any list.
-            if looks == 1 or family - set(seen.starting):
+            if (looks == 1 and not seen.starting) or family - set(seen.starting):
                 return None
             family.add(newest(seen.masters))
         return seen, family

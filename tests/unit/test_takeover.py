@@ -757,8 +757,9 @@ def test_unfinished_takeover_whose_new_master_takes_the_path_with_it(host, fpm, 
     loses_its_path_in_the_check(host, fpm)
 
 
-def test_new_master_that_a_look_misses(host, fpm, monkeypatch):
-    """What executes itself anew, as another process, may be missed once: no other stands for it."""
+@pytest.mark.parametrize("misses", [1, 2])
+def test_new_master_that_a_look_misses(host, fpm, monkeypatch, misses):
+    """What executes itself anew, as another process, may be missed: no other stands for it."""
     old = fpm.run()
     new, other = fpm.boot(old.sockets), fpm.boot(old.sockets)  # what another old one has become
     host.sleep(0.2)
@@ -767,7 +768,7 @@ def test_new_master_that_a_look_misses(host, fpm, monkeypatch):
 
     def look(*args, **options):
         looks.append(whole(*args, **options))
-        if len(looks) > 1:
+        if len(looks) > misses:
             return looks[-1]
         return looks[-1].replace(master=other.id, old_master=None, others=())
 
@@ -776,3 +777,37 @@ def test_new_master_that_a_look_misses(host, fpm, monkeypatch):
     handover.retire_others(PHP_FPM, [old.id], lambda: [new.id], host)
 
     assert [new.id] == [one.id for one in fpm.masters if fpm.alive(one)]
+
+
+def test_new_master_that_its_lineage_misses(host, fpm):
+    """The same where it was missed among what the start has made."""
+    old = fpm.run()
+    new, _other = fpm.boot(old.sockets), fpm.boot(old.sockets)
+    host.sleep(0.2)
+    missed = [[]]
+
+    handover.retire_others(PHP_FPM, [old.id], lambda: missed.pop() if missed else [new.id], host)
+
+    assert [new.id] == [one.id for one in fpm.masters if fpm.alive(one)]
+
+
+def test_binary_that_is_replaced_once_more(host, fpm, monkeypatch):
+    """Ours runs the one before, beside what somebody's reload has made: ours stays."""
+    old = fpm.run()
+    whole = handover.retire
+    new = []
+
+    def retire(service, master, host):
+        left = whole(service, master, host)
+        if not new:
+            new.extend(one for one in fpm.masters if one is not old and fpm.alive(one))
+            fpm.replace()
+            fpm.boot(new[0].sockets)
+            host.sleep(0.2)
+        return left
+
+    monkeypatch.setattr(handover, "retire", retire)
+
+    upgrade(PHP_FPM, host)
+
+    assert [new[0].id] == [one.id for one in fpm.masters if fpm.alive(one)]

@@ -118,7 +118,8 @@ class Launch:
     @property
     def candidates(self) -> list[Process]:
         """What the start has made that is the master, or may become it."""
-        return candidates(self._service, self._child, self._host)
+        found = filter(self._host.alive, filter(None, [self._found]))
+        return [*found, *candidates(self._service, self._child, self._host)]
 
     @property
     def master(self) -> Process:
@@ -229,13 +230,11 @@ class Launch:
 
     def _refuse_ended(self) -> None:
         """Raise InitError if the master has ended, and nothing is left to be one."""
-        host = self._host
         if self._found is None:
             if self._child.is_gone():
-                raise self._ended_early(
-                    f"has gone to the background, and ended there{how_lost(self._child, host)}"
-                )
-        elif not host.alive(self._found) and not self.candidates:
+                lost = how_lost(self._child, self._host)
+                raise self._ended_early(f"has gone to the background, and ended there{lost}")
+        elif not self._host.alive(self._found) and not self.candidates:
             raise self._ended_early(f"(pid {self._found}) died as soon as it was up")
 
     def _awaited(self) -> str:

@@ -13,7 +13,7 @@ from ...host.wait import wait_until
 from ...schedule import parse_schedule
 from ...service import Service
 from ...signal_names import signal_named
-from ...state.identity import why_elsewhere_whoever, why_not
+from ...state.identity import INFANCY, why_elsewhere_whoever, why_not
 from ...state.snapshot import proven_master, take_snapshot
 from ...state.titles import (
     is_successor,
@@ -126,12 +126,15 @@ def leaves(started: Process, master: Process, host: Host) -> bool:
 
 
 def candidates(service: Service, child: Launched, host: Host) -> list[Process]:
-    """Return what we have started that still runs the daemon, and is not a worker."""
+    """Return what we have started that still runs the daemon, and is not a worker or a helper."""
     file = host.file_id(service.daemon)
+    looks = [host.look(one.pid) for one in lineage(child, host) if host.exe_file(one) == file]
+    found = [one for one in looks if one and not is_worker(service, one.title)]
     return [
-        one
-        for one in lineage(child, host)
-        if host.exe_file(one) == file and not is_worker(service, host.title(one.pid))
+        one.process
+        for one in found
+        if looks_like_master(service, one.title)
+        or not (one.forked and host.age(one.process) > INFANCY)
     ]
 
 
