@@ -72,9 +72,13 @@ def cut(
     """
     left = [one for one in processes if host.alive(one)]
     late = [one for one in left if one not in leaders] or left
-    terminate(left, service.drain_late, host, what=what)
-    host.cut += len(late)
-    host.tell(f"{len(late)} {what} had not finished after {service.drain_timeout:g} s: terminated")
+    try:
+        terminate(left, service.drain_late, host, what=what)
+    finally:
+        if ended := sum(not host.alive(one) for one in late):
+            host.cut += ended
+            after = f"had not finished after {service.drain_timeout:g} s"
+            host.tell(f"{ended} {what} {after}: terminated")
 
 
 def leave_to_finish(
@@ -142,7 +146,7 @@ def _beside_a_master(service: Service, host: Host) -> Snapshot:
         if not seen.orphans or (seen.master is not None and host.alive(seen.master)):
             return seen
         absences += seen.master is None
-        if absences > 1:
+        if absences > 1 or (absences and seen.starting):  # that was waited for already
             raise InitError("the master has died, its workers still serve: run start to recover it")
         return None
 

@@ -6,7 +6,7 @@ from initpy.control import drain as draining
 from initpy.control.drain import drain, drain_orphans
 from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
-from initpy.errors import WaitTimeout
+from initpy.errors import InitError, WaitTimeout
 
 
 def test_drained(host):
@@ -77,3 +77,30 @@ def test_master_that_a_look_misses(host, fpm, monkeypatch):
     monkeypatch.setattr(draining, "wait_until_stable", look)
 
     assert master.id == drain_orphans(PHP_FPM, host).master
+
+
+def test_one_of_two_outlives_kill(host, monkeypatch):
+    """What has ended is counted, and told."""
+    stuck, other = host.add(1001, state="D"), host.add(1002)
+    end = host.end
+    monkeypatch.setattr(host, "end", lambda process: process is stuck or end(process))
+    host.on("SIGQUIT", lambda _: None)
+
+    with pytest.raises(WaitTimeout):
+        drain(NGINX, [stuck.id, other.id], host)
+
+    assert 1 == host.cut
+    assert ["1 old workers had not finished after 60 s: terminated"] == host.told
+
+
+def test_master_has_died(host, fpm):
+    """Told at the second look, and not after the timeout."""
+    master = fpm.run()
+    host.sleep(5)
+    host.end(master)
+    began = host.now
+
+    with pytest.raises(InitError, match="the master has died, its workers still serve"):
+        drain_orphans(PHP_FPM, host)
+
+    assert host.now - began < 1
