@@ -32,7 +32,7 @@ class Processes:
         return self.find(process.pid) == process
 
     def exiting(self, pid: int) -> bool:
-        """Tell whether that process has ended, or is about to: it has forked its last child."""
+        """Tell whether that process has ended, or its first thread has, or is about to."""
         try:
             return bool(procfs.parse_flags(read(f"/proc/{pid}/stat")) & procfs.EXITING)
         except _GONE:
@@ -42,9 +42,10 @@ class Processes:
         """Return the facts about the live process with that pid, or None."""
         base = f"/proc/{pid}"
         try:
-            stat = read(base + "/stat")
-            state, ppid, session, started = procfs.parse_stat(stat)
+            state, ppid, session, started = procfs.parse_stat(read(base + "/stat"))
             argv = procfs.parse_cmdline(read(base + "/cmdline", begins=True))
+            # Last: one that executes something meanwhile is not forked any more.
+            flags = procfs.parse_flags(read(base + "/stat"))
             status = read(base + "/status")
         except _GONE:
             return None
@@ -60,7 +61,7 @@ class Processes:
             exe=self.exe(pid),
             # One pid for each namespace, from that of this /proc down to its own.
             nested=len(procfs.status_line(status, "NSpid", "").split()) > 1,
-            forked=bool(procfs.parse_flags(stat) & procfs.FORKED),
+            forked=bool(flags & procfs.FORKED),
             comm=procfs.status_line(status, "Name"),
         )
 

@@ -229,7 +229,7 @@ def _by_command_line(service: Service, host: Host) -> Family:
     looks = {pid: host.look(pid) for pid, title in titles.items() if service.daemon in title}
     alike = {pid: one for pid, one in looks.items() if one and _was_started(service, one, host)}
     if not alike:
-        missed = any(not title and host.find(pid) is None for pid, title in titles.items())
+        missed = any(not title and host.exiting(pid) for pid, title in titles.items())
         return Family(absence=None if looks or missed else unused)
     first = [one for one in alike.values() if one.ppid not in alike]
     first = [one for one in first if not _is_recorded_of_another(service, one.process, host)]
