@@ -11,6 +11,7 @@ from initpy.daemons.nginx import NGINX
 from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import (
     ConfigTestFailed,
+    HostError,
     InitError,
     Interrupted,
     NotInstalled,
@@ -491,6 +492,24 @@ def test_unfinished_upgrade_that_fails_is_reverted(host, nginx, old):
     host.sleep(0.05)
 
     with pytest.raises(Reverted):
+        upgrade(NGINX, host)
+
+    asserts_old_serves(nginx, old)
+
+
+def test_log_that_cannot_be_read(host, nginx, old, monkeypatch):
+    """The new master hangs, and why is not known: it is undone all the same."""
+    nginx.replace("freezes")
+    whole = host.read_from
+
+    def read_from(path, *args, **options):
+        if path.endswith("error.log") or "/fd/" in path:
+            raise HostError("read", OSError(5, "Input/output error"))
+        return whole(path, *args, **options)
+
+    monkeypatch.setattr(host, "read_from", read_from)
+
+    with pytest.raises(Reverted, match="its log cannot be read"):
         upgrade(NGINX, host)
 
     asserts_old_serves(nginx, old)

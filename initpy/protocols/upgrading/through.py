@@ -51,8 +51,7 @@ def see_through(
         why, output = str(failure), ""
         try:
             if lives := insist(lambda: host.alive(old), host):
-                if (said := insist(log.read, host)).lines:
-                    why, output = f"{failure}: {said.reason}", "\n".join(said.lines)
+                why, output = _reason(failure, log, host)
                 insist(lambda: rollback(service, old, host, spare=spare), host)
         except InitError as worse:
             raise upgrade_failed(RollbackFailed, f"{why}; and {worse}", output) from exc
@@ -63,6 +62,16 @@ def see_through(
         raise upgrade_failed(kind, why, failure.output or output) from exc
     _quit(service, old, new, host)  # killproc -p ${oldbinpidfile} ${prog} -QUIT
     return new
+
+
+def _reason(failure: InitError, log: LogMark, host: Host) -> tuple[str, str]:
+    """Return what to say of a failure, and what the log has of it, as far as that can be read."""
+    try:
+        said = insist(log.read, host)
+    except InitError as exc:
+        return f"{failure}; its log cannot be read: {exc}", ""
+    why = f"{failure}: {said.reason}" if said.lines else f"{failure}"
+    return why, "\n".join(said.lines)
 
 
 def _check(service: Service, old: Process, host: Host) -> None:
