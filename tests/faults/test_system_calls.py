@@ -271,8 +271,11 @@ def test_calls_fail_from_then_on(site, state, action):
             wrong.append(f"{fault}: {lacking}: {result}")
         if result.code not in (trial.usual.code, 1, 150, 151) or "Traceback" in result.err:
             wrong.append(f"{fault}: {result}")
+        if result.code != trial.usual.code and not (result.err or result.out).partition(": ")[2]:
+            wrong.append(f"{fault}: no sentence: {result}")
         mended = site.script("restart")
-        if mended.code or (lacking := trial.left_lacking(mended)):
+        lacking = trial.left_lacking(mended)
+        if mended.code or lacking:
             wrong.append(f"{fault}: {lacking}: {result} {mended}")
             trial.restore()
 

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import subprocess
+import uuid
 from contextlib import suppress
 
 import pytest
@@ -135,7 +136,7 @@ def empty(folder):
 @pytest.fixture
 def groups():
     """Give a cgroup of one's own in each hierarchy: name and folder."""
-    name = f"initpy-{os.getpid()}"
+    name = f"initpy-{uuid.uuid4().hex}"  # the number of a process tells nothing in a namespace
     made = {hierarchy: f"{point}/{name}" for hierarchy, point in mounted().items()}
     for folder in made.values():
         os.mkdir(folder)
