@@ -15,7 +15,7 @@ from ..host.wait import wait_until
 from ..service import Service
 from ..state.pidfile import MISSING, read_pidfile
 from ..state.snapshot import Snapshot, take_snapshot
-from ..state.titles import looks_like_master, workers_of
+from ..state.titles import looks_like_master, tells_instance, workers_of
 from .signals import refuse_unsafe, resume
 
 INFANCY = 1.0  # seconds; a new worker has its master's title for 1 to 4 ms, or longer if busy
@@ -38,6 +38,10 @@ def wait_until_stable(service: Service, host: Host, *, thorough: bool = False) -
 
     looks = 0
 
+    def stays(master: Process) -> bool:
+        titled = not tells_instance(service) or looks_like_master(service, host.title(master.pid))
+        return titled and host.alive(master)
+
     def look() -> Snapshot | None:
         nonlocal looks
         looks += 1
@@ -51,6 +55,8 @@ def wait_until_stable(service: Service, host: Host, *, thorough: bool = False) -
         # no other one beside the old one.
         now = [read_pidfile(path, host) for path in (service.pidfile, service.oldbin)]
         moved = now != [seen.pidfile, seen.oldbin]
+        # One that has become another process meanwhile is on the list as both.
+        moved = moved or (len(seen.masters) > 1 and not all(map(stays, seen.masters)))
         if seen.starting or seen.executing or moved or (absent and looks == 1):
             return None
         return seen

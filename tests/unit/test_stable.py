@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from daemons import FakeFpm
+from fakes import FakeHost
+from moments import at_every_look
 
 from initpy.control.stable import wait_until_stable, why_in_foreground
 from initpy.daemons.gunicorn import GUNICORN
 from initpy.daemons.haproxy import HAPROXY
 from initpy.daemons.nginx import NGINX
+from initpy.daemons.php_fpm import PHP_FPM
 from initpy.errors import InitError, PidfileError
 
 
@@ -131,3 +135,25 @@ def test_one_that_its_predecessor_has_executed(host, service):
     master = host.add(forked=False, ppid=1, session=4711)
 
     assert "" == why_in_foreground(service, master.id, host)
+
+
+def reloading_scene():
+    """Return a host, a php-fpm, and its master, which is not its first."""
+    host = FakeHost()
+    fpm = FakeFpm(host)
+    return host, fpm, fpm.run()
+
+
+@at_every_look(reloading_scene, lambda host, *_: wait_until_stable(PHP_FPM, host, thorough=True))
+def test_one_that_becomes_another_process_meanwhile(number, host, fpm, master):
+    """It is on the list as both, which are not two masters."""
+
+    def execute():
+        master.argv = tuple(PHP_FPM.command(PHP_FPM.start_args))
+        new = fpm.new_master(sockets=master.sockets, ppid=master.pid)
+        host.at(0.005, lambda: fpm.write_pid(new))  # it has its title before: fpm_init
+        host.at(0.01, lambda: host.end(master))
+
+    host.before_look(number, execute)
+
+    assert 1 == len(wait_until_stable(PHP_FPM, host, thorough=True).masters)
