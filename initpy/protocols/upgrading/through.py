@@ -109,7 +109,7 @@ def _quit(service: Service, old: Process, new: Process, host: Host) -> None:
     try:
         left = insist(tell, host)
     except InitError as exc:
-        why = f"new master {new} serves, and old master {old} is perhaps left: {exc}"
+        why = f"old master {old} is perhaps left: {exc}"
         raise upgrade_failed(RollbackFailed, why) from exc
     if not left:  # else it is looked at the end of the action
         _see_alone(service, new, host)
