@@ -8,7 +8,7 @@ child is one: a master that is pid 1 of a container adopts all orphans there.
 
 from __future__ import annotations
 
-from ...host import Host, Process
+from ...host import Host, Process, ProcessFacts
 from ...host.wait import wait_until
 from ...schedule import parse_schedule
 from ...service import Service
@@ -129,13 +129,15 @@ def candidates(service: Service, child: Launched, host: Host) -> list[Process]:
     """Return what we have started that still runs the daemon, and is not a worker or a helper."""
     file = host.file_id(service.daemon)
     looks = [host.look(one.pid) for one in lineage(child, host) if host.exe_file(one) == file]
-    found = [one for one in looks if one and not is_worker(service, one.title)]
-    return [
-        one.process
-        for one in found
-        if looks_like_master(service, one.title)
-        or not (one.forked and host.age(one.process) > INFANCY)
-    ]
+    return [one.process for one in looks if one and not _is_follower(service, one, host)]
+
+
+def _is_follower(service: Service, facts: ProcessFacts, host: Host) -> bool:
+    """Tell whether it is a worker, or a helper: one that becomes a master has a title soon."""
+    if is_worker(service, facts.title):
+        return True
+    old = facts.forked and host.age(facts.process) > INFANCY
+    return old and not looks_like_master(service, facts.title)
 
 
 def undo(service: Service, child: Launched, host: Host, *, shared: bool) -> None:
