@@ -50,7 +50,7 @@ def reload(service: Service, host: Host = HERE) -> None:
                 "finish it with upgrade, then reload"
             )
         refuse_other_pidfile(service, host)
-        # A command may know the master by its pidfile alone: "nginx -s reload".
+        # A command may know the master by its pidfile alone, which it reads itself.
         by_command = isinstance(service.reload, tuple)
         restore_pidfile(service, seen, host, needed=service.reload_execs or by_command)
         if not told.keys() >= set(seen.orphans) or seen.leftover:
